@@ -1,0 +1,64 @@
+package app
+
+import "time"
+
+// Kind names what happened to a process, or to the supervisor when ID is negative.
+type Kind string
+
+// The kinds. Words follow PM2's bus where it has one.
+const (
+	EventStart     Kind = "start"  // about to be spawned
+	EventOnline    Kind = "online" // it runs, and is ready if it had to say so
+	EventExit      Kind = "exit"
+	EventRestart   Kind = "restart"           // will be spawned again, after Delay
+	EventOverlimit Kind = "restart overlimit" // gave up
+	EventStop      Kind = "stop"              // an operator's stop is complete
+	EventDelete    Kind = "delete"            // forgotten
+	EventReload    Kind = "reload"            // an operator's reload is complete
+	EventFailed    Kind = "failed"            // something weaver tried did not work; Message says what
+	EventScale     Kind = "scale"
+	EventSignal    Kind = "signal"
+	EventDaemon    Kind = "daemon" // about the supervisor itself
+	EventWarning   Kind = "warning"
+)
+
+// Event is something that happened. Seq counts up without gaps within one supervisor, so a reader sees what it missed.
+type Event struct {
+	Seq       uint64        `json:"seq"`
+	At        time.Time     `json:"at"`
+	Kind      Kind          `json:"kind"`
+	ID        ID            `json:"id"`
+	Name      string        `json:"name,omitempty"`
+	Namespace string        `json:"namespace,omitempty"`
+	Gen       uint64        `json:"gen,omitempty"`
+	PID       int           `json:"pid,omitempty"`
+	Status    Status        `json:"status,omitempty"`
+	Manually  bool          `json:"manually,omitempty"` // an operator asked for it
+	Exit      *Exit         `json:"exit,omitempty"`
+	Delay     time.Duration `json:"delay,omitempty"`
+	Message   string        `json:"message,omitempty"`
+}
+
+// Stream is one of a process's two outputs.
+type Stream string
+
+// The streams, in PM2's words.
+const (
+	Out Stream = "out"
+	Err Stream = "err"
+)
+
+// Line is one line of a process's output.
+type Line struct {
+	At        time.Time `json:"at"`
+	ID        ID        `json:"id"`
+	Name      string    `json:"name"`
+	Namespace string    `json:"namespace,omitempty"`
+	Stream    Stream    `json:"stream"`
+	// Text is the line as it was written to its file (date and JSON formatting included), without its newline.
+	Text string `json:"text"`
+	// Raw is the line as the program wrote it, where that differs from Text.
+	Raw string `json:"raw,omitempty"`
+	// Missed counts lines that this reader was too slow for, just before this one.
+	Missed int `json:"missed,omitempty"`
+}

@@ -1,0 +1,92 @@
+package app
+
+import (
+	"strconv"
+	"time"
+)
+
+// ID numbers a process. Numbers are given in order and, as in PM2, start at 0 again once nothing is left.
+type ID int
+
+func (id ID) String() string { return strconv.Itoa(int(id)) }
+
+// Status is the word shown for a process. It is derived from the state machine, never stored.
+type Status string
+
+// The words, PM2's.
+const (
+	Launching      Status = "launching"
+	Online         Status = "online"
+	Stopping       Status = "stopping"
+	Stopped        Status = "stopped"
+	Errored        Status = "errored"
+	WaitingRestart Status = "waiting restart"
+)
+
+// Process is what is: one instance of an app, as it was at one moment.
+type Process struct {
+	ID        ID     `json:"id"`
+	Name      string `json:"name"`
+	Namespace string `json:"namespace"`
+	Instance  int    `json:"instance"` // 0.. within the app: NODE_APP_INSTANCE
+	Mode      Mode   `json:"mode"`
+
+	Status Status `json:"status"`
+	// PID of the main process; 0 when none runs.
+	PID int `json:"pid"`
+	// Gen counts incarnations; each spawn has the next one.
+	Gen uint64 `json:"gen"`
+	// Started is when the last incarnation was spawned, Created when an operator last (re)started it.
+	Started time.Time `json:"started,omitzero"`
+	Created time.Time `json:"created,omitzero"`
+	// RestartAt is when a pending restart is due; zero when none is.
+	RestartAt time.Time `json:"restart_at,omitzero"`
+	Backoff   Duration  `json:"backoff,omitempty"`
+	Restarts  int       `json:"restarts"`
+	Unstable  int       `json:"unstable_restarts"`
+	Exit      *Exit     `json:"exit,omitempty"` // how the last incarnation ended
+	// Reason says in words why the process is where it is, when there is something to say ("exec …: permission denied").
+	Reason string `json:"reason,omitempty"`
+
+	Usage Usage `json:"usage"`
+	// Membership says how weaver knows which processes belong to this one ("cgroup2", "session+marker").
+	Membership string `json:"membership,omitempty"`
+
+	User     string `json:"user,omitempty"`
+	Watching bool   `json:"watching"`
+	Version  string `json:"version,omitempty"`
+	// NodeVersion is that of the interpreter, when it is node and has been asked.
+	NodeVersion string `json:"node_version,omitempty"`
+	UniqueID    string `json:"unique_id,omitempty"`
+
+	// The files of this instance, "-<id>" put in where it belongs. "/dev/null" stores nothing.
+	OutPath   string `json:"out_path,omitempty"`
+	ErrorPath string `json:"error_path,omitempty"`
+	LogPath   string `json:"log_path,omitempty"`
+	PIDPath   string `json:"pid_path,omitempty"`
+
+	Spec *Spec `json:"spec,omitempty"` // shared by readers: never changed in place
+}
+
+// Exit is how an incarnation ended.
+type Exit struct {
+	Gen    uint64    `json:"gen"`
+	Code   int       `json:"code"`
+	Signal string    `json:"signal,omitempty"` // "SIGKILL"
+	Core   bool      `json:"core,omitempty"`
+	OOM    bool      `json:"oom,omitempty"`
+	Err    string    `json:"error,omitempty"` // it could not be run at all
+	At     time.Time `json:"at"`
+}
+
+// Usage is what the whole tree below a process uses.
+type Usage struct {
+	At      time.Time `json:"at,omitzero"`
+	CPU     float64   `json:"cpu"`    // percent of one core
+	Memory  Bytes     `json:"memory"` // resident
+	Threads int       `json:"threads,omitempty"`
+	Procs   int       `json:"procs,omitempty"`
+}
+
+// Alive reports that a process runs in some form: it has a pid.
+func (p *Process) Alive() bool { return p.PID != 0 }

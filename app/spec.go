@@ -1,0 +1,151 @@
+package app
+
+import "encoding/json"
+
+// Mode says how the instances of an app share what they listen on.
+type Mode string
+
+// The two modes, in PM2's words.
+const (
+	Fork    Mode = "fork_mode"    // each instance is on its own
+	Cluster Mode = "cluster_mode" // Node instances that share their ports
+)
+
+// LogFormat says how a line is written to its file.
+type LogFormat string
+
+// The log formats. An empty LogFormat is Raw.
+const (
+	Raw  LogFormat = "raw"  // the bytes as the program wrote them, after LogDateFormat if there is one
+	JSON LogFormat = "json" // one object a line
+)
+
+// Spec is what was asked for: one app, from which Instances processes are made. config makes it from flags and files
+// and leaves it absolute and validated: nothing in it depends on the cwd or the environment of who reads it.
+//
+// Pointers are settings whose zero value means something else than "not given".
+type Spec struct {
+	Name      string   `json:"name"`
+	Namespace string   `json:"namespace,omitempty"` // "default" when empty
+	Script    string   `json:"script"`              // absolute path of what runs
+	Args      []string `json:"args,omitempty"`
+	// Interpreter is the absolute path or bare name of the program that runs Script, or "none" to exec Script itself.
+	Interpreter     string   `json:"interpreter,omitempty"`
+	InterpreterArgs []string `json:"node_args,omitempty"`
+	Cwd             string   `json:"cwd,omitempty"`
+	Mode            Mode     `json:"exec_mode,omitempty"`
+	Instances       int      `json:"instances,omitempty"` // 1 when 0; config has resolved "max" and negative forms
+	// InstancesGiven says that somebody wrote a number, which decides PM2's log file names.
+	InstancesGiven bool `json:"instances_given,omitempty"`
+
+	// Env is the whole environment of the child, the caller's included, before weaver adds its own.
+	Env Env `json:"env,omitempty"`
+	// EnvProfiles are the "env_NAME" sections of an ecosystem file, by whole key.
+	EnvProfiles  map[string]json.RawMessage `json:"env_profiles,omitempty"`
+	FilterEnv    []string                   `json:"filter_env,omitempty"`
+	InstanceVar  string                     `json:"instance_var,omitempty"`  // NODE_APP_INSTANCE when empty
+	IncrementVar string                     `json:"increment_var,omitempty"` // variable that counts up per instance
+
+	// User and Group are names or numbers; empty is whoever runs the supervisor.
+	User     string  `json:"uid,omitempty"`
+	Group    string  `json:"gid,omitempty"`
+	Username string  `json:"username,omitempty"` // shown in lists: who asked
+	Umask    *int    `json:"umask,omitempty"`
+	Nice     *int    `json:"nice,omitempty"`
+	Limits   *Limits `json:"limits,omitempty"`
+
+	// Log files. Paths are absolute, with PM2's names; "-<id>" goes in before ".log" when MergeLogs is false.
+	// "/dev/null" stores nothing.
+	OutFile       string    `json:"out_file,omitempty"`
+	ErrorFile     string    `json:"error_file,omitempty"`
+	LogFile       string    `json:"log_file,omitempty"` // both streams, only when asked for
+	PIDFile       string    `json:"pid_file,omitempty"`
+	MergeLogs     bool      `json:"merge_logs,omitempty"`
+	DisableLogs   bool      `json:"disable_logs,omitempty"`
+	LogType       LogFormat `json:"log_type,omitempty"`
+	LogDateFormat string    `json:"log_date_format,omitempty"` // dayjs tokens, as PM2
+	Time          bool      `json:"time,omitempty"`
+	// Rotation of the log files; zero fields take the home's settings.
+	MaxLogSize  Bytes    `json:"max_log_size,omitempty"`
+	MaxLogFiles int      `json:"max_log_files,omitempty"`
+	MaxLogAge   Duration `json:"max_log_age,omitempty"`
+	CompressLog bool     `json:"compress_logs,omitempty"`
+
+	// Life. Nil means PM2's default, which is true.
+	AutoStart   *bool `json:"autostart,omitempty"`
+	AutoRestart *bool `json:"autorestart,omitempty"`
+	TreeKill    *bool `json:"treekill,omitempty"`
+
+	MinUptime           *Duration `json:"min_uptime,omitempty"`   // 1 s
+	MaxRestarts         *int      `json:"max_restarts,omitempty"` // 16
+	RestartDelay        Duration  `json:"restart_delay,omitempty"`
+	ExpBackoff          Duration  `json:"exp_backoff_restart_delay,omitempty"`
+	StopExitCodes       []int     `json:"stop_exit_codes,omitempty"`
+	KillTimeout         *Duration `json:"kill_timeout,omitempty"` // 1600 ms
+	KillSignal          string    `json:"kill_signal,omitempty"`  // SIGINT
+	ShutdownWithMessage bool      `json:"shutdown_with_message,omitempty"`
+	WaitReady           bool      `json:"wait_ready,omitempty"`
+	ListenTimeout       *Duration `json:"listen_timeout,omitempty"` // 3000 ms
+	KillRetryTime       Duration  `json:"kill_retry_time,omitempty"`
+
+	MaxMemoryRestart Bytes           `json:"max_memory_restart,omitempty"`
+	CronRestart      string          `json:"cron_restart,omitempty"`
+	Watch            json.RawMessage `json:"watch,omitempty"` // true, a path or paths, as written
+	IgnoreWatch      []string        `json:"ignore_watch,omitempty"`
+	WatchDelay       Duration        `json:"watch_delay,omitempty"`
+	WatchOptions     json.RawMessage `json:"watch_options,omitempty"`
+
+	// Node's own.
+	SourceMaps        *bool `json:"source_map_support,omitempty"`
+	PMX               *bool `json:"pmx,omitempty"`
+	Vizion            *bool `json:"vizion,omitempty"`
+	Port              *int  `json:"port,omitempty"`
+	AppendEnvToName   bool  `json:"append_env_to_name,omitempty"`
+	Force             bool  `json:"force,omitempty"`
+	DisableSourceMaps bool  `json:"disable_source_map_support,omitempty"`
+
+	// Extra holds attributes that weaver carries through to listings and dumps without acting on them
+	// (post_update, io, trace, …), by PM2's key, as JSON.
+	Extra map[string]json.RawMessage `json:"extra,omitempty"`
+
+	// Version is that of the nearest package.json above Script, "N/A" without one.
+	Version string `json:"version,omitempty"`
+}
+
+// Limits are resource limits in force before the program's first instruction. Nil means inherited.
+type Limits struct {
+	NoFile      *uint64 `json:"nofile,omitempty"`
+	NProc       *uint64 `json:"nproc,omitempty"`
+	Core        *uint64 `json:"core,omitempty"`
+	AddressRoom *uint64 `json:"as,omitempty"`
+	Stack       *uint64 `json:"stack,omitempty"`
+	FSize       *uint64 `json:"fsize,omitempty"`
+	CPU         *uint64 `json:"cpu,omitempty"`
+	MemLock     *uint64 `json:"memlock,omitempty"`
+	OOMScoreAdj *int    `json:"oom_score_adj,omitempty"`
+}
+
+// DefaultNamespace is where an app lives that names none.
+const DefaultNamespace = "default"
+
+// IsTrue reports an optional setting whose default is true.
+func IsTrue(b *bool) bool { return b == nil || *b }
+
+// Clone returns a copy that can be changed without changing s. Raw JSON is shared: nobody writes into it.
+func (s Spec) Clone() Spec {
+	s.Args = append([]string(nil), s.Args...)
+	s.InterpreterArgs = append([]string(nil), s.InterpreterArgs...)
+	s.Env = s.Env.Clone()
+	s.FilterEnv = append([]string(nil), s.FilterEnv...)
+	s.StopExitCodes = append([]int(nil), s.StopExitCodes...)
+	s.IgnoreWatch = append([]string(nil), s.IgnoreWatch...)
+	return s
+}
+
+// NamespaceOrDefault returns the namespace the app lives in.
+func (s *Spec) NamespaceOrDefault() string {
+	if s.Namespace == "" {
+		return DefaultNamespace
+	}
+	return s.Namespace
+}
