@@ -1,0 +1,307 @@
+package api
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"iter"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"sync"
+	"syscall"
+	"time"
+
+	"weaver/app"
+)
+
+// DialTimeout bounds how long a connection may take: a daemon that accepts nothing is worth an error, not a hang.
+const DialTimeout = 5 * time.Second
+
+// Client talks to the daemon behind Socket. It is safe for concurrent use, and keeps idle connections for 60 s.
+type Client struct {
+	Socket string
+
+	once sync.Once
+	http *http.Client
+}
+
+// Close drops idle connections.
+func (c *Client) Close() { c.client().CloseIdleConnections() }
+
+func (c *Client) client() *http.Client {
+	c.once.Do(func() { c.http = &http.Client{Transport: c.transport(nil)} })
+	return c.http
+}
+
+func (c *Client) transport(fds []int) *http.Transport {
+	return &http.Transport{
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			d := net.Dialer{Timeout: DialTimeout}
+			conn, err := d.DialContext(ctx, "unix", c.Socket)
+			if err != nil || len(fds) == 0 {
+				return conn, err
+			}
+			return &rightsConn{UnixConn: conn.(*net.UnixConn), fds: fds}, nil
+		},
+		MaxIdleConnsPerHost: 8,
+		IdleConnTimeout:     60 * time.Second,
+		DisableCompression:  true,
+	}
+}
+
+// rightsConn sends descriptors along with the first bytes written.
+type rightsConn struct {
+	*net.UnixConn
+	fds []int
+}
+
+func (c *rightsConn) Write(b []byte) (int, error) {
+	if c.fds == nil {
+		return c.UnixConn.Write(b)
+	}
+	rights := syscall.UnixRights(c.fds...)
+	c.fds = nil
+	n, _, err := c.WriteMsgUnix(b, rights, nil)
+	if err == nil && n < len(b) {
+		var m int
+		m, err = c.UnixConn.Write(b[n:])
+		n += m
+	}
+	return n, err
+}
+
+// do sends one request and returns the body of a good answer. The caller closes it.
+func (c *Client) do(ctx context.Context, hc *http.Client, method, path string, query url.Values, body any) (io.ReadCloser, error) {
+	var r io.Reader
+	if body != nil {
+		data, err := json.Marshal(body)
+		if err != nil {
+			return nil, fmt.Errorf("encode the request: %w", err)
+		}
+		r = bytes.NewReader(data)
+	}
+	target := "http://" + Host + path
+	if len(query) > 0 {
+		target += "?" + query.Encode()
+	}
+	req, err := http.NewRequestWithContext(ctx, method, target, r)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := hc.Do(req)
+	if err != nil {
+		return nil, fmt.Errorf("ask the daemon at %s: %w", c.Socket, err)
+	}
+	if resp.StatusCode == http.StatusOK {
+		return resp.Body, nil
+	}
+	defer resp.Body.Close()
+	data, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
+	var e Error
+	if json.Unmarshal(data, &e) != nil || e.Message == "" {
+		e = Error{Kind: Internal, Message: fmt.Sprintf("daemon answered %s to %s %s: %s", resp.Status, method, path, bytes.TrimSpace(data))}
+	}
+	return nil, &e
+}
+
+func (c *Client) call(ctx context.Context, method, path string, query url.Values, body, into any) error {
+	rc, err := c.do(ctx, c.client(), method, path, query, body)
+	if err != nil {
+		return err
+	}
+	defer rc.Close()
+	if into == nil {
+		_, err = io.Copy(io.Discard, rc)
+		return err
+	}
+	if err := json.NewDecoder(rc).Decode(into); err != nil {
+		return fmt.Errorf("read the daemon's answer to %s: %w", path, err)
+	}
+	return nil
+}
+
+// stream decodes NDJSON until the end or the first error.
+func stream[T any](rc io.ReadCloser) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		defer rc.Close()
+		dec := json.NewDecoder(bufio.NewReaderSize(rc, 32<<10))
+		for {
+			var v T
+			err := dec.Decode(&v)
+			if err == io.EOF {
+				return
+			}
+			if !yield(v, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// operate runs a request that answers with progress, calling report for each line. It returns an error if the daemon
+// went away before the last line. locks are descriptors of held lock files; the daemon keeps them until it is done.
+func (c *Client) operate(ctx context.Context, path string, body any, locks []int, report func(app.Progress)) error {
+	hc := c.client()
+	if len(locks) > 0 {
+		t := c.transport(locks)
+		t.DisableKeepAlives = true
+		hc = &http.Client{Transport: t}
+	}
+	rc, err := c.do(ctx, hc, http.MethodPost, path, nil, body)
+	if err != nil {
+		return err
+	}
+	ended := false
+	for p, err := range stream[app.Progress](rc) {
+		if err != nil {
+			return fmt.Errorf("follow the operation: %w", err)
+		}
+		report(p)
+		ended = ended || p.Step == app.StepEnd
+	}
+	if !ended {
+		return fmt.Errorf("follow the operation: the daemon went away before the end")
+	}
+	return nil
+}
+
+// Ping asks the daemon who it is.
+func (c *Client) Ping(ctx context.Context) (Ping, error) {
+	var p Ping
+	return p, c.call(ctx, http.MethodGet, PathPing, nil, nil, &p)
+}
+
+// List returns the processes that the targets mean, all without targets. With spec their specs come along.
+func (c *Client) List(ctx context.Context, spec bool, cwd string, targets ...app.Selector) ([]app.Process, error) {
+	q := targetQuery(targets)
+	if spec {
+		q.Set("spec", "1")
+	}
+	if cwd != "" {
+		q.Set("cwd", cwd)
+	}
+	var list []app.Process
+	return list, c.call(ctx, http.MethodGet, PathProcesses, q, nil, &list)
+}
+
+// Start starts apps.
+func (c *Client) Start(ctx context.Context, r StartRequest, locks []int, report func(app.Progress)) error {
+	return c.operate(ctx, PathStart, r, locks, report)
+}
+
+// Act applies a verb.
+func (c *Client) Act(ctx context.Context, r ActRequest, locks []int, report func(app.Progress)) error {
+	return c.operate(ctx, PathAct, r, locks, report)
+}
+
+// Scale changes the number of instances.
+func (c *Client) Scale(ctx context.Context, r ScaleRequest, locks []int, report func(app.Progress)) error {
+	return c.operate(ctx, PathScale, r, locks, report)
+}
+
+// Kill stops every service and then the daemon.
+func (c *Client) Kill(ctx context.Context, report func(app.Progress)) error {
+	return c.operate(ctx, PathKill, struct{}{}, nil, report)
+}
+
+// Resurrect starts what was saved and does not exist.
+func (c *Client) Resurrect(ctx context.Context, report func(app.Progress)) error {
+	return c.operate(ctx, PathResurrect, struct{}{}, nil, report)
+}
+
+// Save saves the list.
+func (c *Client) Save(ctx context.Context, force bool) (SaveResult, error) {
+	var r SaveResult
+	return r, c.call(ctx, http.MethodPost, PathSave, nil, SaveRequest{force}, &r)
+}
+
+// ClearDump empties the saved list.
+func (c *Client) ClearDump(ctx context.Context) error {
+	return c.call(ctx, http.MethodPost, PathClearDump, nil, struct{}{}, nil)
+}
+
+// Flush empties log files.
+func (c *Client) Flush(ctx context.Context, targets ...app.Selector) (FlushResult, error) {
+	var r FlushResult
+	return r, c.call(ctx, http.MethodPost, PathFlush, nil, TargetRequest{targets}, &r)
+}
+
+// Rotate rotates log files now.
+func (c *Client) Rotate(ctx context.Context, targets ...app.Selector) (FlushResult, error) {
+	var r FlushResult
+	return r, c.call(ctx, http.MethodPost, PathRotate, nil, TargetRequest{targets}, &r)
+}
+
+// ReloadLogs has every log file opened again.
+func (c *Client) ReloadLogs(ctx context.Context) error {
+	return c.call(ctx, http.MethodPost, PathReloadLogs, nil, struct{}{}, nil)
+}
+
+// Describe returns all that is known of the processes that the targets mean.
+func (c *Client) Describe(ctx context.Context, targets ...app.Selector) ([]Description, error) {
+	var d []Description
+	return d, c.call(ctx, http.MethodGet, PathDescribe, targetQuery(targets), nil, &d)
+}
+
+// Follow streams output as it comes, until ctx ends.
+func (c *Client) Follow(ctx context.Context, s app.Stream, targets ...app.Selector) (iter.Seq2[app.Line, error], error) {
+	q := targetQuery(targets)
+	if s != "" {
+		q.Set("stream", string(s))
+	}
+	rc, err := c.do(ctx, c.client(), http.MethodGet, PathFollow, q, nil)
+	if err != nil {
+		return nil, err
+	}
+	return stream[app.Line](rc), nil
+}
+
+// Events streams what happens after the event numbered since, until ctx ends.
+func (c *Client) Events(ctx context.Context, since uint64) (iter.Seq2[app.Event, error], error) {
+	q := url.Values{}
+	if since > 0 {
+		q.Set("since", strconv.FormatUint(since, 10))
+	}
+	rc, err := c.do(ctx, c.client(), http.MethodGet, PathEvents, q, nil)
+	if err != nil {
+		return nil, err
+	}
+	return stream[app.Event](rc), nil
+}
+
+// Host returns the machine's figures.
+func (c *Client) Host(ctx context.Context) (HostStats, error) {
+	var h HostStats
+	return h, c.call(ctx, http.MethodGet, PathHost, nil, nil, &h)
+}
+
+// Cache returns the cache's figures, after clearing it if asked to.
+func (c *Client) Cache(ctx context.Context, clear bool) (CacheStats, error) {
+	var s CacheStats
+	if clear {
+		return s, c.call(ctx, http.MethodPost, PathCacheClear, nil, struct{}{}, &s)
+	}
+	return s, c.call(ctx, http.MethodGet, PathCache, nil, nil, &s)
+}
+
+// Settings returns the daemon's settings, after changing those given.
+func (c *Client) Settings(ctx context.Context, change map[string]string) (map[string]string, error) {
+	var s map[string]string
+	if len(change) > 0 {
+		return s, c.call(ctx, http.MethodPost, PathSettings, nil, change, &s)
+	}
+	return s, c.call(ctx, http.MethodGet, PathSettings, nil, nil, &s)
+}
+
+func targetQuery(targets []app.Selector) url.Values {
+	q := url.Values{}
+	for _, t := range targets {
+		q.Add("t", string(t))
+	}
+	return q
+}

@@ -1,0 +1,15 @@
+package api
+
+// The hot door serves the thin front end, which has no room for JSON: words in, bytes out.
+//
+//	GET  /v1/hot/<verb>?a=<argument>&a=…&w=<columns, 0 no terminal>&c=<1 colour>&p=<persona>&f=<flag>… HTTP/1.1
+//	POST /v1/hot/<verb>?…     for verbs that change something; the locks' descriptors come with it by SCM_RIGHTS
+//
+// A 200 answer has three headers: Weaver-Exit, the exit code; Weaver-Err, how many bytes at the start of the body belong
+// on stderr (the rest on stdout); Content-Length. Any other answer means: not a hot form, exec the full front end.
+//
+// GET /v1/hot/resolve?a=… answers the names of the apps that the arguments mean, one a line, sorted: the locks to take.
+const (
+	HeaderExit = "Weaver-Exit"
+	HeaderErr  = "Weaver-Err"
+)

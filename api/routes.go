@@ -1,0 +1,166 @@
+package api
+
+import (
+	"time"
+
+	"weaver/app"
+)
+
+// Version is the number in every path. It changes when an old client could misunderstand a new daemon.
+const Version = 1
+
+// Host is the only Host header that the daemon answers besides "localhost": a page in a browser cannot send it.
+const Host = "weaver"
+
+// The routes. GET reads, POST changes.
+const (
+	PathPing       = "/v1/ping"        // GET Ping
+	PathProcesses  = "/v1/processes"   // GET []app.Process; ?t=SELECTOR (repeatable), ?cwd=, ?spec=1 adds specs with their environment
+	PathStart      = "/v1/start"       // POST StartRequest → progress
+	PathAct        = "/v1/act"         // POST ActRequest → progress
+	PathScale      = "/v1/scale"       // POST ScaleRequest → progress
+	PathKill       = "/v1/kill"        // POST {} → progress; the daemon ends after the last line
+	PathSave       = "/v1/save"        // POST SaveRequest → SaveResult
+	PathResurrect  = "/v1/resurrect"   // POST {} → progress
+	PathClearDump  = "/v1/cleardump"   // POST {}
+	PathFlush      = "/v1/flush"       // POST TargetRequest → FlushResult
+	PathReloadLogs = "/v1/reload-logs" // POST {}
+	PathRotate     = "/v1/rotate"      // POST TargetRequest → FlushResult
+	PathFollow     = "/v1/follow"      // GET app.Line a line; ?t=SELECTOR, ?stream=out|err
+	PathRecent     = "/v1/recent"      // GET []app.Line; ?id=, ?n=
+	PathEvents     = "/v1/events"      // GET app.Event a line; ?since=SEQ
+	PathDescribe   = "/v1/describe"    // GET []Description; ?t=SELECTOR
+	PathHost       = "/v1/host"        // GET HostStats
+	PathCache      = "/v1/cache"       // GET CacheStats
+	PathCacheClear = "/v1/cache/clear" // POST {} → CacheStats
+	PathSettings   = "/v1/settings"    // GET map[string]string; POST the same, partially: applied at once and kept
+	PathHot        = "/v1/hot/"        // + verb: rendered text for the thin front end; see hot.go
+)
+
+// Ping is what the daemon says of itself.
+type Ping struct {
+	PID       int       `json:"pid"`
+	AnchorPID int       `json:"anchor_pid"`
+	Version   string    `json:"version"`
+	API       int       `json:"api"`
+	Home      string    `json:"home"`
+	Started   time.Time `json:"started"`
+	UptimeMS  int64     `json:"uptime_ms"`
+	Processes int       `json:"processes"`
+	// Durable is false while the desired list cannot be written to disk; Problem says why.
+	Durable bool   `json:"durable"`
+	Problem string `json:"problem,omitempty"`
+}
+
+// IfExists says what a start does with an app whose name is taken.
+type IfExists string
+
+// The choices.
+const (
+	Refuse    IfExists = ""          // the same script under the same name, running: an error; not running: start it
+	Restart   IfExists = "restart"   // give it the new spec and restart it (config files)
+	Reload    IfExists = "reload"    // the same, without downtime where that can be
+	Duplicate IfExists = "duplicate" // another one of the same name (--force)
+)
+
+// StartRequest asks for apps to run.
+type StartRequest struct {
+	Op       string     `json:"op,omitempty"`
+	Specs    []app.Spec `json:"specs"`
+	IfExists IfExists   `json:"if_exists,omitempty"`
+	// UpdateEnv is always implied for new apps; for existing ones the given Spec's environment replaces the old one.
+	Parallel int `json:"parallel,omitempty"` // 0: as many as useful
+	// Detach answers as soon as everything is recorded and spawned, without waiting for "online".
+	Detach bool `json:"detach,omitempty"`
+}
+
+// ActRequest applies a verb to processes that exist.
+type ActRequest struct {
+	Op       string              `json:"op,omitempty"`
+	Verb     app.Verb            `json:"verb"`
+	Targets  []app.Selector      `json:"targets"`
+	Cwd      string              `json:"cwd,omitempty"`    // for targets written as script paths
+	Specs    map[app.ID]app.Spec `json:"specs,omitempty"`  // new specs to apply before a start, restart or reload
+	Signal   string              `json:"signal,omitempty"` // for VerbSignal
+	Parallel int                 `json:"parallel,omitempty"`
+	// KillNow and KillTimeout override the apps' own way to stop.
+	KillNow     bool         `json:"kill_now,omitempty"`
+	KillTimeout app.Duration `json:"kill_timeout,omitempty"`
+	Detach      bool         `json:"detach,omitempty"`
+}
+
+// ScaleRequest changes the number of an app's instances, to N or by N.
+type ScaleRequest struct {
+	Op       string `json:"op,omitempty"`
+	Name     string `json:"name"`
+	N        int    `json:"n"`
+	Relative bool   `json:"relative,omitempty"`
+}
+
+// TargetRequest names processes.
+type TargetRequest struct {
+	Targets []app.Selector `json:"targets,omitempty"` // empty: all
+}
+
+// FlushResult lists the files that were emptied or rotated.
+type FlushResult struct {
+	Files  []string `json:"files"`
+	Failed []string `json:"failed,omitempty"`
+}
+
+// SaveRequest saves the list of processes.
+type SaveRequest struct {
+	Force bool `json:"force,omitempty"` // also when the list is empty
+}
+
+// SaveResult says where the list went.
+type SaveResult struct {
+	Path    string `json:"path"`
+	Count   int    `json:"count"`
+	Skipped bool   `json:"skipped,omitempty"` // an empty list, and no force
+}
+
+// Description is what `describe` shows beyond the process itself.
+type Description struct {
+	Process     app.Process       `json:"process"`
+	Tree        []TreeProcess     `json:"tree,omitempty"`
+	Ports       []string          `json:"ports,omitempty"`
+	OpenFiles   int               `json:"open_files,omitempty"`
+	Connections int               `json:"connections,omitempty"`
+	Recent      []app.Line        `json:"recent,omitempty"`
+	Events      []app.Event       `json:"events,omitempty"`
+	Git         map[string]string `json:"git,omitempty"`
+}
+
+// TreeProcess is one process of a service's tree.
+type TreeProcess struct {
+	PID     int       `json:"pid"`
+	Parent  int       `json:"ppid"`
+	Command string    `json:"command"`
+	Memory  app.Bytes `json:"memory"`
+}
+
+// HostStats is the machine, for the line under the table.
+type HostStats struct {
+	CPU         float64   `json:"cpu"` // percent of all cores
+	MemoryUsed  app.Bytes `json:"memory_used"`
+	MemoryTotal app.Bytes `json:"memory_total"`
+	Load1       float64   `json:"load1"`
+	Line        string    `json:"line"` // rendered
+}
+
+// CacheStats describes the shared cache.
+type CacheStats struct {
+	Enabled bool                   `json:"enabled"`
+	Caches  map[string]CacheFigure `json:"caches"`
+}
+
+// CacheFigure describes one cache.
+type CacheFigure struct {
+	Hits      uint64       `json:"hits"`
+	Misses    uint64       `json:"misses"`
+	Entries   int          `json:"entries"`
+	Evictions uint64       `json:"evictions"`
+	Expired   uint64       `json:"expired"`
+	TTL       app.Duration `json:"ttl_ms"`
+}
