@@ -13,7 +13,6 @@ import (
 	"net/url"
 	"strconv"
 	"sync"
-	"syscall"
 	"time"
 
 	"weaver/app"
@@ -46,33 +45,12 @@ func (c *Client) transport(fds []int) *http.Transport {
 			if err != nil || len(fds) == 0 {
 				return conn, err
 			}
-			return &rightsConn{UnixConn: conn.(*net.UnixConn), fds: fds}, nil
+			return withRights(conn, fds), nil
 		},
 		MaxIdleConnsPerHost: 8,
 		IdleConnTimeout:     60 * time.Second,
 		DisableCompression:  true,
 	}
-}
-
-// rightsConn sends descriptors along with the first bytes written.
-type rightsConn struct {
-	*net.UnixConn
-	fds []int
-}
-
-func (c *rightsConn) Write(b []byte) (int, error) {
-	if c.fds == nil {
-		return c.UnixConn.Write(b)
-	}
-	rights := syscall.UnixRights(c.fds...)
-	c.fds = nil
-	n, _, err := c.WriteMsgUnix(b, rights, nil)
-	if err == nil && n < len(b) {
-		var m int
-		m, err = c.UnixConn.Write(b[n:])
-		n += m
-	}
-	return n, err
 }
 
 // do sends one request and returns the body of a good answer. The caller closes it.
