@@ -1,0 +1,301 @@
+package lifecycle
+
+import "time"
+
+// Step returns what follows from an input: the next state, and what the keeper must do, in order. It is pure; now must
+// not be the zero time. News about an incarnation that is not there, and wishes after Delete, change nothing.
+func Step(p Policy, s State, now time.Time, in Input) (State, []Effect) {
+	if stale(s, in) {
+		return s, nil
+	}
+	m := machine{p: p, s: s, now: now}
+	m.take(in)
+	m.settle()
+	m.tellRest(s)
+	return m.s, m.out
+}
+
+// machine is one step in progress.
+type machine struct {
+	p   Policy
+	s   State
+	now time.Time
+	out []Effect
+}
+
+// stale reports whether the input is about an incarnation that is not there, or a wish for a deleted process.
+func stale(s State, in Input) bool {
+	switch in := in.(type) {
+	case Spawned:
+		return s.find(in.Gen) == nil
+	case Ready:
+		return s.find(in.Gen) == nil
+	case Exited:
+		return s.find(in.Gen) == nil
+	case Empty:
+		return s.find(in.Gen) == nil
+	case Restart:
+		return s.Want == Gone || in.Gen != 0 && (in.Gen != s.Cur.Gen || !s.Cur.serving())
+	case Reload:
+		return s.Want == Gone || in.Gen != 0 && (in.Gen != s.Cur.Gen || !s.Cur.serving())
+	case Start, Stop:
+		return s.Want == Gone
+	}
+	return false
+}
+
+// find returns the child of that generation, or nil.
+func (s *State) find(gen uint64) *Child {
+	switch {
+	case gen == 0:
+		return nil
+	case s.Cur.Gen == gen:
+		return &s.Cur
+	case s.Old.Gen == gen:
+		return &s.Old
+	}
+	return nil
+}
+
+// take handles the input itself.
+func (m *machine) take(in Input) {
+	switch in := in.(type) {
+	case Start:
+		m.start()
+	case Stop:
+		m.end(Down)
+	case Delete:
+		m.end(Gone)
+	case Restart:
+		m.restart()
+	case Reload:
+		m.reload()
+	case Spawned:
+		m.spawned(in)
+	case Ready:
+		m.ready(in.Gen)
+	case Exited:
+		m.exited(in)
+	case Empty:
+		if c := m.s.find(in.Gen); c.Dead {
+			*c = Child{}
+		}
+	case Tick:
+		m.tick()
+	case Reset:
+		m.s.Restarts, m.s.Unstable, m.s.RowSince, m.s.Backoff = 0, 0, time.Time{}, 0
+		m.s.Born = m.now
+	default:
+		panic("lifecycle: unknown input while " + m.s.Status())
+	}
+}
+
+// start wants a child, and one that is dying or due later does not count.
+func (m *machine) start() {
+	s := &m.s
+	if s.Cur.serving() {
+		return
+	}
+	m.forgive()
+	s.Want = Up
+	s.RestartAt, s.Auto = m.now, false
+}
+
+// end wants no child, for now or for ever.
+func (m *machine) end(w Want) {
+	s := &m.s
+	s.Want = w
+	s.RestartAt, s.Auto, s.ReloadDue, s.GaveUp = time.Time{}, false, false, false
+	m.ask(&s.Cur)
+	m.ask(&s.Old)
+}
+
+// restart wants a newer child. Whatever serves now is asked to die, so that no failing reload can bring it back.
+func (m *machine) restart() {
+	s := &m.s
+	if !s.Cur.serving() {
+		m.start()
+		return
+	}
+	m.forgive()
+	s.Restarts++
+	s.RestartAt, s.Auto, s.ReloadDue = m.now, false, false
+	m.ask(&s.Cur)
+	m.ask(&s.Old)
+}
+
+// reload wants a newer child without a gap. With one reload under way, another waits for its end.
+func (m *machine) reload() {
+	s := &m.s
+	if !m.p.Overlap || !s.Cur.serving() || !s.Cur.Ready && !s.Old.serving() {
+		m.restart()
+		return
+	}
+	m.forgive()
+	s.ReloadDue = true
+}
+
+// spawned notes the process. In an overlap the child must always say that it is ready, or Old would end too early.
+func (m *machine) spawned(in Spawned) {
+	c := m.s.find(in.Gen)
+	if c.Dead || c.PID != 0 || in.PID <= 0 {
+		return
+	}
+	c.PID, c.Since = in.PID, m.now
+	switch {
+	case c.Asked:
+		m.term(c)
+	case c.Ready:
+	case m.p.WaitReady || m.s.Old.serving():
+		c.ReadyBy = m.now.Add(m.p.ListenTimeout)
+	default:
+		m.ready(c.Gen)
+	}
+}
+
+// ready brings Cur online and lets Old go. A dying child never comes online.
+func (m *machine) ready(gen uint64) {
+	s := &m.s
+	if s.Cur.Gen != gen || s.Cur.Ready || !s.Cur.serving() {
+		return
+	}
+	s.Cur.Ready, s.Cur.ReadyBy = true, time.Time{}
+	m.do(Emit{What: WhatOnline, Gen: gen})
+	m.ask(&s.Old)
+}
+
+// exited handles the end of a main process: of Old, of the new child of a reload, of one that was asked, or a crash.
+func (m *machine) exited(in Exited) {
+	s := &m.s
+	c := s.find(in.Gen)
+	if c.Dead {
+		return
+	}
+	s.Exit = ExitInfo{Gen: in.Gen, Code: in.Code, Signal: in.Signal, Err: in.Err, At: m.now}
+	m.do(Emit{What: WhatExited, Gen: in.Gen})
+	was, current := *c, c == &s.Cur
+	m.bury(c)
+	switch {
+	case !current, was.Asked: // expected, or no longer of interest
+	case s.Old.serving():
+		s.Cur, s.Old = s.Old, s.Cur
+		m.do(Emit{What: WhatReloadFailed, Gen: was.Gen})
+	default:
+		m.crash(was)
+	}
+}
+
+// bury removes a child whose main process ended, or starts to clean away what it left behind.
+func (m *machine) bury(c *Child) {
+	if !m.p.TreeKill || c.PID == 0 {
+		*c = Child{}
+		return
+	}
+	c.Dead, c.ReadyBy = true, time.Time{}
+	if !c.Asked {
+		c.Asked = true
+		m.term(c)
+	}
+}
+
+// tick does what is due. A child that is due is settle's.
+func (m *machine) tick() {
+	s := &m.s
+	for _, c := range [...]*Child{&s.Cur, &s.Old} {
+		if m.due(c.KillAt) {
+			c.KillAt = m.now.Add(killAgain)
+			m.do(Kill{c.Gen})
+		}
+	}
+	if m.due(s.Cur.ReadyBy) {
+		m.ready(s.Cur.Gen)
+	}
+	if m.due(s.stableAt(m.p)) {
+		s.Backoff = 0
+	}
+}
+
+// settle does what the state now allows: begin a reload that waited, spawn a child that is due.
+func (m *machine) settle() {
+	s := &m.s
+	if !m.p.TreeKill { // nobody waits for survivors any more
+		for _, c := range [...]*Child{&s.Cur, &s.Old} {
+			if c.Dead {
+				*c = Child{}
+			}
+		}
+	}
+	if s.ReloadDue && s.Cur.serving() && s.Cur.Ready && s.Old.Gen == 0 {
+		if !m.p.Overlap { // no longer allowed
+			m.restart()
+			return
+		}
+		s.Restarts++
+		s.Old = s.Cur
+		m.spawn()
+		return
+	}
+	if m.due(s.RestartAt) && s.roomy(m.p) {
+		m.spawn()
+	}
+}
+
+// spawn makes the next incarnation the current one.
+func (m *machine) spawn() {
+	s := &m.s
+	if s.Auto {
+		s.Restarts++
+	}
+	s.RestartAt, s.Auto, s.ReloadDue = time.Time{}, false, false
+	s.LastGen++
+	s.Cur = Child{Gen: s.LastGen, Since: m.now}
+	m.do(Emit{What: WhatStarting, Gen: s.LastGen})
+	m.do(Spawn{s.LastGen})
+}
+
+// ask asks a child to die, once. One that is still being spawned gets its Term when it is there.
+func (m *machine) ask(c *Child) {
+	if !c.serving() {
+		return
+	}
+	c.Asked, c.ReadyBy = true, time.Time{}
+	m.do(Emit{What: WhatStopping, Gen: c.Gen})
+	if c.PID != 0 {
+		m.term(c)
+	}
+}
+
+func (m *machine) term(c *Child) {
+	c.KillAt = m.now.Add(m.p.KillTimeout)
+	m.do(Term{c.Gen})
+}
+
+// tellRest emits that the process came to rest in this step.
+func (m *machine) tellRest(was State) {
+	e := Emit{Gen: m.s.LastGen}
+	status := m.s.Status()
+	switch {
+	case m.s.Want == Gone:
+		if m.s.Done() && !was.Done() {
+			e.What = WhatGone
+		}
+	case status == was.Status():
+	case status == statusStopped:
+		e.What = WhatStopped
+	case status == statusErrored:
+		e.What = WhatErrored
+	}
+	if e.What != 0 {
+		m.do(e)
+	}
+}
+
+// due reports whether a time that is not never has come.
+func (m *machine) due(t time.Time) bool { return !t.IsZero() && !m.now.Before(t) }
+
+func (m *machine) do(e Effect) {
+	if m.out == nil {
+		m.out = make([]Effect, 0, 4) // as many as a crash brings
+	}
+	m.out = append(m.out, e)
+}
