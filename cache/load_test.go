@@ -149,6 +149,7 @@ func TestNextLoadsWhenTheLoaderGivesUp(t *testing.T) {
 		synctest.Wait()
 		cancel()
 		require.Equal(t, 2, <-got)
+		require.EqualValues(t, 2, c.Stats().Misses, "one question is one miss, however often it waits")
 	})
 }
 
