@@ -88,8 +88,8 @@
 //   - A longer run ends the row. So does time: a row that has lasted MinUptime × MaxRestarts starts anew. PM2 counts only
 //     in a window of that length after the last operator action, so a process that was up for longer and then fails at
 //     boot is restarted hot and for ever. Here the window starts with the row; the numbers are the same after a start.
-//     As in PM2, a RestartDelay of MinUptime or more, or an ExpBackoff from 100 ms, never gives up: the pauses are
-//     chosen by those who want to go on trying.
+//     So pauses too long for MaxRestarts exits to fit in there never give up, as in PM2: with the default limit a
+//     RestartDelay of 1.1 s or more, or an ExpBackoff from 100 ms. They are chosen by those who want to go on trying.
 //   - With no limit (negative MaxRestarts) and 16 quick exits in a row, restarts are at least 1 s apart.
 //   - The delay is RestartDelay, or, if ExpBackoff is set, a growing one: first ExpBackoff, then half as much again, in
 //     whole milliseconds, up to 15 s (100, 150, 225, 337, 505, 757, 1135, …). Uptime of BackoffReset starts it again.

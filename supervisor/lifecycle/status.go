@@ -35,7 +35,7 @@ func (s State) Status() string {
 func (s State) Done() bool { return s.Want == Gone && s.Cur.Gen == 0 && s.Old.Gen == 0 }
 
 // Deadline returns when Step next needs a Tick, by the clock that its now is read from. Zero is never. A Tick at that
-// time or later always moves the deadline on.
+// time or later always does something about it.
 func (s State) Deadline(p Policy) time.Time {
 	var d time.Time
 	d = earlier(d, s.Cur.KillAt)
