@@ -53,20 +53,21 @@ type Ping struct {
 }
 
 // IfExists says what a start does with an app whose name is taken.
-type IfExists string
+type IfExists = app.IfExists
 
 // The choices.
 const (
-	Refuse    IfExists = ""          // the same script under the same name, running: an error; not running: start it
-	Restart   IfExists = "restart"   // give it the new spec and restart it (config files)
-	Reload    IfExists = "reload"    // the same, without downtime where that can be
-	Duplicate IfExists = "duplicate" // another one of the same name (--force)
+	Refuse    = app.Refuse
+	Restart   = app.Restart
+	Reload    = app.Reload
+	Duplicate = app.Duplicate
 )
 
 // StartRequest asks for apps to run.
 type StartRequest struct {
 	Op       string     `json:"op,omitempty"`
 	Specs    []app.Spec `json:"specs"`
+	File     string     `json:"file,omitempty"` // the config file that the specs are from, if they are
 	IfExists IfExists   `json:"if_exists,omitempty"`
 	// UpdateEnv is always implied for new apps; for existing ones the given Spec's environment replaces the old one.
 	Parallel int `json:"parallel,omitempty"` // 0: as many as useful

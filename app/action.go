@@ -23,9 +23,21 @@ const (
 	StepStarting Step = "starting" // a new app is about to be started: Process.Spec says which
 	StepOK       Step = "ok"       // it is done for the process ID
 	StepLaunched Step = "launched" // a new app runs; Count instances
+	StepInfo     Step = "info"     // Message
 	StepWarn     Step = "warn"     // Message; the operation goes on
 	StepFailed   Step = "failed"   // Message (and Hint); for ID, or for Target as a whole when ID is negative
 	StepEnd      Step = "end"      // the last one; Failures counts StepFailed
+)
+
+// IfExists says what a start does with an app whose name is taken.
+type IfExists string
+
+// The choices.
+const (
+	Refuse    IfExists = ""          // the same script under the same name: running, an error; not running, start it
+	Restart   IfExists = "restart"   // give it the new spec and restart it (config files)
+	Reload    IfExists = "reload"    // the same, without downtime where that can be
+	Duplicate IfExists = "duplicate" // another one of the same name (--force)
 )
 
 // Progress is one line of what an operation has to say while it runs.

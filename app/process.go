@@ -32,6 +32,8 @@ type Process struct {
 	Mode      Mode   `json:"mode"`
 
 	Status Status `json:"status"`
+	// Wanted says that the process is meant to run: it was not stopped, and did not come to a wanted end.
+	Wanted bool `json:"wanted"`
 	// PID of the main process; 0 when none runs.
 	PID int `json:"pid"`
 	// Gen counts incarnations; each spawn has the next one.

@@ -16,6 +16,9 @@ const (
 	prefixError = "[PM2][ERROR] "
 )
 
+// UpdateEnvHint is what PM2 prints before a restart or reload that leaves the environment as it was.
+const UpdateEnvHint = "Use --update-env to update environment variables\n"
+
 // rpcName is what PM2 calls a verb in "Applying action".
 func rpcName(v app.Verb) string {
 	switch v {
@@ -49,6 +52,10 @@ func AppendProgress(out, errOut []byte, p app.Progress, o ProgressOptions) (stdo
 		out = append(out, "] launched ("...)
 		out = strconv.AppendInt(out, int64(p.Count), 10)
 		out = append(out, " instances)\n"...)
+	case app.StepInfo:
+		out = appendPrefix(out, prefixPlain, o)
+		out = append(out, p.Message...)
+		out = append(out, '\n')
 	case app.StepWarn:
 		out = appendPrefix(out, prefixWarn, o)
 		out = append(out, p.Message...)
