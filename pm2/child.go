@@ -1,0 +1,41 @@
+package pm2
+
+import "weaver/app"
+
+// ChildEnv returns the variables that PM2 adds to the environment of a child it starts in fork mode: every text, number
+// and boolean of the record. Merged over p.Spec.Env they are the whole environment. Variables of the app that have the
+// name of a setting (`name`, `watch`, NODE_APP_INSTANCE, …) are left as they are, as in PM2; what tells one process
+// from another (pm_id, unique_id, …) is always weaver's.
+func ChildEnv(p *app.Process) app.Env {
+	launching := *p
+	launching.Status = app.Launching
+	var b builder
+	b.build(&launching, EnvOptions{})
+	given := make(map[string]bool)
+	counter := ""
+	if p.Spec != nil {
+		counter = p.Spec.IncrementVar
+		for _, v := range p.Spec.Env {
+			given[v.Name] = true
+		}
+	}
+	env := make(app.Env, 0, len(b.record.members)-(b.envTo-b.envFrom))
+	for i, m := range b.record.members {
+		if i >= b.envFrom && i < b.envTo || given[m.Key] && !ofTheProcess(m.Key) && m.Key != counter {
+			continue
+		}
+		if s, ok := m.Value.scalar(); ok {
+			env = append(env, app.Var{Name: m.Key, Value: s})
+		}
+	}
+	return env
+}
+
+// ofTheProcess reports that a key says which process this is: inherited from another one it would be a lie.
+func ofTheProcess(key string) bool {
+	switch key {
+	case "unique_id", "status", "pm_uptime", "created_at", "pm_id", "restart_time", "unstable_restarts":
+		return true
+	}
+	return false
+}
