@@ -1,0 +1,79 @@
+// Command weaverd is the supervisor, and the whole front end behind the thin one.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+
+	"golang.org/x/term"
+
+	"weaver/cli"
+	"weaver/config/home"
+	"weaver/daemon"
+)
+
+// version is set by the linker.
+var version = "0.1.0-dev"
+
+func main() { os.Exit(run()) }
+
+func run() int {
+	cwd, err := os.Getwd()
+	if err != nil {
+		cwd = os.Getenv("PWD") // the directory is gone: relative paths fail with their own words
+	}
+	self, err := os.Executable()
+	if err != nil {
+		self = os.Args[0]
+	}
+	if real, err := filepath.EvalSymlinks(self); err == nil {
+		self = real
+	}
+	env := cli.Env{
+		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
+		Environ: os.Environ(), Cwd: cwd, Argv0: os.Args[0], Version: version, SelfPath: self,
+		IsTerminal: isTerminal,
+		Supervise:  func(ctx context.Context, args []string) int { return supervise(ctx, self, args) },
+	}
+	if len(os.Args) > 1 && os.Args[1] == "supervise" {
+		return cli.Run(context.Background(), env, os.Args[1:]) // the daemon has its own way with signals
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	return cli.Run(ctx, env, os.Args[1:])
+}
+
+// supervise runs the supervisor of the home that args name, or the environment.
+func supervise(ctx context.Context, self string, args []string) int {
+	persona := home.PersonaOf(os.Args[0])
+	h, err := home.Find(persona, os.Getenv)
+	if len(args) == 2 && args[0] == "--home" {
+		h, err = home.Home{Dir: args[1]}, nil
+	} else if len(args) != 0 {
+		err = errors.New("usage: weaverd supervise [--home DIRECTORY]")
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "weaver:", err)
+		return 1
+	}
+	return daemon.Run(ctx, daemon.Options{
+		Home: h, Persona: persona, Version: version, Trampoline: filepath.Join(filepath.Dir(self), "weaver"),
+	})
+}
+
+func isTerminal(w any) (int, bool) {
+	f, ok := w.(*os.File)
+	if !ok || !term.IsTerminal(int(f.Fd())) {
+		return 0, false
+	}
+	cols, _, err := term.GetSize(int(f.Fd()))
+	if err != nil {
+		return 80, true
+	}
+	return cols, true
+}

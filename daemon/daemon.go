@@ -1,0 +1,272 @@
+// Package daemon is the long-lived process and its doors.
+//
+// It joins a supervisor, which keeps processes as wished, to the API's socket, to the disk and to the anchor that
+// started it. The doors translate; they decide nothing.
+package daemon
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"runtime/debug"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"go.uber.org/zap"
+
+	"weaver/api"
+	"weaver/app"
+	"weaver/cache"
+	"weaver/config"
+	"weaver/config/home"
+	"weaver/logs"
+	"weaver/pm2"
+	"weaver/procstat"
+	"weaver/supervisor"
+	"weaver/supervisor/spawn"
+)
+
+// Marker is the environment variable by which weaver knows its services and what they leave behind.
+const Marker = "WEAVER_SERVICE"
+
+// Options is what Run needs to know.
+type Options struct {
+	Home    home.Home
+	Persona home.Persona
+	Version string
+	// Trampoline is the path of the thin executable, which sets limits before it becomes a service.
+	Trampoline string
+}
+
+// daemon is the whole of it, while it runs.
+type daemon struct {
+	opts       Options
+	home       home.Home
+	env        pm2.EnvOptions
+	log        *zap.Logger
+	link       *link
+	sup        *supervisor.Supervisor
+	spawner    *spawn.Spawner
+	logs       *logs.Engine
+	sampler    *procstat.Sampler
+	store      *store
+	dump       *dump
+	settings   atomic.Pointer[config.Settings]
+	renderings *cache.Cache[view, rendering]
+	hosts      *cache.Cache[struct{}, api.HostStats]
+	started    time.Time
+
+	stopOnce sync.Once
+	stopping chan struct{} // closed when the daemon is to end
+	streams  context.Context
+}
+
+// connKey is where a request's context has its connection.
+type connKey struct{}
+
+// Run is the daemon. It returns the exit code when somebody asked it to end, with everything stopped.
+func Run(ctx context.Context, o Options) int {
+	l, err := dialAnchor()
+	if err == nil {
+		err = run(ctx, o, l)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "weaver: supervisor:", err)
+		if l != nil {
+			l.tell("failed " + err.Error())
+		}
+		return 1
+	}
+	return 0
+}
+
+func run(ctx context.Context, o Options, l *link) error {
+	// A heap of a few megabytes: collect early rather than let it double.
+	debug.SetGCPercent(50)
+	if _, _, err := spawn.RaiseNoFile(wantDescriptors); err != nil {
+		fmt.Fprintln(os.Stderr, "weaver: raise the limit of open files:", err) // it works with fewer services
+	}
+	for _, dir := range []string{o.Home.Dir, o.Home.Logs(), o.Home.PIDs(), o.Home.Locks()} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return fmt.Errorf("make the home: %w", err)
+		}
+	}
+	log, closeLog := openLog(o.Home.DaemonLog())
+	defer closeLog()
+	d := &daemon{opts: o, home: o.Home, log: log, link: l, started: time.Now(), stopping: make(chan struct{})}
+	d.env = pm2.EnvOptions{Home: o.Home.Dir}
+	streams, endStreams := context.WithCancel(ctx)
+	defer endStreams()
+	d.streams = streams
+
+	settings, err := config.LoadSettings(o.Home.Settings())
+	if err != nil {
+		log.Error("settings are not used", zap.Error(err))
+	}
+	d.settings.Store(&settings)
+	if err := d.open(); err != nil {
+		return err
+	}
+	defer d.sampler.Close()
+	defer d.spawner.Close()
+	defer d.logs.Close()
+	return d.live(ctx, endStreams)
+}
+
+// wantDescriptors is room for 5,000 services.
+const wantDescriptors = 65536
+
+// open makes the parts.
+func (d *daemon) open() (err error) {
+	identity := Identity(d.home)
+	d.spawner, err = spawn.New(spawn.Options{
+		CgroupRoot: identity, Marker: Marker, Trampoline: d.opts.Trampoline, Reaper: d.link.pid,
+	})
+	if err != nil {
+		return err
+	}
+	d.logs, err = logs.NewEngine(logs.Options{
+		Dir: d.home.Logs(), TotalBudget: d.settings.Load().Log.TotalBudget,
+		OnError: func(path string, err error) { d.log.Error("log file", zap.String("path", path), zap.Error(err)) },
+	})
+	if err != nil {
+		return err
+	}
+	d.sampler, err = procstat.New(procstat.Options{
+		Roots: func() []procstat.Root { return d.sup.Roots() }, Source: os.Getenv("WEAVER_SAMPLER"),
+		TTL: d.settings.Load().Cache.MetricsTTL.D(),
+	})
+	if err != nil {
+		return err
+	}
+	old := []string{d.home.State() + ".1", d.home.State() + ".2", d.home.State() + ".3"}
+	d.store = &store{file: generations{path: d.home.State(), old: old, fs: disk{}}}
+	d.dump = newDump(d.home, d.env)
+	d.sup = supervisor.New(supervisor.Options{
+		Spawner: d.spawner, Logs: d.logs, Sampler: d.sampler, Identity: identity,
+		ChildEnv: func(p *app.Process) app.Env { return pm2.ChildEnv(p, d.env) },
+		Rotation: func() logs.Rotation { return rotation(d.settings.Load()) },
+		Persist:  func([]app.Process) error { return d.store.write() },
+	})
+	d.store.list = d.sup.Views
+	d.renderings = cache.New[view, rendering](cache.Options{MaxEntries: 32})
+	d.hosts = cache.New[struct{}, api.HostStats](cache.Options{TTL: time.Second})
+	d.applySettings(d.settings.Load())
+	return nil
+}
+
+// Identity is what marks the processes of a home: short, and the same for as long as the home has its path.
+func Identity(h home.Home) string {
+	dir := h.Dir
+	if real, err := filepath.EvalSymlinks(dir); err == nil {
+		dir = real
+	}
+	sum := sha256.Sum256([]byte(dir))
+	return hex.EncodeToString(sum[:5])
+}
+
+// live restores what was, opens the door and stays until somebody asks it to end.
+func (d *daemon) live(ctx context.Context, endStreams func()) error {
+	var background sync.WaitGroup
+	ctx, cancel := context.WithCancel(ctx)
+	defer background.Wait()
+	defer cancel()
+	background.Go(func() { d.sampler.Run(ctx) })
+	background.Go(func() { d.logEvents(ctx) })
+
+	if err := d.restore(ctx); err != nil {
+		return err
+	}
+	l, err := listen(d.home.Socket())
+	if err != nil {
+		return err
+	}
+	server := &http.Server{
+		Handler:           d.handler(),
+		ReadHeaderTimeout: 5 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    256 << 10,
+		ConnContext:       func(ctx context.Context, c net.Conn) context.Context { return context.WithValue(ctx, connKey{}, c) },
+		ErrorLog:          zap.NewStdLog(d.log),
+	}
+	served := make(chan error, 1)
+	go func() { // ends when the server is shut down
+		served <- server.Serve(listener{l, func(err error) { d.log.Warn("connection refused", zap.Error(err)) }})
+	}()
+	os.WriteFile(d.home.PIDFile(), strconv.AppendInt(nil, int64(os.Getpid()), 10), 0o644) // for people
+	d.log.Info("ready", zap.String("version", d.opts.Version), zap.Int("pid", os.Getpid()), zap.Int("processes", d.sup.Count()))
+	if err := d.link.tell("ready"); err != nil {
+		return err
+	}
+	err = d.wait(ctx, served)
+	endStreams()
+	d.end(server)
+	return err
+}
+
+// wait returns when the daemon is to end: somebody called kill, sent a signal, or the door broke.
+func (d *daemon) wait(ctx context.Context, served <-chan error) error {
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT)
+	signal.Ignore(syscall.SIGHUP, syscall.SIGPIPE)
+	notifyReload(signals)
+	defer signal.Stop(signals)
+	lost := d.link.lost
+	for {
+		select {
+		case <-d.stopping:
+			return nil
+		case <-ctx.Done():
+			return nil
+		case err := <-served:
+			return fmt.Errorf("serve %s: %w", d.home.Socket(), err)
+		case <-lost:
+			lost = nil
+			d.log.Error("the anchor is gone: supervision goes on, but nobody restarts the supervisor if it dies")
+		case s := <-signals:
+			if isReload(s) {
+				if err := d.logs.Reopen(); err != nil {
+					d.log.Error("reopen the logs", zap.Error(err))
+				}
+				continue
+			}
+			d.log.Info("asked to end", zap.String("signal", s.String()))
+			return nil
+		}
+	}
+}
+
+// end stops every service and closes the door. The desired list stays on disk, unless kill emptied it.
+func (d *daemon) end(server *http.Server) {
+	d.link.tell("bye") // the anchor may be gone
+	err := d.sup.Shutdown(context.Background(), false, func(app.Progress) {})
+	if err != nil && !errors.Is(err, supervisor.ErrClosed) {
+		d.log.Error("stop every service", zap.Error(err))
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	server.Shutdown(ctx) // removes the socket too
+	os.Remove(d.home.PIDFile())
+	d.log.Info("ended", zap.Duration("uptime", time.Since(d.started)))
+	d.log.Sync()
+}
+
+// stop has the daemon end, once what is being answered has been.
+func (d *daemon) stop() { d.stopOnce.Do(func() { close(d.stopping) }) }
+
+// streaming is the context of an answer without end: it ends with the peer or with the daemon.
+func (d *daemon) streaming(r *http.Request) context.Context {
+	ctx, cancel := context.WithCancel(r.Context())
+	context.AfterFunc(d.streams, cancel)
+	return ctx
+}

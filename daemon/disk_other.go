@@ -1,0 +1,8 @@
+//go:build !unix
+
+package daemon
+
+const noFollow = 0
+
+// syncDir has nothing to do: this system has no way to sync a directory.
+func syncDir(string) error { return nil }

@@ -1,0 +1,40 @@
+package daemon
+
+import (
+	"net"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// peerOf asks the kernel who connected.
+func peerOf(c *net.UnixConn) (peer, error) {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return peer{}, err
+	}
+	var cred *unix.Xucred
+	pid := 0
+	cerr := raw.Control(func(fd uintptr) {
+		if cred, err = unix.GetsockoptXucred(int(fd), unix.SOL_LOCAL, unix.LOCAL_PEERCRED); err == nil {
+			pid, _ = unix.GetsockoptInt(int(fd), unix.SOL_LOCAL, unix.LOCAL_PEERPID)
+		}
+	})
+	if cerr != nil {
+		err = cerr
+	}
+	if err != nil {
+		return peer{}, err
+	}
+	return peer{UID: int(cred.Uid), GID: int(cred.Groups[0]), PID: pid}, nil
+}
+
+// readRights reads bytes. Descriptors are not taken here: a lock then lives as long as the front end.
+func readRights(c *net.UnixConn, b []byte) (int, []int, error) {
+	n, err := c.Read(b)
+	return n, nil, err
+}
+
+func umask(mask int) int { return syscall.Umask(mask) }
+
+func closeFD(fd int) { unix.Close(fd) }

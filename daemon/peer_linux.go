@@ -1,0 +1,62 @@
+package daemon
+
+import (
+	"io"
+	"net"
+	"sync"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// peerOf asks the kernel who connected.
+func peerOf(c *net.UnixConn) (peer, error) {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return peer{}, err
+	}
+	var cred *unix.Ucred
+	if cerr := raw.Control(func(fd uintptr) { cred, err = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED) }); cerr != nil {
+		err = cerr
+	}
+	if err != nil {
+		return peer{}, err
+	}
+	return peer{int(cred.Uid), int(cred.Gid), int(cred.Pid)}, nil
+}
+
+// oobs are buffers for control messages, which few reads have.
+var oobs = sync.Pool{New: func() any { b := make([]byte, unix.CmsgSpace(maxRights*4)); return &b }}
+
+// readRights reads bytes and any descriptors that come with them, which are closed on exec.
+func readRights(c *net.UnixConn, b []byte) (int, []int, error) {
+	oob := oobs.Get().(*[]byte)
+	defer oobs.Put(oob)
+	n, oobn, _, _, err := c.ReadMsgUnix(b, *oob)
+	if n == 0 && err == nil && len(b) > 0 {
+		// A stream that ended: ReadMsgUnix reports no error, and net/http would ask again for ever.
+		return 0, nil, io.EOF
+	}
+	if oobn == 0 {
+		return n, nil, err
+	}
+	msgs, perr := unix.ParseSocketControlMessage((*oob)[:oobn])
+	if perr != nil {
+		return n, nil, perr
+	}
+	var fds []int
+	for i := range msgs {
+		got, perr := unix.ParseUnixRights(&msgs[i])
+		if perr == nil {
+			fds = append(fds, got...)
+		}
+	}
+	for _, fd := range fds {
+		syscall.CloseOnExec(fd) // net reads with MSG_CMSG_CLOEXEC where it can; this is for where it cannot
+	}
+	return n, fds, err
+}
+
+func umask(mask int) int { return syscall.Umask(mask) }
+
+func closeFD(fd int) { unix.Close(fd) }

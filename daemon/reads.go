@@ -1,0 +1,169 @@
+package daemon
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"strconv"
+	"time"
+
+	"weaver/api"
+	"weaver/app"
+	"weaver/logs"
+	"weaver/procstat"
+)
+
+func (d *daemon) ping(w http.ResponseWriter, _ *http.Request) error {
+	return answer(w, d.self())
+}
+
+func (d *daemon) self() api.Ping {
+	p := api.Ping{
+		PID: os.Getpid(), AnchorPID: d.link.pid(), Version: d.opts.Version, API: api.Version, Home: d.home.Dir,
+		Started: d.started, UptimeMS: time.Since(d.started).Milliseconds(), Processes: d.sup.Count(), Durable: true,
+	}
+	if err := d.store.problem(); err != nil {
+		p.Durable, p.Problem = false, err.Error()
+	}
+	return p
+}
+
+// selected returns the processes that the targets mean, all without targets. A target that means nothing is an error.
+func (d *daemon) selected(targets []app.Selector, cwd string) ([]app.Process, error) {
+	list := d.sup.List()
+	if len(targets) == 0 {
+		return list, nil
+	}
+	picked := make([]bool, len(list))
+	for _, t := range targets {
+		at, err := t.Match(list, cwd)
+		if err != nil {
+			return nil, &api.Error{Kind: api.Invalid, Message: err.Error()}
+		}
+		if len(at) == 0 && !t.Many() {
+			e := &api.Error{Kind: api.NotFound, Message: fmt.Sprintf("Process or Namespace %s not found", t)}
+			e.Hint = d.hint(string(t))
+			return nil, e
+		}
+		for _, i := range at {
+			picked[i] = true
+		}
+	}
+	out := list[:0]
+	for i := range list {
+		if picked[i] {
+			out = append(out, list[i])
+		}
+	}
+	return out, nil
+}
+
+func (d *daemon) processes(w http.ResponseWriter, r *http.Request) error {
+	list, err := d.selected(selectors(r), r.URL.Query().Get("cwd"))
+	if err != nil {
+		return err
+	}
+	if r.URL.Query().Get("spec") == "" {
+		for i := range list {
+			list[i].Spec = nil
+		}
+	}
+	return answer(w, list)
+}
+
+func (d *daemon) describe(w http.ResponseWriter, r *http.Request) error {
+	list, err := d.selected(selectors(r), "")
+	if err != nil {
+		return err
+	}
+	out := make([]api.Description, len(list))
+	for i := range list {
+		out[i] = d.description(list[i])
+	}
+	return answer(w, out)
+}
+
+// description gathers what is known of one process. What the system does not tell is left out.
+func (d *daemon) description(p app.Process) api.Description {
+	desc := api.Description{Process: p, Events: d.sup.History(p.ID)}
+	const keep = 20
+	if n := len(desc.Events); n > keep {
+		desc.Events = desc.Events[n-keep:]
+	}
+	for _, s := range []app.Stream{app.Out, app.Err} {
+		desc.Recent = append(desc.Recent, d.logs.Recent(p.ID, s, 10)...)
+	}
+	if p.PID == 0 {
+		return desc
+	}
+	for _, pid := range d.sup.Tree(p.ID) {
+		info, err := procstat.Inspect(pid)
+		if err != nil {
+			continue // it ended meanwhile
+		}
+		desc.Tree = append(desc.Tree, treeProcess(pid, info))
+		desc.OpenFiles += info.OpenFiles
+		desc.Connections += info.Connections
+		desc.Ports = append(desc.Ports, listening(info)...)
+	}
+	return desc
+}
+
+func (d *daemon) host(w http.ResponseWriter, _ *http.Request) error {
+	return answer(w, d.hostStats())
+}
+
+func (d *daemon) events(w http.ResponseWriter, r *http.Request) error {
+	since, _ := strconv.ParseUint(r.URL.Query().Get("since"), 10, 64) // none is 0
+	send := lines[app.Event](w)
+	http.NewResponseController(w).Flush()
+	ctx := d.streaming(r)
+	for e := range d.sup.Events(ctx, since) {
+		if send(e) != nil {
+			return nil
+		}
+	}
+	return nil
+}
+
+func (d *daemon) follow(w http.ResponseWriter, r *http.Request) error {
+	targets, stream := selectors(r), app.Stream(r.URL.Query().Get("stream"))
+	send := lines[app.Line](w)
+	http.NewResponseController(w).Flush()
+	ctx := d.streaming(r)
+	for l := range d.logs.Follow(ctx, logs.FollowOptions{Match: follows(targets, stream)}) {
+		if send(l) != nil {
+			return nil
+		}
+	}
+	return nil
+}
+
+// follows matches a process's output against targets as they are written, so that a process started later is followed too.
+func follows(targets []app.Selector, stream app.Stream) func(app.ID, string, string, app.Stream) bool {
+	return func(id app.ID, name, namespace string, s app.Stream) bool {
+		if stream != "" && s != stream {
+			return false
+		}
+		one := []app.Process{{ID: id, Name: name, Namespace: namespace}}
+		for _, t := range targets {
+			if at, err := t.Match(one, ""); err == nil && len(at) > 0 {
+				return true
+			}
+		}
+		return len(targets) == 0
+	}
+}
+
+func (d *daemon) recent(w http.ResponseWriter, r *http.Request) error {
+	id, err := strconv.Atoi(r.URL.Query().Get("id"))
+	if err != nil {
+		return &api.Error{Kind: api.Invalid, Message: "id: " + err.Error()}
+	}
+	n, _ := strconv.Atoi(r.URL.Query().Get("n")) // 0 is the default below
+	if n <= 0 {
+		n = 20
+	}
+	out := d.logs.Recent(app.ID(id), app.Out, n)
+	return answer(w, append(out, d.logs.Recent(app.ID(id), app.Err, n)...))
+}

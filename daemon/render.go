@@ -1,0 +1,101 @@
+package daemon
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"weaver/api"
+	"weaver/app"
+	"weaver/pm2"
+	"weaver/procstat"
+)
+
+// view names a rendering of the list.
+type view struct {
+	kind  string
+	width int
+	color bool
+}
+
+// rendering is what one looked like, at one version of the list.
+type rendering struct {
+	version uint64
+	bytes   []byte
+}
+
+// render returns the list in one of its forms. Renderings are kept for the status TTL, and not beyond any change: a hundred
+// calls a second cost one rendering.
+func (d *daemon) render(kind string, width int, color bool) ([]byte, error) {
+	key := view{kind, width, color}
+	version := d.sup.Version()
+	if r, ok := d.renderings.Get(key); ok && r.version == version {
+		return r.bytes, nil
+	}
+	r, err := d.renderings.GetOrLoad(context.Background(), key, func(context.Context) (rendering, error) {
+		return d.renderNow(key)
+	})
+	if err != nil || r.version == version || r.version > version {
+		return r.bytes, err
+	}
+	// Somebody's rendering from before the change: make our own, and let others have it.
+	if r, err = d.renderNow(key); err == nil {
+		d.renderings.Set(key, r)
+	}
+	return r.bytes, err
+}
+
+func (d *daemon) renderNow(key view) (rendering, error) {
+	r := rendering{version: d.sup.Version()}
+	list := d.sup.List()
+	var err error
+	switch key.kind {
+	case "jlist":
+		r.bytes = pm2.AppendJList(nil, list, d.env)
+	case "prettylist":
+		r.bytes = pm2.AppendPrettyList(nil, list, d.env)
+	case "json":
+		for i := range list {
+			list[i].Spec = nil
+		}
+		r.bytes, err = json.Marshal(list)
+		r.bytes = append(r.bytes, '\n')
+	default:
+		r.bytes = pm2.AppendTable(nil, list, pm2.TableOptions{
+			Width: key.width, Color: key.color, Mini: key.kind == "mini", Now: time.Now(), HostLine: d.hostStats().Line,
+		})
+	}
+	return r, err
+}
+
+// hostStats returns the machine's figures, from the cache.
+func (d *daemon) hostStats() api.HostStats {
+	h, err := d.hosts.GetOrLoad(context.Background(), struct{}{}, func(context.Context) (api.HostStats, error) {
+		s, err := procstat.Host()
+		if err != nil {
+			return api.HostStats{}, err
+		}
+		h := api.HostStats{
+			CPU: s.CPU, MemoryUsed: app.Bytes(s.MemoryUsed), MemoryTotal: app.Bytes(s.MemoryTotal), Load1: s.Load1,
+		}
+		h.Line = pm2.HostLine(s.CPU, 100*float64(s.MemoryUsed)/float64(max(s.MemoryTotal, 1)))
+		return h, nil
+	})
+	if err != nil {
+		return api.HostStats{} // a table without its last line is still a table
+	}
+	return h
+}
+
+func (d *daemon) figures() api.CacheStats {
+	s := api.CacheStats{Enabled: d.renderings.TTL() > 0, Caches: map[string]api.CacheFigure{}}
+	r := d.renderings.Stats()
+	s.Caches["status"] = api.CacheFigure{
+		Hits: r.Hits, Misses: r.Misses, Entries: r.Entries, Evictions: r.Evictions, Expired: r.Expired, TTL: app.Duration(r.TTL),
+	}
+	m := d.sampler.Stats()
+	s.Caches["metrics"] = api.CacheFigure{
+		Hits: m.Hits, Misses: m.Misses, Entries: m.Entries, Evictions: m.Evictions, Expired: m.Expired, TTL: app.Duration(m.TTL),
+	}
+	return s
+}

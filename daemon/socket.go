@@ -1,0 +1,102 @@
+package daemon
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"sync"
+)
+
+// maxRights bounds the descriptors that may come with one read: locks of one command.
+const maxRights = 64
+
+// listen opens the API's socket with mode 0600. The caller holds the daemon's lock, so whatever is in the way is a
+// leftover.
+func listen(path string) (*net.UnixListener, error) {
+	if err := os.Remove(path); err != nil && !os.IsNotExist(err) {
+		return nil, fmt.Errorf("remove the old socket %s: %w", path, err)
+	}
+	mask := umask(0o177) // no moment with other permissions
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	umask(mask)
+	if err != nil {
+		return nil, fmt.Errorf("listen on %s: %w", path, err)
+	}
+	return l, nil
+}
+
+// listener accepts only peers that may use the daemon, and keeps the descriptors that they send.
+type listener struct {
+	*net.UnixListener
+	refused func(error)
+}
+
+// Accept returns the next connection of a peer that is the daemon's own user or root. Others are closed at once: to them
+// there is nobody here.
+func (l listener) Accept() (net.Conn, error) {
+	for {
+		c, err := l.AcceptUnix()
+		if err != nil {
+			return nil, err
+		}
+		p, err := peerOf(c)
+		if err == nil && p.UID != os.Geteuid() && p.UID != 0 {
+			err = fmt.Errorf("user %d (pid %d) has no business here", p.UID, p.PID)
+		}
+		if err != nil {
+			l.refused(err)
+			c.Close()
+			continue
+		}
+		return &conn{UnixConn: c, peer: p}, nil
+	}
+}
+
+// peer is who is at the other end of a connection.
+type peer struct{ UID, GID, PID int }
+
+// conn is a connection whose peer is known and whose descriptors are kept until somebody takes them.
+type conn struct {
+	*net.UnixConn
+	peer peer
+
+	mu     sync.Mutex
+	rights []int
+}
+
+// Read reads bytes, and keeps the descriptors that come with them.
+func (c *conn) Read(b []byte) (int, error) {
+	n, fds, err := readRights(c.UnixConn, b)
+	if len(fds) > 0 {
+		c.mu.Lock()
+		c.rights = append(c.rights, fds...)
+		over := len(c.rights) > maxRights
+		c.mu.Unlock()
+		if over {
+			c.dropRights()
+			return 0, fmt.Errorf("peer %d sent more than %d descriptors", c.peer.PID, maxRights)
+		}
+	}
+	return n, err
+}
+
+// takeRights hands over the descriptors received so far. Whoever takes them closes them.
+func (c *conn) takeRights() []int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	fds := c.rights
+	c.rights = nil
+	return fds
+}
+
+func (c *conn) dropRights() {
+	for _, fd := range c.takeRights() {
+		closeFD(fd)
+	}
+}
+
+// Close also closes what nobody took.
+func (c *conn) Close() error {
+	c.dropRights()
+	return c.UnixConn.Close()
+}

@@ -1,0 +1,197 @@
+package daemon
+
+import (
+	"context"
+	"net/http"
+	"os"
+
+	"weaver/api"
+	"weaver/app"
+	"weaver/config"
+	"weaver/supervisor"
+)
+
+// operation is the context of work that goes on when the one who asked is gone, holding the locks that came with the
+// request. done gives them back.
+func (d *daemon) operation(r *http.Request) (ctx context.Context, done func()) {
+	var locks []int
+	if c, ok := r.Context().Value(connKey{}).(*conn); ok {
+		locks = c.takeRights()
+	}
+	return context.WithoutCancel(r.Context()), func() {
+		for _, fd := range locks {
+			closeFD(fd)
+		}
+	}
+}
+
+func (d *daemon) start(w http.ResponseWriter, r *http.Request) error {
+	var req api.StartRequest
+	if err := read(r, &req); err != nil {
+		return err
+	}
+	ctx, done := d.operation(r)
+	defer done()
+	d.sup.Start(ctx, req.Specs, supervisor.StartOptions{
+		IfExists: req.IfExists, File: req.File, Parallel: req.Parallel, Detach: req.Detach,
+	}, d.progress(w))
+	return nil
+}
+
+func (d *daemon) act(w http.ResponseWriter, r *http.Request) error {
+	var req api.ActRequest
+	if err := read(r, &req); err != nil {
+		return err
+	}
+	ctx, done := d.operation(r)
+	defer done()
+	d.sup.Do(ctx, supervisor.Action{
+		Verb: req.Verb, Targets: req.Targets, Cwd: req.Cwd, Specs: req.Specs, Signal: req.Signal, Parallel: req.Parallel,
+		KillTimeout: req.KillTimeout.D(), KillNow: req.KillNow, Detach: req.Detach,
+	}, d.progress(w))
+	return nil
+}
+
+func (d *daemon) scale(w http.ResponseWriter, r *http.Request) error {
+	var req api.ScaleRequest
+	if err := read(r, &req); err != nil {
+		return err
+	}
+	ctx, done := d.operation(r)
+	defer done()
+	d.sup.Scale(ctx, req.Name, req.N, req.Relative, d.progress(w))
+	return nil
+}
+
+// kill ends every service for good, then the daemon.
+func (d *daemon) kill(w http.ResponseWriter, r *http.Request) error {
+	ctx, done := d.operation(r)
+	defer done()
+	report := d.progress(w)
+	err := d.sup.Shutdown(ctx, true, report)
+	end := app.Progress{Step: app.StepEnd, ID: -1}
+	if err != nil {
+		report(app.Progress{Step: app.StepFailed, ID: -1, Kind: string(api.Failed), Message: err.Error()})
+		end.Failures = 1
+	}
+	report(end)
+	d.stop()
+	return nil
+}
+
+func (d *daemon) save(w http.ResponseWriter, r *http.Request) error {
+	var req api.SaveRequest
+	if err := read(r, &req); err != nil {
+		return err
+	}
+	list := d.sup.List()
+	res := api.SaveResult{Path: d.home.Dump(), Count: len(list)}
+	if len(list) == 0 && !req.Force {
+		res.Skipped = true
+		if err := d.dump.createEmpty(); err != nil {
+			return err
+		}
+		return answer(w, res)
+	}
+	if err := d.dump.save(list); err != nil {
+		return err
+	}
+	return answer(w, res)
+}
+
+func (d *daemon) clearDump(w http.ResponseWriter, _ *http.Request) error {
+	if err := d.dump.clear(); err != nil {
+		return err
+	}
+	return answer(w, struct{}{})
+}
+
+// resurrect starts what was saved and has no process of its name.
+func (d *daemon) resurrect(w http.ResponseWriter, r *http.Request) error {
+	ctx, done := d.operation(r)
+	defer done()
+	report := d.progress(w)
+	records, from, err := d.dump.load()
+	if err != nil {
+		report(app.Progress{Step: app.StepWarn, ID: -1, Message: err.Error()})
+	}
+	if from == "" {
+		report(app.Progress{Step: app.StepWarn, ID: -1, Message: "No processes saved; DUMP file doesn't exist"})
+	}
+	d.sup.Resurrect(ctx, saved(records), report)
+	return nil
+}
+
+// files returns the log files of the processes that the targets mean, each once.
+func (d *daemon) files(targets []app.Selector) ([]string, error) {
+	list, err := d.selected(targets, "")
+	if err != nil {
+		return nil, err
+	}
+	seen := map[string]bool{"": true, os.DevNull: true, "NULL": true}
+	var files []string
+	for i := range list {
+		for _, f := range []string{list[i].OutPath, list[i].ErrorPath, list[i].LogPath} {
+			if !seen[f] {
+				seen[f] = true
+				files = append(files, f)
+			}
+		}
+	}
+	return files, nil
+}
+
+func (d *daemon) flush(w http.ResponseWriter, r *http.Request) error {
+	return d.onFiles(w, r, func(path string) (string, error) { return path, d.logs.Truncate(path) })
+}
+
+func (d *daemon) rotate(w http.ResponseWriter, r *http.Request) error {
+	return d.onFiles(w, r, d.logs.Rotate)
+}
+
+func (d *daemon) onFiles(w http.ResponseWriter, r *http.Request, do func(string) (string, error)) error {
+	var req api.TargetRequest
+	if err := read(r, &req); err != nil {
+		return err
+	}
+	files, err := d.files(req.Targets)
+	if err != nil {
+		return err
+	}
+	var res api.FlushResult
+	for _, f := range files {
+		if done, err := do(f); err != nil {
+			res.Failed = append(res.Failed, err.Error())
+		} else {
+			res.Files = append(res.Files, done)
+		}
+	}
+	return answer(w, res)
+}
+
+func (d *daemon) reloadLogs(w http.ResponseWriter, _ *http.Request) error {
+	if err := d.logs.Reopen(); err != nil {
+		return err
+	}
+	return answer(w, struct{}{})
+}
+
+// hint finds the name that was probably meant.
+func (d *daemon) hint(target string) string {
+	var names []string
+	for _, p := range d.sup.Views() {
+		names = append(names, p.Name)
+	}
+	if near := config.Nearest(target, names); near != "" {
+		return "did you mean " + near + "?"
+	}
+	return ""
+}
+
+// hinted adds what was probably meant to the news that a name is unknown.
+func (d *daemon) hinted(p app.Progress) app.Progress {
+	if p.Step == app.StepFailed && p.Kind == string(api.NotFound) && p.Hint == "" && p.Target != "" {
+		p.Hint = d.hint(p.Target)
+	}
+	return p
+}

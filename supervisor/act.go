@@ -1,0 +1,279 @@
+package supervisor
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"weaver/app"
+	"weaver/supervisor/lifecycle"
+	"weaver/supervisor/spawn"
+)
+
+// Action is a verb applied to processes that exist.
+type Action struct {
+	Verb     app.Verb
+	Targets  []app.Selector
+	Cwd      string              // for targets written as the path of a script
+	Specs    map[app.ID]app.Spec // new specs, given before a start, restart or reload
+	Signal   string              // for VerbSignal
+	Parallel int                 // at a time; 0 is what PM2 does: 10 for delete, else 2
+	// KillTimeout replaces the apps' own for this stop, if it is positive; KillNow stands for none.
+	KillTimeout time.Duration
+	KillNow     bool
+	Detach      bool // do not wait for processes to be up
+}
+
+// Do applies an action to each target in turn and returns when it is done and the desired list is on disk. As in PM2 the
+// first target that fails ends it. report is called for each step, the last being StepEnd; what fails is told there.
+func (s *Supervisor) Do(ctx context.Context, a Action, report func(app.Progress)) {
+	r := &reporter{report: report}
+	defer r.end(s, a.Verb != app.VerbSignal)
+	if a.Verb == app.VerbSignal {
+		if _, err := spawn.ParseSignal(a.Signal); err != nil {
+			r.send(app.Progress{Step: app.StepFailed, ID: -1, Kind: "invalid", Message: err.Error()})
+			return
+		}
+	}
+	for _, t := range a.Targets {
+		keepers, err := s.resolve(t, a.Cwd)
+		if err != nil {
+			r.send(app.Progress{Step: app.StepFailed, Target: string(t), ID: -1, Kind: "invalid", Message: err.Error()})
+			return
+		}
+		if len(keepers) == 0 {
+			s.unknown(a.Verb, t, r)
+			return
+		}
+		if !s.apply(ctx, a, string(t), keepers, r) {
+			return
+		}
+	}
+}
+
+// resolve returns the keepers that a selector means.
+func (s *Supervisor) resolve(t app.Selector, cwd string) ([]*keeper, error) {
+	keepers := s.reg.snapshot()
+	views := make([]app.Process, len(keepers))
+	for i, k := range keepers {
+		views[i] = *k.view.Load()
+	}
+	at, err := t.Match(views, cwd)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]*keeper, len(at))
+	for i, n := range at {
+		out[i] = keepers[n]
+	}
+	return out, nil
+}
+
+// unknown reports a target that means nothing, in PM2's words.
+func (s *Supervisor) unknown(v app.Verb, t app.Selector, r *reporter) {
+	p := app.Progress{Step: app.StepFailed, Verb: v, Target: string(t), ID: -1, Kind: "not_found"}
+	switch {
+	case t.Many():
+		p.Kind, p.Message = "empty", "No process found"
+	case t.Numeric():
+		// PM2 takes any number for an id, goes to work, and fails there.
+		fmt.Sscan(string(t), &p.ID)
+		r.send(app.Progress{Step: app.StepApplying, Verb: v, Target: string(t), ID: -1, IDs: []app.ID{p.ID}})
+		switch v {
+		case app.VerbReload:
+			p.Message = "PM2 ID unknown"
+		case app.VerbRestart, app.VerbStart:
+			p.Message = "God db process id unknown"
+		default:
+			p.Message = string(t) + " : id unknown"
+		}
+	case v == app.VerbReset || v == app.VerbSignal:
+		p.Message = "Unknown process name"
+	default:
+		p.Message = "Process or Namespace " + string(t) + " not found"
+	}
+	r.send(p)
+}
+
+// apply does the verb for all processes that one target means. It reports whether all went well.
+func (s *Supervisor) apply(ctx context.Context, a Action, target string, keepers []*keeper, r *reporter) bool {
+	ids := make([]app.ID, len(keepers))
+	for i, k := range keepers {
+		ids[i] = k.id
+	}
+	r.send(app.Progress{Step: app.StepApplying, Verb: a.Verb, Target: target, IDs: ids, ID: -1})
+	failed := false
+	do := func(k *keeper) error {
+		name := k.view.Load().Name
+		if err := s.applyOne(ctx, a, k); err != nil {
+			r.send(app.Progress{Step: app.StepFailed, Verb: a.Verb, Target: target, ID: k.id, Name: name, Kind: "failed", Message: err.Error()})
+			return err
+		}
+		r.send(app.Progress{Step: app.StepOK, Verb: a.Verb, Target: target, ID: k.id, Name: name, Message: a.Signal})
+		return nil
+	}
+	if err := s.each(ctx, keepers, parallel(a, len(keepers)), do); err != nil {
+		failed = true
+	}
+	return !failed
+}
+
+// parallel says how many processes are worked on at a time: in PM2 up to two go one after the other.
+func parallel(a Action, n int) int {
+	switch {
+	case a.Parallel > 0:
+		return a.Parallel
+	case a.Verb == app.VerbDelete, a.Verb == app.VerbStop:
+		return 64 // they wait for programs to end, which costs nothing
+	case n <= 2:
+		return 1
+	}
+	return 2
+}
+
+func (s *Supervisor) applyOne(ctx context.Context, a Action, k *keeper) error {
+	if spec, ok := a.Specs[k.id]; ok {
+		k.mail.put(respec{inherit(spec, k.view.Load())})
+	}
+	if a.KillNow || a.KillTimeout > 0 {
+		k.mail.put(hurry{a.KillTimeout})
+	}
+	switch a.Verb {
+	case app.VerbStop:
+		k.mail.put(tell{in: lifecycle.Stop{}, by: true})
+		return k.await(ctx, resting)
+	case app.VerbDelete:
+		k.mail.put(tell{in: lifecycle.Delete{}, by: true})
+		return k.await(ctx, func(*lifecycle.State) bool { return false })
+	case app.VerbReset:
+		k.mail.put(tell{in: lifecycle.Reset{}, by: true})
+		return k.await(ctx, func(*lifecycle.State) bool { return true })
+	case app.VerbSignal:
+		sig, err := spawn.ParseSignal(a.Signal)
+		if err != nil {
+			return err
+		}
+		reply := make(chan error, 1)
+		k.mail.put(sendSignal{sig, reply})
+		select {
+		case err := <-reply:
+			return err
+		case <-k.done:
+			return errGone
+		}
+	case app.VerbStart:
+		return s.up(ctx, a, k, lifecycle.Start{})
+	case app.VerbRestart:
+		return s.up(ctx, a, k, lifecycle.Restart{})
+	case app.VerbReload:
+		return s.up(ctx, a, k, lifecycle.Reload{})
+	}
+	return fmt.Errorf("internal: unknown verb %q", a.Verb)
+}
+
+// up tells the keeper to have a (newer) incarnation and waits until it is up.
+func (s *Supervisor) up(ctx context.Context, a Action, k *keeper, in lifecycle.Input) error {
+	gen := k.life.Load().LastGen
+	if cur := k.life.Load().Cur; in == (lifecycle.Start{}) && cur.Alive() && !cur.Asked {
+		gen = cur.Gen - 1 // it is up, or about to be
+	}
+	k.mail.put(tell{in: in, by: true})
+	if a.Detach {
+		return nil
+	}
+	if err := k.await(ctx, settled(gen)); err != nil {
+		return err
+	}
+	select {
+	case <-k.done:
+		return errGone
+	default:
+	}
+	return k.outcome(gen)
+}
+
+// inherit completes a new spec for a process that exists. As in PM2 what was fixed when it was first started stays: where
+// it logs, and what its own instance got from increment_var.
+func inherit(spec app.Spec, old *app.Process) *app.Spec {
+	s := spec.Clone()
+	s.OutFile, s.ErrorFile, s.LogFile, s.PIDFile = old.Spec.OutFile, old.Spec.ErrorFile, old.Spec.LogFile, old.Spec.PIDFile
+	s.MergeLogs = old.Spec.MergeLogs
+	if s.IncrementVar != "" && s.IncrementVar == old.Spec.IncrementVar {
+		if v, ok := old.Spec.Env.Get(s.IncrementVar); ok {
+			s.Env.Set(s.IncrementVar, v)
+		}
+	}
+	return &s
+}
+
+// Scale changes the number of an app's processes to n, or by n if relative. New ones are like the first that is there;
+// those that go are, as in PM2, the ones with the lowest ids. report is called as by Do.
+func (s *Supervisor) Scale(ctx context.Context, name string, n int, relative bool, report func(app.Progress)) {
+	r := &reporter{report: report}
+	defer r.end(s, true)
+	var keepers []*keeper
+	for _, k := range s.reg.snapshot() {
+		if k.view.Load().Name == name {
+			keepers = append(keepers, k)
+		}
+	}
+	fail := func(kind, message string) {
+		r.send(app.Progress{Step: app.StepFailed, Target: name, ID: -1, Kind: kind, Message: message})
+	}
+	if len(keepers) == 0 {
+		fail("not_found", "Application "+name+" not found")
+		return
+	}
+	want := n
+	if relative {
+		want = len(keepers) + n
+	}
+	switch {
+	case want < 0:
+		fail("invalid", fmt.Sprintf("scale %s to %d: a number of instances cannot be negative", name, want))
+	case want == len(keepers):
+		fail("conflict", "Nothing to do")
+	case want > len(keepers):
+		s.grow(ctx, keepers, want-len(keepers), r)
+	default:
+		s.apply(ctx, Action{Verb: app.VerbDelete}, name, keepers[:len(keepers)-want], r)
+		s.recount(keepers[len(keepers)-want:], want)
+	}
+}
+
+func (s *Supervisor) grow(ctx context.Context, keepers []*keeper, n int, r *reporter) {
+	spec := keepers[0].view.Load().Spec.Clone()
+	spec.Instances = len(keepers) + n
+	for range n {
+		r.send(app.Progress{Step: app.StepInfo, ID: -1, Message: "Scaling up application"})
+	}
+	added, err := s.reg.add(&spec, n)
+	if err != nil {
+		r.send(app.Progress{Step: app.StepFailed, ID: -1, Kind: "unavailable", Message: err.Error()})
+		return
+	}
+	for _, k := range added {
+		k.mail.put(tell{in: lifecycle.Start{}, by: true})
+	}
+	for _, k := range added {
+		err := k.await(ctx, settled(0))
+		if err == nil {
+			err = k.outcome(0)
+		}
+		if err != nil {
+			r.send(app.Progress{Step: app.StepFailed, ID: k.id, Name: spec.Name, Kind: "failed", Message: err.Error()})
+		}
+	}
+	s.recount(slices.Concat(keepers, added), spec.Instances)
+}
+
+// recount writes the number of instances into the specs, so that it is saved.
+func (s *Supervisor) recount(keepers []*keeper, n int) {
+	for _, k := range keepers {
+		spec := k.view.Load().Spec.Clone()
+		spec.Instances = n
+		k.mail.put(respec{&spec})
+		k.await(context.Background(), func(*lifecycle.State) bool { return true }) // the view is up to date then; ends with the keeper
+	}
+}

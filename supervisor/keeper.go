@@ -1,0 +1,329 @@
+package supervisor
+
+import (
+	"errors"
+	"os"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"weaver/app"
+	"weaver/supervisor/lifecycle"
+	"weaver/supervisor/spawn"
+)
+
+// child is one running incarnation, as a keeper needs it. launch makes it.
+type child interface {
+	PID() int
+	Membership() string
+	Tree() ([]int, error)        // pids of the living
+	Signal(syscall.Signal) error // the main process
+	Term(syscall.Signal) error   // as the app wants to be stopped
+	Kill() error                 // SIGKILL to the whole tree
+	WhenEmpty(func())            // once, when no process of the tree is left
+	Drain()                      // have its output so far written
+	Close()                      // after the end: drop what is held for it
+}
+
+// launcher starts an incarnation. exited is called once, from anywhere, and must not block.
+type launcher interface {
+	launch(p *app.Process, gen uint64, exited func(spawn.Exit)) (child, error)
+}
+
+// message is what can be in a keeper's mailbox. The set is closed.
+type message interface{ message() }
+
+type (
+	// tell is an input for the state machine; by is set when an operator gave it.
+	tell struct {
+		in lifecycle.Input
+		by bool
+	}
+	// died is the news of an exit, with what the state machine need not know.
+	died struct {
+		gen  uint64
+		exit spawn.Exit
+	}
+	// respec is a new spec; what runs goes on with the old one.
+	respec struct{ spec *app.Spec }
+	// hurry replaces the kill timeout for the stop under way or to come; 0 kills at once.
+	// It holds until the process has come to rest.
+	hurry struct{ timeout time.Duration }
+	// sendSignal goes to the main process.
+	sendSignal struct {
+		sig   syscall.Signal
+		reply chan<- error
+	}
+	// listTree asks which processes are part of this one.
+	listTree struct{ reply chan<- []int }
+	// join waits for a condition. done is closed when it holds, and when the keeper ends.
+	join struct {
+		until func(*lifecycle.State) bool
+		done  chan struct{}
+	}
+)
+
+func (tell) message()       {}
+func (died) message()       {}
+func (respec) message()     {}
+func (hurry) message()      {}
+func (sendSignal) message() {}
+func (listTree) message()   {}
+func (join) message()       {}
+
+// keeper owns one process: its wish, its state, its children. One goroutine runs it; everybody else talks to its mailbox
+// and reads its view.
+type keeper struct {
+	id   app.ID
+	mail *mailbox
+	sup  *Supervisor
+	view atomic.Pointer[app.Process] // as of the last step; readers copy it and never change it
+	life atomic.Pointer[lifecycle.State]
+	done chan struct{} // closed when the keeper has ended
+
+	// The rest belongs to the goroutine.
+	state   lifecycle.State
+	policy  lifecycle.Policy
+	proc    app.Process // the view to be: everything but what derives from state
+	kids    map[uint64]child
+	waiters []join
+	byHand  bool // the last input came from an operator
+	hurried bool // policy has another kill timeout than the spec
+	exit    spawn.Exit
+}
+
+func newKeeper(sup *Supervisor, p app.Process) *keeper {
+	k := &keeper{
+		id: p.ID, mail: newMailbox(), sup: sup, done: make(chan struct{}),
+		proc: p, policy: policyOf(p.Spec), kids: make(map[uint64]child, 1),
+		state: lifecycle.State{Restarts: p.Restarts, Born: p.Created},
+	}
+	k.publish()
+	return k
+}
+
+// run is the keeper's life. It ends when the process is deleted and nothing of it is left.
+func (k *keeper) run() {
+	alarm := time.NewTimer(time.Hour)
+	defer alarm.Stop()
+	for !k.state.Done() {
+		if d := k.state.Deadline(k.policy); d.IsZero() {
+			alarm.Stop()
+		} else {
+			alarm.Reset(time.Until(d))
+		}
+		select {
+		case <-k.mail.ready:
+			for _, m := range k.mail.take() {
+				k.handle(m)
+			}
+		case <-alarm.C:
+			k.step(lifecycle.Tick{})
+		}
+		k.settle()
+	}
+	k.sup.forget(k)
+	close(k.done)
+	k.settle()
+	for _, m := range k.mail.take() { // whoever came too late
+		switch m := m.(type) {
+		case join:
+			close(m.done)
+		case sendSignal:
+			m.reply <- errGone
+		case listTree:
+			m.reply <- nil
+		}
+	}
+}
+
+func (k *keeper) handle(m message) {
+	switch m := m.(type) {
+	case tell:
+		k.byHand = m.by
+		k.step(m.in)
+	case died:
+		k.exit = m.exit
+		if c := k.kids[m.gen]; c != nil {
+			c.WhenEmpty(func() { k.mail.put(tell{in: lifecycle.Empty{Gen: m.gen}}) })
+		}
+		k.byHand = false
+		k.step(lifecycle.Exited{Gen: m.gen, Code: m.exit.Code, Signal: int(m.exit.Signal)})
+	case respec:
+		k.proc.Spec = m.spec
+		k.proc.Name, k.proc.Namespace, k.proc.Mode = m.spec.Name, m.spec.NamespaceOrDefault(), m.spec.Mode
+		k.policy = policyOf(m.spec)
+		k.publish()
+	case hurry:
+		k.policy.KillTimeout, k.hurried = m.timeout, true
+		for _, c := range []*lifecycle.Child{&k.state.Cur, &k.state.Old} {
+			if at := time.Now().Add(m.timeout); !c.KillAt.IsZero() && c.KillAt.After(at) {
+				c.KillAt = at
+			}
+		}
+	case sendSignal:
+		c := k.kids[k.state.Cur.Gen]
+		if c == nil || k.state.Cur.Dead {
+			m.reply <- errNotRunning
+			return
+		}
+		m.reply <- c.Signal(m.sig)
+	case listTree:
+		var pids []int
+		for _, c := range k.kids {
+			tree, err := c.Tree()
+			k.fail("list the tree", err)
+			pids = append(pids, tree...)
+		}
+		m.reply <- pids
+	case join:
+		k.waiters = append(k.waiters, m)
+	}
+}
+
+// step lets the machine decide, then does what it decided, in order.
+func (k *keeper) step(in lifecycle.Input) {
+	inputs := []lifecycle.Input{in}
+	for len(inputs) > 0 {
+		var effects []lifecycle.Effect
+		k.state, effects = lifecycle.Step(k.policy, k.state, time.Now(), inputs[0])
+		k.note(inputs[0])
+		inputs = inputs[1:]
+		k.publish()
+		for _, e := range effects {
+			if next := k.do(e); next != nil {
+				inputs = append(inputs, next)
+			}
+		}
+	}
+	k.reap()
+	if k.hurried && resting(&k.state) {
+		k.policy, k.hurried = policyOf(k.proc.Spec), false
+	}
+}
+
+// note keeps what the view says and the machine does not remember.
+func (k *keeper) note(in lifecycle.Input) {
+	e, ok := in.(lifecycle.Exited)
+	if !ok || k.state.Exit.Gen != e.Gen {
+		return
+	}
+	exit := &app.Exit{Gen: e.Gen, Code: e.Code, Err: e.Err, At: k.state.Exit.At}
+	if e.Err == "" {
+		exit.Core, exit.OOM = k.exit.Core, k.exit.OOM
+		if e.Signal != 0 {
+			exit.Signal = spawn.SignalName(syscall.Signal(e.Signal))
+		}
+	}
+	k.proc.Exit = exit
+	k.proc.Reason = reasonOf(exit)
+}
+
+// reasonOf says in words how an incarnation ended, when that is worth saying.
+func reasonOf(e *app.Exit) string {
+	switch {
+	case e.Err != "":
+		return e.Err
+	case e.OOM:
+		return "killed by the kernel: out of memory"
+	case e.Core:
+		return "killed by " + e.Signal + " (core dumped)"
+	case e.Signal != "":
+		return "killed by " + e.Signal
+	case e.Code != 0:
+		return "exited with code " + itoa(e.Code)
+	}
+	return ""
+}
+
+// do carries out one effect. What comes of a Spawn is the next input.
+func (k *keeper) do(e lifecycle.Effect) lifecycle.Input {
+	switch e := e.(type) {
+	case lifecycle.Spawn:
+		return k.spawn(e.Gen)
+	case lifecycle.Term:
+		if c := k.kids[e.Gen]; c != nil {
+			k.fail("stop", c.Term(k.sup.stopSignal(k.proc.Spec)))
+		}
+	case lifecycle.Kill:
+		if c := k.kids[e.Gen]; c != nil {
+			k.fail("kill", c.Kill())
+		}
+	case lifecycle.Emit:
+		k.emit(e)
+	}
+	return nil
+}
+
+func (k *keeper) spawn(gen uint64) lifecycle.Input {
+	for _, c := range k.kids {
+		c.Drain()
+	}
+	p := k.view.Load()
+	c, err := k.sup.launcher.launch(p, gen, func(x spawn.Exit) { k.mail.put(died{gen, x}) })
+	if err != nil {
+		return lifecycle.Exited{Gen: gen, Err: err.Error()}
+	}
+	k.kids[gen] = c
+	k.proc.Reason = ""
+	k.proc.Membership = c.Membership()
+	return lifecycle.Spawned{Gen: gen, PID: c.PID()}
+}
+
+// fail tells the world of something that did not work, as nobody waits for it.
+func (k *keeper) fail(doing string, err error) {
+	if err != nil && !errors.Is(err, os.ErrProcessDone) {
+		k.sup.bus.publish(app.Event{Kind: app.EventFailed, ID: k.id, Name: k.proc.Name, Message: doing + ": " + err.Error()})
+	}
+}
+
+// reap drops the children that the machine knows no more.
+func (k *keeper) reap() {
+	for gen, c := range k.kids {
+		if gen != k.state.Cur.Gen && gen != k.state.Old.Gen {
+			delete(k.kids, gen)
+			c.Close()
+		}
+	}
+}
+
+// publish derives the view from the state and shows it.
+func (k *keeper) publish() {
+	p := k.proc
+	s := k.state
+	p.Status = app.Status(s.Status())
+	p.Wanted = s.Want == lifecycle.Up && p.Status != app.Stopped
+	p.Gen = s.LastGen
+	p.Restarts, p.Unstable = s.Restarts, s.Unstable
+	p.Created, p.RestartAt, p.Backoff = s.Born, s.RestartAt, app.Duration(s.Backoff)
+	p.PID = 0
+	switch {
+	case s.Cur.Alive():
+		p.PID, p.Started = s.Cur.PID, s.Cur.Since
+	case s.Old.Alive():
+		p.PID, p.Started = s.Old.PID, s.Old.Since
+	}
+	if s.GaveUp {
+		p.Reason = strings.TrimSuffix("gave up after too many quick exits: "+p.Reason, ": ")
+	}
+	k.proc.Started = p.Started
+	k.life.Store(&s)
+	k.view.Store(&p)
+	k.sup.changed()
+}
+
+// settle answers those whose condition holds now; when the keeper ends, everybody.
+func (k *keeper) settle() {
+	ended := k.state.Done()
+	keep := k.waiters[:0]
+	for _, w := range k.waiters {
+		if ended || w.until(&k.state) {
+			close(w.done)
+		} else {
+			keep = append(keep, w)
+		}
+	}
+	clear(k.waiters[len(keep):])
+	k.waiters = keep
+}

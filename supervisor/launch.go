@@ -1,0 +1,249 @@
+package supervisor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"weaver/app"
+	"weaver/logs"
+	"weaver/supervisor/spawn"
+)
+
+// host launches incarnations on this machine: it joins the environment, the log pipes and the process.
+type host struct{ opts *Options }
+
+// kid is an incarnation on this machine.
+type kid struct {
+	*spawn.Child
+	wholeTree bool
+	stdin     int // our end; -1 once closed
+	pipes     []*logs.Pipe
+}
+
+func (h *host) launch(p *app.Process, gen uint64, exited func(spawn.Exit)) (child, error) {
+	spec := p.Spec
+	if err := h.opts.Spawner.CanFit(); err != nil {
+		return nil, fmt.Errorf("start %s: %w", p.Name, err)
+	}
+	env := h.environment(p)
+	user, err := credentials(spec, &env)
+	if err != nil {
+		return nil, err
+	}
+	path, argv, err := command(spec, env)
+	if err != nil {
+		return nil, err
+	}
+	k := &kid{wholeTree: app.IsTrue(spec.TreeKill), stdin: -1}
+	started := false
+	defer func() {
+		for _, pipe := range k.pipes {
+			pipe.CloseChild()
+			if !started {
+				pipe.Discard()
+			}
+		}
+		if !started {
+			k.closeStdin()
+		}
+	}()
+	if err := h.openPipes(k, p); err != nil {
+		return nil, err
+	}
+	stdin, err := k.openStdin()
+	if err != nil {
+		return nil, err
+	}
+	defer closeFD(stdin)
+	cmd := spawn.Cmd{
+		Path: path, Argv: argv, Env: env.Environ(), Dir: spec.Cwd,
+		Stdin: stdin, Stdout: k.pipes[0].ChildFD(), Stderr: k.pipes[1].ChildFD(),
+		User: user, Umask: spec.Umask, Nice: spec.Nice,
+		Tag: h.opts.Identity + "/" + p.ID.String() + "/" + strconv.FormatUint(gen, 10),
+	}
+	if spec.Limits != nil {
+		cmd.Rlimits, cmd.OOMScoreAdj = rlimits(spec.Limits), spec.Limits.OOMScoreAdj
+	}
+	if k.Child, err = h.opts.Spawner.Launch(cmd, exited); err != nil {
+		return nil, err
+	}
+	started = true
+	return k, nil
+}
+
+// environment is the spec's own, with what a door adds below it: a user's variable wins, as in PM2.
+func (h *host) environment(p *app.Process) app.Env {
+	var env app.Env
+	if h.opts.ChildEnv != nil {
+		env = h.opts.ChildEnv(p)
+	} else {
+		env = p.Spec.Env.Clone()
+	}
+	return env
+}
+
+// credentials looks the app's user up and sets HOME to that user's. Names are resolved at each start: they may change.
+func credentials(spec *app.Spec, env *app.Env) (*spawn.User, error) {
+	if spec.User == "" && spec.Group == "" {
+		return nil, nil
+	}
+	name := spec.User
+	if name == "" {
+		name = strconv.Itoa(os.Getuid())
+	}
+	if spec.Group != "" {
+		name += ":" + spec.Group
+	}
+	user, home, err := spawn.LookupUser(name)
+	if err != nil {
+		return nil, err
+	}
+	if home != "" && spec.User != "" {
+		env.Set("HOME", home)
+	}
+	return &user, nil
+}
+
+// command returns what to exec. A bare interpreter is looked for in the app's own PATH, at each start, so that it follows
+// upgrades.
+func command(spec *app.Spec, env app.Env) (path string, argv []string, err error) {
+	if spec.Interpreter == "" || spec.Interpreter == "none" {
+		return spec.Script, append([]string{spec.Script}, spec.Args...), nil
+	}
+	path, err = lookPath(spec.Interpreter, env, spec.Cwd)
+	if err != nil {
+		return "", nil, err
+	}
+	if _, err := os.Stat(spec.Script); errors.Is(err, os.ErrNotExist) {
+		return "", nil, fmt.Errorf("Script not found: %s", spec.Script) //nolint:staticcheck // PM2's words, which scripts grep
+	}
+	argv = append([]string{spec.Interpreter}, spec.InterpreterArgs...)
+	argv = append(argv, spec.Script)
+	return path, append(argv, spec.Args...), nil
+}
+
+// lookPath finds an executable as execvp would in the given environment.
+func lookPath(name string, env app.Env, cwd string) (string, error) {
+	if strings.Contains(name, "/") {
+		if !filepath.IsAbs(name) {
+			name = filepath.Join(cwd, name)
+		}
+		return name, nil // exec says what is wrong with it
+	}
+	list, _ := env.Get("PATH")
+	for _, dir := range filepath.SplitList(list) {
+		if dir == "" {
+			dir = "."
+		}
+		if !filepath.IsAbs(dir) {
+			dir = filepath.Join(cwd, dir)
+		}
+		file := filepath.Join(dir, name)
+		if fi, err := os.Stat(file); err == nil && !fi.IsDir() && fi.Mode()&0o111 != 0 {
+			return file, nil
+		}
+	}
+	return "", fmt.Errorf("exec %s: not found in the app's PATH", name)
+}
+
+// openPipes opens both log pipes. They fail together.
+func (h *host) openPipes(k *kid, p *app.Process) error {
+	rotation := logs.Rotation{}
+	if h.opts.Rotation != nil {
+		rotation = h.opts.Rotation()
+	}
+	spec := p.Spec
+	if spec.MaxLogSize != 0 {
+		rotation.MaxSize = spec.MaxLogSize
+	}
+	if spec.MaxLogFiles != 0 {
+		rotation.Keep = spec.MaxLogFiles
+	}
+	if spec.MaxLogAge != 0 {
+		rotation.MaxAge = spec.MaxLogAge.D()
+	}
+	rotation.Compress = rotation.Compress || spec.CompressLog
+	for _, s := range []struct {
+		stream app.Stream
+		path   string
+	}{{app.Out, p.OutPath}, {app.Err, p.ErrorPath}} {
+		o := logs.PipeOptions{
+			ID: p.ID, Name: p.Name, Namespace: p.Namespace, Stream: s.stream,
+			Format: spec.LogType, DateFormat: spec.LogDateFormat, Disabled: spec.DisableLogs,
+		}
+		for _, path := range []string{s.path, p.LogPath} {
+			if path != "" {
+				o.Dests = append(o.Dests, logs.Dest{Path: path, Rotation: rotation})
+			}
+		}
+		pipe, err := h.opts.Logs.Pipe(o)
+		if err != nil {
+			return fmt.Errorf("open the logs of %s: %w", p.Name, err)
+		}
+		k.pipes = append(k.pipes, pipe)
+	}
+	return nil
+}
+
+// openStdin makes a pipe that never ends for the child: it holds a writing end itself, so that no death of ours is an end
+// of file to it. It returns the child's end.
+func (k *kid) openStdin() (int, error) {
+	var fds [2]int
+	if err := pipe(fds[:]); err != nil {
+		return -1, fmt.Errorf("open a pipe for standard input: %w", err)
+	}
+	k.stdin = fds[1]
+	return fds[0], nil
+}
+
+func (k *kid) closeStdin() {
+	if k.stdin >= 0 {
+		closeFD(k.stdin)
+		k.stdin = -1
+	}
+}
+
+func (k *kid) PID() int           { return k.Child.PID }
+func (k *kid) Membership() string { return k.Child.Membership() }
+
+// Term asks the tree to end, or the main process alone where the user wants that.
+func (k *kid) Term(sig syscall.Signal) error {
+	if !k.wholeTree {
+		return k.Signal(sig)
+	}
+	return k.SignalTree(sig)
+}
+
+func (k *kid) Kill() error {
+	if !k.wholeTree {
+		return k.Signal(syscall.SIGKILL)
+	}
+	return k.Child.Kill()
+}
+
+// drainTime bounds how long a successor waits for the last words of its predecessor.
+const drainTime = 200 * time.Millisecond
+
+// Drain has the output so far written, so that a successor's comes after it.
+func (k *kid) Drain() {
+	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
+	defer cancel()
+	for _, p := range k.pipes {
+		p.Flush(ctx)
+	}
+}
+
+// Close gives back what is held. Pipes live on until nobody writes to them any more.
+func (k *kid) Close() {
+	k.closeStdin()
+	if k.Release() != nil { // some of the tree live on, as the user wants it
+		k.WhenEmpty(func() { k.Release() })
+	}
+}

@@ -1,0 +1,49 @@
+package supervisor
+
+import (
+	"math"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+
+	"weaver/app"
+	"weaver/supervisor/spawn"
+)
+
+// pipe returns a pipe whose first descriptor is open for reading and writing.
+func pipe(fds []int) error {
+	if err := unix.Pipe2(fds, unix.O_CLOEXEC); err != nil {
+		return err
+	}
+	both, err := unix.Open("/proc/self/fd/"+strconv.Itoa(fds[0]), unix.O_RDWR|unix.O_CLOEXEC, 0)
+	if err != nil { // no /proc: the child sees an end when we die, which is all that is lost
+		return nil //nolint:nilerr // see above
+	}
+	unix.Close(fds[0])
+	fds[0] = both
+	return nil
+}
+
+// rlimits lists the limits that are set.
+func rlimits(l *app.Limits) []spawn.Rlimit {
+	var out []spawn.Rlimit
+	for _, v := range []struct {
+		resource int
+		value    *uint64
+	}{
+		{unix.RLIMIT_NOFILE, l.NoFile}, {unix.RLIMIT_NPROC, l.NProc}, {unix.RLIMIT_CORE, l.Core}, {unix.RLIMIT_AS, l.AddressRoom},
+		{unix.RLIMIT_STACK, l.Stack}, {unix.RLIMIT_FSIZE, l.FSize}, {unix.RLIMIT_CPU, l.CPU}, {unix.RLIMIT_MEMLOCK, l.MemLock},
+	} {
+		if v.value == nil {
+			continue
+		}
+		n := *v.value
+		if n == math.MaxUint64 {
+			n = unix.RLIM_INFINITY
+		}
+		out = append(out, spawn.Rlimit{Resource: v.resource, Soft: n, Hard: n})
+	}
+	return out
+}
+
+func closeFD(fd int) { unix.Close(fd) }

@@ -1,0 +1,154 @@
+package supervisor
+
+import (
+	"slices"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"weaver/app"
+)
+
+// registry knows the keepers, by id. Readers take a snapshot and wait for nobody.
+type registry struct {
+	sup    *Supervisor
+	mu     sync.Mutex
+	next   app.ID
+	closed bool
+	list   atomic.Pointer[[]*keeper] // in order of id, never changed in place
+}
+
+func (r *registry) snapshot() []*keeper {
+	if l := r.list.Load(); l != nil {
+		return *l
+	}
+	return nil
+}
+
+func (r *registry) get(id app.ID) *keeper {
+	l := r.snapshot()
+	i, ok := slices.BinarySearchFunc(l, id, func(k *keeper, id app.ID) int { return int(k.id - id) })
+	if !ok {
+		return nil
+	}
+	return l[i]
+}
+
+// close lets nothing be added any more.
+func (r *registry) close() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.closed = true
+}
+
+// add makes n processes of spec, not yet started, and starts their keepers.
+func (r *registry) add(spec *app.Spec, n int) ([]*keeper, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		return nil, ErrClosed
+	}
+	added := make([]*keeper, 0, n)
+	old := r.snapshot()
+	list := append(make([]*keeper, 0, len(old)+n), old...)
+	for range n {
+		p := r.process(spec, r.next, list)
+		r.next++
+		k := newKeeper(r.sup, p)
+		list = append(list, k)
+		added = append(added, k)
+	}
+	r.list.Store(&list)
+	for _, k := range added {
+		r.sup.keepers.Go(k.run) // ends when the process is deleted
+	}
+	r.sup.changed()
+	return added, nil
+}
+
+// restore puts a process back under its old id, as a former supervisor had it.
+func (r *registry) restore(p app.Process) (*keeper, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		return nil, ErrClosed
+	}
+	k := newKeeper(r.sup, p)
+	list := append(slices.Clone(r.snapshot()), k)
+	slices.SortFunc(list, func(a, b *keeper) int { return int(a.id - b.id) })
+	r.next = max(r.next, p.ID+1)
+	r.list.Store(&list)
+	r.sup.keepers.Go(k.run)
+	r.sup.changed()
+	return k, nil
+}
+
+// remove forgets a keeper. When none is left numbers start at 0 again, as PM2's do.
+func (r *registry) remove(k *keeper) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	list := slices.DeleteFunc(slices.Clone(r.snapshot()), func(o *keeper) bool { return o == k })
+	if len(list) == 0 {
+		r.next = 0
+	}
+	r.list.Store(&list)
+	r.sup.changed()
+}
+
+func (s *Supervisor) forget(k *keeper) { s.reg.remove(k) }
+
+// process fills in what is particular to one instance.
+func (r *registry) process(spec *app.Spec, id app.ID, others []*keeper) app.Process {
+	p := app.Process{
+		ID: id, Name: spec.Name, Namespace: spec.NamespaceOrDefault(), Mode: spec.Mode, Spec: spec,
+		Instance: freeInstance(spec.Name, others), User: spec.Username, Version: spec.Version, UniqueID: newUUID(),
+		Created: time.Now(),
+	}
+	p.OutPath, p.ErrorPath, p.LogPath = spec.OutFile, spec.ErrorFile, spec.LogFile
+	if !spec.MergeLogs {
+		for _, path := range []*string{&p.OutPath, &p.ErrorPath, &p.LogPath} {
+			*path = app.WithID(*path, id)
+		}
+	}
+	p.PIDPath = app.PIDFileWithID(spec.PIDFile, id)
+	if spec.IncrementVar != "" {
+		own := spec.Clone()
+		own.Env.Set(spec.IncrementVar, strconv.Itoa(nextIncrement(spec, others)))
+		p.Spec = &own
+	}
+	return p
+}
+
+// freeInstance returns the lowest number that no process of that name has.
+func freeInstance(name string, others []*keeper) int {
+	taken := map[int]bool{}
+	for _, k := range others {
+		if v := k.view.Load(); v.Name == name {
+			taken[v.Instance] = true
+		}
+	}
+	n := 0
+	for taken[n] {
+		n++
+	}
+	return n
+}
+
+// nextIncrement returns the value of increment_var for a new process: the spec's own for the first, then one above the
+// highest of that name.
+func nextIncrement(spec *app.Spec, others []*keeper) int {
+	text, _ := spec.Env.Get(spec.IncrementVar)
+	n, _ := strconv.Atoi(text) // PM2 counts from 0 when it is no number
+	for _, k := range others {
+		v := k.view.Load()
+		if v.Name != spec.Name {
+			continue
+		}
+		text, _ := v.Spec.Env.Get(spec.IncrementVar)
+		if m, err := strconv.Atoi(text); err == nil && m >= n {
+			n = m + 1
+		}
+	}
+	return n
+}

@@ -1,0 +1,256 @@
+// Package supervisor keeps processes as wished.
+//
+// One keeper per process owns its state and lets lifecycle decide; spawn and logs do what was decided. Nothing here knows
+// of sockets, flags or files that users write: doors call Start, Do, Scale, List and Events.
+package supervisor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"weaver/app"
+	"weaver/logs"
+	"weaver/procstat"
+	"weaver/supervisor/lifecycle"
+	"weaver/supervisor/spawn"
+)
+
+// Errors that callers can act on.
+var (
+	errGone       = errors.New("the process was deleted")
+	errNotRunning = errors.New("no process is running")
+	// ErrClosed is returned for work asked of a supervisor that is shutting down.
+	ErrClosed = errors.New("the supervisor is shutting down")
+)
+
+// Options is what a Supervisor needs. All of it is handed in: a supervisor opens nothing by itself.
+type Options struct {
+	Spawner *spawn.Spawner
+	Logs    *logs.Engine
+	Sampler *procstat.Sampler // may be nil: then usage is zero
+	// ChildEnv returns the variables that a door adds to a process's environment (PM2's pm_id and the like).
+	ChildEnv func(*app.Process) app.Env
+	// Identity marks what belongs to this supervisor, in environments and cgroups.
+	Identity string
+	// Rotation is what log files get whose spec says nothing.
+	Rotation func() logs.Rotation
+	// Persist writes the desired list to disk and returns when it is there. It is called after every change of it,
+	// before success is reported.
+	Persist func(list []app.Process) error
+	// KillSignal stops apps that name none; zero is SIGINT.
+	KillSignal syscall.Signal
+
+	launcher launcher // tests put a fake here
+}
+
+// Supervisor keeps processes as wished. Its methods are safe for concurrent use.
+type Supervisor struct {
+	opts     Options
+	launcher launcher
+	bus      *bus
+	reg      registry
+	version  atomic.Uint64 // counts changes of any view
+	closed   atomic.Bool
+	frozen   atomic.Bool // the desired list on disk stays as it is
+	keepers  sync.WaitGroup
+	quit     context.CancelFunc
+	memory   sync.WaitGroup
+}
+
+// New returns a running supervisor without processes. Shutdown ends it.
+func New(o Options) *Supervisor {
+	s := &Supervisor{opts: o, bus: newBus(), launcher: o.launcher}
+	s.reg.sup = s
+	if s.launcher == nil {
+		s.launcher = &host{opts: &s.opts}
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	s.quit = cancel
+	if o.Sampler != nil {
+		s.memory.Go(func() { s.watchMemory(ctx) }) // ends with quit
+	}
+	return s
+}
+
+// List returns every process as it is now, in order of id. It waits for nobody.
+func (s *Supervisor) List() []app.Process {
+	keepers := s.reg.snapshot()
+	list := make([]app.Process, len(keepers))
+	for i, k := range keepers {
+		list[i] = *k.view.Load()
+		s.fillUsage(&list[i])
+	}
+	return list
+}
+
+// Get returns one process as it is now.
+func (s *Supervisor) Get(id app.ID) (app.Process, bool) {
+	k := s.reg.get(id)
+	if k == nil {
+		return app.Process{}, false
+	}
+	p := *k.view.Load()
+	s.fillUsage(&p)
+	return p, true
+}
+
+// Count returns the number of processes.
+func (s *Supervisor) Count() int { return len(s.reg.snapshot()) }
+
+// Views returns every process without its usage, which makes it cheaper than List.
+func (s *Supervisor) Views() []app.Process { return s.views() }
+
+// Tree returns the pids of the live processes of one service, the main process's among them.
+func (s *Supervisor) Tree(id app.ID) []int {
+	k := s.reg.get(id)
+	if k == nil {
+		return nil
+	}
+	reply := make(chan []int, 1)
+	k.mail.put(listTree{reply})
+	select {
+	case pids := <-reply:
+		return pids
+	case <-k.done:
+		return nil
+	}
+}
+
+// Version changes whenever any process changes; not with CPU and memory.
+func (s *Supervisor) Version() uint64 { return s.version.Load() }
+
+// Events returns what happens from now on, and before that what is remembered after the event numbered since, if that
+// is not 0. The channel closes with ctx.
+func (s *Supervisor) Events(ctx context.Context, since uint64) <-chan app.Event {
+	return s.bus.subscribe(ctx, since)
+}
+
+// History returns what is remembered of one process, oldest first.
+func (s *Supervisor) History(id app.ID) []app.Event {
+	return s.bus.recent(func(e *app.Event) bool { return e.ID == id })
+}
+
+// Publish puts a door's own news on the bus.
+func (s *Supervisor) Publish(e app.Event) { s.bus.publish(e) }
+
+// Roots returns the main processes, for the sampler.
+func (s *Supervisor) Roots() []procstat.Root {
+	keepers := s.reg.snapshot()
+	roots := make([]procstat.Root, 0, len(keepers))
+	for _, k := range keepers {
+		if l := k.life.Load(); l.Cur.Alive() && l.Cur.PID != 0 {
+			roots = append(roots, procstat.Root{PID: l.Cur.PID})
+		}
+	}
+	return roots
+}
+
+// Shutdown ends every process and returns when nothing of them is left, or with ctx. With forget the processes are
+// deleted, which empties the desired list; without, the list on disk stays, so that the next supervisor starts them again.
+// Nothing can be started any more.
+func (s *Supervisor) Shutdown(ctx context.Context, forget bool, report func(app.Progress)) error {
+	if s.closed.Swap(true) {
+		return ErrClosed
+	}
+	s.reg.close()
+	if !forget {
+		s.frozen.Store(true)
+	}
+	keepers := s.reg.snapshot()
+	err := s.each(ctx, keepers, len(keepers), func(k *keeper) error {
+		k.mail.put(tell{in: lifecycle.Delete{}, by: true})
+		if err := k.await(ctx, func(*lifecycle.State) bool { return false }); err != nil {
+			return err
+		}
+		report(app.Progress{Step: app.StepOK, Verb: app.VerbDelete, ID: k.id, Name: k.view.Load().Name})
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("stop every process: %w", err)
+	}
+	s.keepers.Wait()
+	s.quit()
+	s.memory.Wait()
+	if forget {
+		return s.persist()
+	}
+	return nil
+}
+
+func (s *Supervisor) fillUsage(p *app.Process) {
+	if s.opts.Sampler == nil || p.PID == 0 {
+		return
+	}
+	if u, ok := s.opts.Sampler.Read(p.PID); ok {
+		p.Usage = app.Usage{At: u.At, CPU: u.CPU, Memory: app.Bytes(u.RSS), Threads: u.Threads, Procs: u.Procs}
+	}
+}
+
+func (s *Supervisor) sampleAgain(pid int) {
+	if s.opts.Sampler != nil {
+		s.opts.Sampler.Invalidate(pid)
+	}
+}
+
+func (s *Supervisor) changed() { s.version.Add(1) }
+
+func (s *Supervisor) stopSignal(spec *app.Spec) syscall.Signal {
+	if spec.KillSignal != "" {
+		if sig, err := spawn.ParseSignal(spec.KillSignal); err == nil { // validated when it came in
+			return sig
+		}
+	}
+	if s.opts.KillSignal != 0 {
+		return s.opts.KillSignal
+	}
+	return syscall.SIGINT
+}
+
+// persist has the desired list written, unless it is not to change any more.
+func (s *Supervisor) persist() error {
+	if s.opts.Persist == nil || s.frozen.Load() {
+		return nil
+	}
+	return s.opts.Persist(s.views())
+}
+
+func (s *Supervisor) views() []app.Process {
+	keepers := s.reg.snapshot()
+	list := make([]app.Process, len(keepers))
+	for i, k := range keepers {
+		list[i] = *k.view.Load()
+	}
+	return list
+}
+
+// watchMemory reloads processes whose whole tree uses more than max_memory_restart, once a second.
+func (s *Supervisor) watchMemory(ctx context.Context) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		for _, k := range s.reg.snapshot() {
+			p := k.view.Load()
+			limit := p.Spec.MaxMemoryRestart
+			if limit <= 0 || p.PID == 0 || p.Status != app.Online {
+				continue
+			}
+			if u, ok := s.opts.Sampler.Read(p.PID); ok && app.Bytes(u.RSS) > limit {
+				s.bus.publish(app.Event{
+					Kind: app.EventWarning, ID: k.id, Name: p.Name, PID: p.PID, Gen: p.Gen,
+					Message: fmt.Sprintf("restarted because it exceeds max_memory_restart (current_memory=%d max_memory_limit=%d [octets])", u.RSS, limit),
+				})
+				k.mail.put(tell{in: lifecycle.Reload{Gen: p.Gen}})
+			}
+		}
+	}
+}
