@@ -1,0 +1,54 @@
+# The tags leave documentation and suggestion code of the flag library out of every start.
+TAGS     := urfave_cli_no_docs,urfave_cli_no_suggest
+VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo 0.1.0-dev)
+LDFLAGS  := -s -w -X main.version=$(VERSION)
+BUILD    := CGO_ENABLED=0 go build -trimpath -tags $(TAGS) -ldflags "$(LDFLAGS)"
+FUZZTIME ?= 10s
+PREFIX   ?= /usr/local
+
+.PHONY: all test race script fuzz bench lint vet check demo install clean
+
+all: ## two static executables in bin/
+	$(BUILD) -o bin/weaver ./cmd/weaver
+	$(BUILD) -o bin/weaverd ./cmd/weaverd
+
+test: ## all tests
+	go test ./...
+
+race: ## all tests under the race detector
+	CGO_ENABLED=1 go test -race -short ./...
+
+script: ## the sessions of the whole binary
+	go test ./cmd/weaverd -run Script -v
+
+fuzz: ## every fuzz target for FUZZTIME
+	@for pkg in $$(go list ./...); do \
+	  for f in $$(go test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
+	    echo "== $$pkg $$f"; go test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; \
+	  done; \
+	done
+
+bench: all ## weaver, its rivals and the floor, side by side: table and picture in bench/
+	go run ./testdata/bench
+
+vet:
+	go vet ./...
+	GOOS=darwin go vet ./...
+	GOOS=windows go vet ./...
+
+lint:
+	@files=$$(go tool gofumpt -l $$(git ls-files '*.go')); if [ -n "$$files" ]; then echo "not gofumpt-ed:"; echo "$$files"; exit 1; fi
+	go tool staticcheck ./...
+
+check: lint vet test race ## what must hold before a commit
+	$(MAKE) fuzz FUZZTIME=2s
+
+demo: ## the main job, shown
+	go run ./testdata/demo
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin
+	install bin/weaver bin/weaverd $(DESTDIR)$(PREFIX)/bin
+
+clean:
+	rm -rf bin
