@@ -170,6 +170,17 @@ func TestUnlimitedIsPacedAfterAHotRow(t *testing.T) {
 	require.Contains(t, sc.after(time.Second, Exited{Gen: 100}), "in 0s")
 }
 
+func TestASpawnThatGoesOnFailingIsPacedWhateverTheLimit(t *testing.T) {
+	sc := newScript(t, func(p *Policy) { p.MaxRestarts = 99999 })
+	sc.do(Start{})
+	for gen := uint64(1); gen < 16; gen++ {
+		require.Contains(t, sc.do(Exited{Gen: gen, Err: "no such file"}), "in 0s")
+	}
+	require.Equal(t, "exited 16, restarting 16 in 1s", sc.do(Exited{Gen: 16, Err: "no such file"}))
+	require.Equal(t, "starting 17, spawn 17", sc.alarm(time.Second))
+	require.Contains(t, sc.do(Spawned{17, 1}, Exited{Gen: 17}, Empty{17}), "spawn 18", "a limit of one's own choice is run into hot, as in PM2")
+}
+
 // The series was measured with PM2.
 func TestBackoffGrowsAsInPM2(t *testing.T) {
 	sc := newScript(t, noTree, func(p *Policy) { p.ExpBackoff, p.RestartDelay = 100*time.Millisecond, time.Minute })

@@ -90,7 +90,8 @@
 //     boot is restarted hot and for ever. Here the window starts with the row; the numbers are the same after a start.
 //     So pauses too long for MaxRestarts exits to fit in there never give up, as in PM2: with the default limit a
 //     RestartDelay of 1.1 s or more, or an ExpBackoff from 100 ms. They are chosen by those who want to go on trying.
-//   - With no limit (negative MaxRestarts) and 16 quick exits in a row, restarts are at least 1 s apart.
+//   - After 16 quick exits in a row, restarts are at least 1 s apart if there is no limit (negative MaxRestarts), or if
+//     the spawn itself fails, which takes no time at all (PM2 does not try again). A lower limit comes first.
 //   - The delay is RestartDelay, or, if ExpBackoff is set, a growing one: first ExpBackoff, then half as much again, in
 //     whole milliseconds, up to 15 s (100, 150, 225, 337, 505, 757, 1135, …). Uptime of BackoffReset starts it again.
 //

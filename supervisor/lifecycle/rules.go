@@ -8,14 +8,18 @@ import (
 const (
 	killAgain  = 5 * time.Second  // between a Kill that did not help and the next
 	backoffMax = 15 * time.Second // PM2's cap of the growing delay
-	patience   = 16               // quick exits in a row (PM2's default limit) after which an unlimited process is paced
-	pace       = time.Second      // between the restarts of such a process
+	patience   = 16               // quick exits in a row (PM2's default limit) after which one that goes on for ever, or cannot be spawned, is paced
+	pace       = time.Second      // between its restarts then
 )
 
 // crash decides what follows the end of Cur, which nobody asked to die.
 func (m *machine) crash(c Child) {
 	s := &m.s
-	s.ReloadDue = false // what comes next is newer anyway
+	if s.ReloadDue { // the operator asked for a newer child than this
+		s.Restarts++
+		s.RestartAt, s.ReloadDue = m.now, false
+		return
+	}
 	if !m.p.AutoRestart || m.meantToStop() {
 		return
 	}
@@ -66,7 +70,7 @@ func (m *machine) delay(c Child) time.Duration {
 		s.Backoff = grow(s.Backoff, p.ExpBackoff)
 		delay = s.Backoff
 	}
-	if p.MaxRestarts < 0 && s.Unstable >= patience {
+	if s.Unstable >= patience && (p.MaxRestarts < 0 || c.PID == 0) {
 		delay = max(delay, pace)
 	}
 	return delay

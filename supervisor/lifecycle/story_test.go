@@ -226,6 +226,16 @@ func TestAReloadThatWaitedFollowsAFailedOneToo(t *testing.T) {
 	sc.quiet()
 }
 
+// The random lives found it: with both children crashed, giving up left a reload undone that had been accepted.
+func TestAReloadThatWaitedIsARestartIfNobodyIsLeft(t *testing.T) {
+	sc := newScript(t, overlap, noTree, func(p *Policy) { p.MaxRestarts, p.AutoRestart = 0, false })
+	sc.do(Start{}, Spawned{1, 11}, Reload{}, Spawned{2, 22}, Reload{}, Exited{Gen: 1})
+	require.Equal(t, "exited 2, starting 3, spawn 3", sc.do(Exited{Gen: 2, Code: 1}))
+	require.Equal(t, 2, sc.s.Restarts)
+	sc.do(Spawned{3, 33})
+	require.Equal(t, "exited 3, stopped 3", sc.do(Exited{Gen: 3, Code: 1}), "once")
+}
+
 func TestStopForgetsAReloadThatWaits(t *testing.T) {
 	sc := newScript(t, overlap, noTree)
 	sc.do(Start{}, Spawned{1, 11}, Reload{}, Spawned{2, 22}, Ready{2}, Reload{}, Stop{}, Exited{Gen: 2})
