@@ -1,0 +1,91 @@
+// Package config turns what users write, files and flags, into app.Spec values.
+//
+// It runs in the process that the user typed, with that user's directory and environment, and gives Specs that are
+// absolute and validated: whoever reads them needs neither. What is written wrongly is an *Invalid that lists
+// everything; what is right but cannot run here (a missing script) fails its own app only.
+package config
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"weaver/app"
+	"weaver/config/home"
+)
+
+// Context is where and for whom something is configured.
+type Context struct {
+	Cwd   string  // absolute
+	Env   app.Env // the caller's
+	Home  home.Home
+	Node  func() string // path of node, or ""; nil looks it up in Env's PATH
+	Stdin io.Reader
+	CPUs  func() int // nil is CPUs
+	// Talk receives what a config file prints while it is evaluated; nil drops it.
+	Talk io.Writer
+	// Strict copies also those rules of PM2 that are plainly mistakes (WEAVER_STRICT_PM2=1).
+	Strict bool
+}
+
+func (c Context) node() string {
+	if c.Node != nil {
+		return c.Node()
+	}
+	path, _ := c.look("node", c.Cwd)
+	return path
+}
+
+func (c Context) cpus() int {
+	if c.CPUs != nil {
+		return max(1, c.CPUs())
+	}
+	return CPUs()
+}
+
+func (c Context) talk(text []byte) {
+	if c.Talk != nil && len(text) > 0 {
+		c.Talk.Write(text) //nolint:errcheck // what a config prints is a courtesy
+	}
+}
+
+// abs makes path absolute, from dir.
+func (c Context) abs(dir, path string) string {
+	if filepath.IsAbs(path) {
+		return filepath.Clean(path)
+	}
+	return filepath.Join(dir, path)
+}
+
+// readBounded reads a regular file that may be a config.
+func readBounded(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if info.IsDir() {
+		return nil, fmt.Errorf("read %s: it is a directory", path)
+	}
+	if info.Size() > maxFile {
+		return nil, tooLarge(path, info.Size())
+	}
+	return readAll(f, path)
+}
+
+// readAll reads what may have no size that one could ask for: a pipe.
+func readAll(r io.Reader, path string) ([]byte, error) {
+	data, err := io.ReadAll(io.LimitReader(r, maxFile+1))
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", path, err)
+	}
+	if len(data) > maxFile {
+		return nil, tooLarge(path, int64(len(data)))
+	}
+	return data, nil
+}

@@ -1,0 +1,255 @@
+package config
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"weaver/app"
+)
+
+// Loaded is what a config file asks for.
+type Loaded struct {
+	File string // absolute, or "-"
+	Apps []app.Spec
+	// Problems are warnings: unknown keys, an --env that no app has.
+	Problems []Problem
+	// Failed are the apps that cannot be started here: no script, no interpreter, no such user. The others can.
+	Failed []AppError
+	// Deploy and Static are those sections as written, nil without them.
+	Deploy, Static json.RawMessage
+}
+
+// Names are the names of all apps asked for, those that failed included, in order and each once.
+func (l *Loaded) Names() []string {
+	var names []string
+	add := func(name string) {
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	for i := range l.Apps {
+		add(l.Apps[i].Name)
+	}
+	for _, f := range l.Failed {
+		add(f.Name)
+	}
+	return names
+}
+
+// Load reads a config file, from the caller's directory, or "-" from c.Stdin. Of the flags, those count that count for
+// a file with PM2: Only, Env, Namespace, Watch, IgnoreWatch, UID, GID and Cwd; about others there is a warning. An
+// error means that nothing of the file can be started: *Invalid lists what is wrong in it, and a *SyntaxError within
+// the error is the place that cannot be read. Warnings are returned with it.
+func Load(ctx context.Context, c Context, path string, f Flags) (Loaded, error) {
+	l := Loaded{File: path}
+	if path != "-" {
+		l.File = c.abs(c.Cwd, path)
+	}
+	tree, err := c.read(ctx, path, l.File)
+	if err != nil {
+		return l, err
+	}
+	apps, err := l.sections(tree)
+	if err != nil {
+		return l, err
+	}
+	used, unused := f.forFile()
+	for _, key := range unused {
+		l.Problems = append(l.Problems, Problem{Key: key, Message: fmt.Sprintf("the flag for %q is not used with a config file", key)})
+	}
+	var invalid Invalid
+	var requests []request
+	under := deployEnv(tree, f.Env)
+	for _, in := range chosen(apps, f.Only) {
+		for _, m := range used {
+			// In the place of every spelling, since the first that is found counts.
+			in = slices.DeleteFunc(slices.Clone(in), func(old member) bool { return spells(m.key, old.key) })
+			in.set(m.key, m.val)
+		}
+		vals, warnings, errs := check(in, c)
+		l.Problems = append(l.Problems, warnings...)
+		if script, _ := vals["script"].(string); script == "" && !faulty(errs, "script") {
+			errs = append(errs, noScript(in, warnings))
+		}
+		invalid.Problems = append(invalid.Problems, errs...)
+		requests = append(requests, request{in: in, vals: vals, envName: f.Env, under: under})
+	}
+	if f.Only != "" && len(requests) == 0 {
+		l.Problems = append(l.Problems, Problem{Message: fmt.Sprintf("no app of %s is named %s", filepath.Base(path), clip(f.Only))})
+	}
+	if len(invalid.Problems) > 0 {
+		return l, &invalid
+	}
+	for _, r := range requests {
+		s, problems, err := c.spec(r)
+		l.Problems = append(l.Problems, problems...)
+		if err != nil {
+			l.Failed = append(l.Failed, AppError{s.Name, err})
+			continue
+		}
+		l.Apps = append(l.Apps, s)
+	}
+	return l, nil
+}
+
+// read turns the file into a tree, with errors in PM2's words.
+func (c Context) read(ctx context.Context, path, abs string) (any, error) {
+	var tree any
+	var err error
+	switch kind := formatOf(path); {
+	case path == "-":
+		tree, err = c.readStdin()
+	case kind == notConfig:
+		return nil, fmt.Errorf("read %s: its name is not that of a config (.json, .yaml, .toml, .config.js)", clip(path))
+	default:
+		var data []byte
+		data, err = readBounded(abs)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return nil, saidf("File %s not found", path)
+		case err != nil:
+			return nil, err
+		case kind == jsFile:
+			tree, err = evalJS(ctx, c, abs)
+		default:
+			tree, err = parseData(kind, path, data)
+		}
+	}
+	var syntax *SyntaxError
+	if errors.As(err, &syntax) {
+		if syntax.File == abs {
+			syntax.File = path
+		}
+		return nil, &said{message: fmt.Sprintf("File %s malformated", path), cause: err}
+	}
+	return tree, err
+}
+
+func parseData(kind format, path string, data []byte) (any, error) {
+	switch kind {
+	case yamlFile:
+		return parseYAML(path, data)
+	case tomlFile:
+		return parseTOML(path, data)
+	}
+	return parseJSONish(path, data)
+}
+
+// readStdin reads what begins like JSON as PM2 does, and other text as YAML.
+func (c Context) readStdin() (any, error) {
+	if c.Stdin == nil {
+		return nil, errors.New("read stdin: there is none")
+	}
+	data, err := readAll(c.Stdin, "stdin")
+	if err != nil {
+		return nil, err
+	}
+	if start := strings.TrimLeft(string(data), "\ufeff \t\r\n"); start == "" || strings.ContainsRune("{[(/", rune(start[0])) {
+		return parseJSONish("stdin", data)
+	}
+	return parseYAML("stdin", data)
+}
+
+// sections finds the apps in the shapes that PM2 takes: {apps: […]}, {apps: {…}}, {pm2: …}, an array, or one app.
+func (l *Loaded) sections(tree any) ([]object, error) {
+	if root, ok := tree.(object); ok {
+		if v, ok := root.get("deploy"); ok {
+			l.Deploy = raw(v)
+		}
+		if v, ok := root.get("static"); ok {
+			l.Static = raw(v)
+			l.Problems = append(l.Problems, Problem{Key: "static", Message: `the section "static" starts nothing`})
+		}
+		apps, hasApps := root.get("apps")
+		pm2, hasPM2 := root.get("pm2")
+		switch {
+		case hasApps:
+			tree = apps
+		case hasPM2:
+			tree = pm2
+			if inner, ok := pm2.(object); ok {
+				if apps, ok := inner.get("apps"); ok {
+					tree = apps
+				}
+			}
+		case l.Deploy != nil || l.Static != nil:
+			tree = []any{}
+		case filepath.Base(l.File) == "package.json":
+			return nil, saidf("No script path - aborting").try(`package.json has neither an "apps" nor a "pm2" section`)
+		}
+	}
+	list, ok := tree.([]any)
+	if !ok {
+		list = []any{tree}
+	}
+	apps := make([]object, 0, len(list))
+	for i, e := range list {
+		one, ok := e.(object)
+		if !ok {
+			return nil, saidf("No script path - aborting: app %d of %s is %s, not an object", i, filepath.Base(l.File), typeName(e))
+		}
+		apps = append(apps, one)
+	}
+	return apps, nil
+}
+
+// chosen are the apps that --only names.
+func chosen(apps []object, only string) []object {
+	if only == "" {
+		return apps
+	}
+	names := strings.FieldsFunc(only, func(r rune) bool { return r == ',' || r == ' ' })
+	return slices.DeleteFunc(slices.Clone(apps), func(in object) bool {
+		v, _ := in.get("name")
+		if v == nil {
+			for _, key := range []string{"script", "exec", "cmd", "command"} {
+				if script, ok := in.get(key); ok {
+					v = defaultName(text(script))
+					break
+				}
+			}
+		}
+		return v == nil || !slices.Contains(names, text(v)) && text(v) != only
+	})
+}
+
+// deployEnv is the environment of a deploy target, which lies below everything.
+func deployEnv(tree any, name string) app.Env {
+	root, _ := tree.(object)
+	deploy, _ := root.get("deploy")
+	targets, _ := deploy.(object)
+	target, _ := targets.get(name)
+	settings, _ := target.(object)
+	env, _ := settings.get("env")
+	return envOf(env)
+}
+
+func noScript(in object, warnings []Problem) Problem {
+	p := Problem{App: nameForMessages(in), Key: "script", Message: "No script path - aborting"}
+	for _, w := range warnings {
+		if near := Nearest(w.Key, []string{"script"}); near != "" {
+			p.Hint = fmt.Sprintf("did you mean %q by %q?", near, w.Key)
+		}
+	}
+	return p
+}
+
+func faulty(problems []Problem, key string) bool {
+	return slices.ContainsFunc(problems, func(p Problem) bool { return p.Key == key })
+}
+
+// spells reports that word is one of the spellings of key.
+func spells(key, word string) bool {
+	for i := range attributes {
+		if attributes[i].key == key {
+			return slices.Contains(attributes[i].spellings(), word)
+		}
+	}
+	return key == word
+}
