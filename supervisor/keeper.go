@@ -213,7 +213,7 @@ func (k *keeper) note(in lifecycle.Input) {
 	if e.Err == "" {
 		exit.Core, exit.OOM = k.exit.Core, k.exit.OOM
 		if e.Signal != 0 {
-			exit.Signal = spawn.SignalName(syscall.Signal(e.Signal))
+			exit.Signal = signalName(syscall.Signal(e.Signal))
 		}
 	}
 	k.proc.Exit = exit
