@@ -1,0 +1,106 @@
+//go:build unix
+
+package hot
+
+import (
+	"slices"
+	"strings"
+	"syscall"
+
+	"weaver/lock"
+)
+
+// act has the daemon change something: it asks which apps that concerns, takes their locks, and sends them along.
+func (t *try) act(r request) (code int, handled bool) {
+	wait, ok := t.lockWait(r)
+	if !ok {
+		return 0, false
+	}
+	c, err := dial(t.home.Socket())
+	if err != nil {
+		return 0, false
+	}
+	defer c.close()
+	var fds []int
+	if wait >= 0 {
+		apps, ok := t.resolve(c, r)
+		if !ok {
+			return 0, false
+		}
+		held, err := t.lock(apps, wait)
+		defer release(held)
+		if err != nil {
+			return t.lockFailed(err, wait)
+		}
+		for _, l := range held {
+			fds = append(fds, l.FD())
+		}
+	}
+	cols, colour := t.terminal(r.noColor)
+	// From here on there is no way back: the daemon may be at it as soon as the first byte has left.
+	if c.deadline(0) != nil {
+		return 0, false
+	}
+	started, err := c.send(query("POST", r.form.verb, r.args, tail(r, t.persona, cols, colour)), fds)
+	if err != nil {
+		return t.refused(r, started, err)
+	}
+	h, err := c.head()
+	if err != nil {
+		return t.broken(r), true
+	}
+	if h.status != 200 { // not hot after all: it did nothing
+		return 0, false
+	}
+	if h.exit < 0 {
+		return t.broken(r), true
+	}
+	return t.stream(c, h, r)
+}
+
+// refused decides what a request that could not be sent means. A connection that was closed before the first byte left
+// is as if there had been none.
+func (t *try) refused(r request, started bool, err error) (code int, handled bool) {
+	if !started && (err == syscall.EPIPE || err == syscall.ECONNRESET || err == syscall.ENOTCONN || err == syscall.ETOOMANYREFS) {
+		return 0, false
+	}
+	return t.broken(r), true
+}
+
+// resolve asks for the names of the apps that the arguments mean.
+func (t *try) resolve(c *conn, r request) (apps []string, ok bool) {
+	if _, err := c.send(query("GET", "resolve", r.args, ""), nil); err != nil {
+		return nil, false
+	}
+	h, err := c.head()
+	if err != nil || h.status != 200 || h.exit > 0 || h.errLen > 0 || h.close {
+		return nil, false
+	}
+	body, fits, err := c.whole(h.length)
+	if err != nil || !fits || c.off != c.end { // more than was asked for
+		return nil, false
+	}
+	apps = names(string(body))
+	return apps, len(apps) <= maxRights
+}
+
+// maxRights is how many descriptors one message takes (SCM_MAX_FD of Linux). For more apps the full front end has a way.
+const maxRights = 253
+
+// names splits lines, sorted and each once: everybody takes locks in this order, so nobody waits in a circle.
+func names(body string) []string {
+	var apps []string
+	for line := range strings.SplitSeq(body, "\n") {
+		if line != "" {
+			apps = append(apps, line)
+		}
+	}
+	slices.Sort(apps)
+	return slices.Compact(apps)
+}
+
+func release(locks []*lock.Lock) {
+	for _, l := range locks {
+		_ = l.Release() // closes our copy; the daemon's keeps the lock
+	}
+}

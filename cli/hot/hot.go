@@ -1,0 +1,199 @@
+// Package hot answers the commands that people type most, without the weight of the full front end.
+//
+// It speaks to the daemon's hot door (api/hot.go) over a raw socket: words go in, rendered bytes come out. Whatever it
+// does not know, and whatever is unusual before the daemon was asked to change something, is not handled: the caller
+// then runs the full front end with the same arguments, which words all errors and starts the daemon if there is none.
+package hot
+
+import (
+	"strings"
+
+	"weaver/config/home"
+)
+
+// form is one command in the form in which it is hot. The table (table_gen.go) is generated from the one command table in
+// package cli.
+type form struct {
+	words    []string // its name and aliases; a name of two words has a blank in it
+	verb     string   // as the hot door knows it
+	mutates  bool     // it changes something: lock the apps, then POST
+	min, max int      // number of arguments; max < 0 is any number
+	flags    []flag   // every flag that keeps the form hot; none takes a value
+}
+
+// flag is one spelling of a flag.
+type flag struct {
+	spelling string // with its dashes
+	// name is what the door is told, but for the three that are acted on here: no-color, no-lock, no-cache.
+	name string
+}
+
+// Try runs argv if it is hot, and says with which code to exit. If it is not handled, nothing was printed and nothing
+// was changed. env has the form of os.Environ; version is what --version prints.
+func Try(version string, argv, env []string) (code int, handled bool) {
+	t := try{version: version, argv: argv, env: env, stdout: 1, stderr: 2}
+	return t.run()
+}
+
+// try is one command line.
+type try struct {
+	version        string
+	argv, env      []string
+	stdout, stderr int // descriptors
+	home           home.Home
+	persona        home.Persona
+}
+
+// request is what a command line asks for.
+type request struct {
+	form            *form
+	args            []string
+	flags           []string // for the door
+	noColor, noLock bool
+}
+
+// bypass are the variables that change what a command does or says in ways that only the full front end knows.
+var bypass = [...]string{"WEAVER_NO_HOT", "PM2_SILENT", "PM2_DEBUG", "PM2_PROGRAMMATIC", "PM2_CONCURRENT_ACTIONS"}
+
+func (t *try) run() (code int, handled bool) {
+	if len(t.argv) < 2 {
+		return 0, false
+	}
+	for _, name := range bypass {
+		if t.getenv(name) != "" {
+			return 0, false
+		}
+	}
+	t.persona = home.PersonaOf(t.argv[0])
+	if len(t.argv) == 2 && t.persona == home.Weaver {
+		if text, ok := t.fixed(t.argv[1]); ok {
+			t.print(t.stdout, []byte(text))
+			return 0, true
+		}
+	}
+	r, ok := parse(t.argv[1:])
+	if !ok {
+		return 0, false
+	}
+	h, err := home.Find(t.persona, t.getenv)
+	if err != nil {
+		return 0, false
+	}
+	t.home = h
+	if r.form.mutates {
+		return t.act(r)
+	}
+	return t.read(r)
+}
+
+// fixed is the text for words that need no daemon.
+func (t *try) fixed(word string) (string, bool) {
+	switch word {
+	case "-v", "-V", "--version":
+		return t.version + "\n", true
+	case "-h", "--help", "help":
+		return help, true
+	}
+	return "", false
+}
+
+// maxArgs bounds the bytes of all arguments: longer ones are no names.
+const maxArgs = 16 << 10
+
+// parse finds the form of a command line. It knows less than the full grammar on purpose, and never reads a line
+// otherwise than that: each word must be a name, or a flag in the form's table.
+func parse(words []string) (request, bool) {
+	var r request
+	var flags []string
+	size := 0
+	for _, w := range words {
+		size += len(w)
+		switch {
+		case w == "" || w == "-" || w == "--" || size > maxArgs:
+			return r, false
+		case w[0] == '-':
+			flags = append(flags, w)
+		default:
+			r.args = append(r.args, w)
+		}
+	}
+	if r.form, r.args = find(r.args); r.form == nil {
+		return r, false
+	}
+	if n := len(r.args); n < r.form.min || r.form.max >= 0 && n > r.form.max {
+		return r, false
+	}
+	for _, a := range r.args {
+		// PM2 reads `start x.js` as a file even if an app has that name.
+		if !plain(a) || r.form.verb == "start" && strings.Contains(a, ".") {
+			return r, false
+		}
+	}
+	for _, f := range flags {
+		if !r.flag(f) {
+			return r, false
+		}
+	}
+	return r, true
+}
+
+// find takes the name of a command off the front of args.
+func find(args []string) (*form, []string) {
+	for n := min(2, len(args)); n > 0; n-- {
+		name := strings.Join(args[:n], " ")
+		for i := range forms {
+			for _, word := range forms[i].words {
+				if word == name {
+					return &forms[i], args[n:]
+				}
+			}
+		}
+	}
+	return nil, args
+}
+
+// flag notes a flag, if it keeps the form.
+func (r *request) flag(word string) bool {
+	for _, f := range r.form.flags {
+		if f.spelling != word {
+			continue
+		}
+		switch f.name {
+		case "no-color":
+			r.noColor = true
+		case "no-lock":
+			r.noLock = true
+		case "no-cache": // what the daemon says is fresh anyway
+		default:
+			r.flags = append(r.flags, f.name)
+		}
+		return true
+	}
+	return false
+}
+
+// plain reports that arg can only be a name, a namespace, an id or "all": no path and no config file, which only mean
+// something in the caller's directory, no regular expression, and nothing that could break a line.
+func plain(arg string) bool {
+	for i := range len(arg) {
+		if c := arg[i]; c < ' ' || c == 0x7f || c == '/' || c == '\\' {
+			return false
+		}
+	}
+	for _, part := range [...]string{".json", ".yml", ".yaml", ".toml", ".config."} {
+		if strings.Contains(arg, part) {
+			return false
+		}
+	}
+	return true
+}
+
+// getenv returns the last value of a variable, like the full front end.
+func (t *try) getenv(name string) string {
+	for i := len(t.env) - 1; i >= 0; i-- {
+		if e := t.env[i]; len(e) > len(name) && e[len(name)] == '=' && e[:len(name)] == name {
+			return e[len(name)+1:]
+		}
+	}
+	return ""
+}
