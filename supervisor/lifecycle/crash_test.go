@@ -219,6 +219,14 @@ func TestStableCountsEvenIfItsTickWasLate(t *testing.T) {
 	require.Contains(t, sc.after(30*time.Second-1, Exited{Gen: 3}), "in 150ms")
 }
 
+func TestBackoffIsNotForgottenForSurvivorsThatLinger(t *testing.T) {
+	sc := newScript(t, func(p *Policy) { p.ExpBackoff = 100 * time.Millisecond })
+	sc.do(Start{}, Spawned{1, 1}, Exited{Gen: 1})
+	sc.after(time.Minute, Tick{})
+	sc.do(Empty{1}, Spawned{2, 2})
+	require.Contains(t, sc.do(Exited{Gen: 2}), "in 150ms")
+}
+
 func TestGrowNeverOverflows(t *testing.T) {
 	require.Equal(t, time.Duration(math.MaxInt64), grow(0, math.MaxInt64))
 	require.Equal(t, backoffMax, grow(math.MaxInt64, math.MaxInt64))

@@ -51,6 +51,8 @@ func (w *world) happen() {
 		if gen != 0 {
 			w.feed(pick[Input](r, Restart{gen}, Reload{gen}))
 		}
+	case n < 14: // a new spec
+		w.p.Overlap = !w.p.Overlap
 	case n < 20:
 		w.late()
 	case n < 45:
@@ -145,6 +147,8 @@ func (w *world) live(p *proc) {
 		w.exit(p, Exited{Gen: p.gen, Signal: 2})
 	case r.IntN(3) == 0:
 		w.exit(p, Exited{Gen: p.gen, Code: r.IntN(8), Signal: pick(r, 0, 0, 11)})
+	case r.IntN(8) == 0:
+		w.feed(Spawned{p.gen, p.pid + 5000}) // once more, and wrong
 	default:
 		w.feed(Ready{p.gen})
 	}

@@ -19,6 +19,14 @@ func TestOnlineWhenSpawnedUnlessItMustSaySo(t *testing.T) {
 	sc.quiet()
 }
 
+func TestASecondSpawnedChangesNothing(t *testing.T) {
+	sc := newScript(t)
+	sc.do(Start{}, Spawned{1, 11})
+	was := sc.s
+	require.Empty(t, sc.after(time.Hour, Spawned{1, 12}))
+	require.Equal(t, was, sc.s)
+}
+
 func TestSilentChildCountsAsReadyOnTime(t *testing.T) {
 	sc := newScript(t, waitReady)
 	sc.do(Start{})

@@ -33,6 +33,8 @@ type proc struct {
 	deaf      bool // does not mind Term
 	exited    bool // Exited was told
 	since     time.Time
+	mustSay   bool // it was to say so when it is ready
+	said      bool // it did
 	online    bool
 	stopping  bool
 	termed    time.Time
@@ -122,6 +124,14 @@ func (w *world) expect(before State, in Input) {
 		}
 	case Reset:
 		w.row = nil
+	case Ready:
+		if p := w.procs[in.Gen]; p != nil {
+			p.said = true
+		}
+	case Spawned:
+		if p := w.procs[in.Gen]; p != nil {
+			p.mustSay = w.p.WaitReady || before.Old.serving()
+		}
 	}
 }
 
@@ -202,6 +212,7 @@ func (w *world) hear(e Emit) {
 	switch e.What {
 	case WhatOnline:
 		w.require(p != nil && !p.online && !p.stopping && !p.exited, "%d came online", e.Gen)
+		w.require(!p.mustSay || p.said || !w.now.Before(p.since.Add(w.p.ListenTimeout)), "%d is online and did not say so", e.Gen)
 		p.online = true
 	case WhatStopping:
 		w.require(p != nil && !p.stopping && !p.exited, "%d is stopping", e.Gen)
@@ -247,7 +258,7 @@ func (w *world) check(before State, in Input, out []Effect) {
 	case statusOnline, statusLaunching:
 		p := w.procs[s.Cur.Gen]
 		w.require(p != nil && !p.exited && !p.stopping && p.online == (status == statusOnline), "%s: %+v", status, s)
-		w.require(status == statusLaunching || w.p.WaitReady || p.pid != 0 || s.Cur.Ready, "online without a process")
+		w.require(s.Cur.PID == p.pid && s.Cur.Since.Equal(p.since), "pid %d since %v: %+v", p.pid, p.since, s)
 	case statusWaiting:
 		w.require(present == 0 && s.Want == Up && w.delayed && s.RestartAt.After(w.now), "waits for nothing: %+v", s)
 	case statusStopped, statusErrored:
