@@ -54,7 +54,8 @@ func flock(fd, how int) error {
 	}
 }
 
-// lookUp says whether path still leads to the file open as fd, and its size.
+// lookUp says whether path still leads to the file open as fd, and its size. An
+// open file keeps its inode, so a new file cannot be taken for it.
 func lookUp(fd int, path string) (size int64, here bool, err error) {
 	var open, named syscall.Stat_t
 	if err := syscall.Fstat(fd, &open); err != nil {
@@ -62,9 +63,6 @@ func lookUp(fd int, path string) (size int64, here bool, err error) {
 	}
 	if open.Mode&syscall.S_IFMT != syscall.S_IFREG {
 		return 0, false, errors.New("is not a plain file")
-	}
-	if open.Nlink == 0 {
-		return 0, false, nil
 	}
 	switch err := syscall.Lstat(path, &named); err {
 	case nil:
@@ -134,6 +132,10 @@ func removeStale(path string) (bool, error) {
 		return false, err
 	}
 	defer syscall.Close(fd)
+	return removeOpen(fd, path)
+}
+
+func removeOpen(fd int, path string) (bool, error) {
 	if got, err := tryFile(fd); err != nil || !got {
 		return false, err
 	}

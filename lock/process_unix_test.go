@@ -194,6 +194,20 @@ func TestReplacedFileIsNotTheLock(t *testing.T) {
 	}
 }
 
+// Between the opening and the locking of a stale file others may have removed
+// it and made a new one, which is theirs.
+func TestClearStaleSparesTheNewFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "web.lock")
+	fd, err := openFile(path)
+	require.NoError(t, err)
+	defer closeFile(fd)
+	require.NoError(t, replaceFile(path))
+	gone, err := removeOpen(fd, path)
+	require.NoError(t, err)
+	require.False(t, gone)
+	require.FileExists(t, path)
+}
+
 func replaceFile(path string) error {
 	if err := os.WriteFile(path+".new", nil, 0o600); err != nil {
 		return err
