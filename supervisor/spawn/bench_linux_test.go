@@ -1,0 +1,3 @@
+package spawn
+
+func benchRole() int { return 0 }

@@ -1,0 +1,88 @@
+package spawn
+
+import (
+	"bytes"
+	"os"
+)
+
+// members takes a census of the tree as it is now.
+func (c *Child) members() (census, error) {
+	if c.grouped() {
+		return c.membersIn(nil)
+	}
+	t, err := c.spawner.table()
+	if err != nil {
+		return census{}, err
+	}
+	return c.membersIn(t)
+}
+
+// byLineage takes a census of the tree in t, which was read after the call that wants it began.
+func (c *Child) byLineage(t table) census {
+	s := c.spawner
+	c.mu.Lock()
+	l := lineage{pid: c.PID, start: c.StartTime, noSession: c.noSession, tagged: c.tagged}
+	reaped, empty := c.reaped, c.empty
+	c.mu.Unlock()
+	if empty {
+		return census{} // whatever is found now under its ids is another's
+	}
+	if s.options.Reaper != nil {
+		l.reaper = s.options.Reaper()
+	}
+	self := os.Getpid()
+	l.outside = func(pid int) bool {
+		return pid == self || pid == l.reaper || pid != c.PID && s.system.isMain(pid)
+	}
+	all := t.members(l)
+	if reaped && all.sessionOver {
+		c.mu.Lock()
+		c.noSession = true
+		c.mu.Unlock()
+	}
+	return all
+}
+
+// tagged reports whether p was seen to carry the child's tag, now or before. Once is enough: what it execs later changes
+// its environment, not where it came from.
+func (c *Child) tagged(p process) (yes, sure bool) {
+	marker := c.spawner.options.Marker
+	if marker == "" || c.Tag == "" {
+		return false, true
+	}
+	c.mu.Lock()
+	start, known := c.orphans[p.pid]
+	c.mu.Unlock()
+	if known && start == p.start {
+		return true, true
+	}
+	if yes, sure = carries(p, marker+"="+c.Tag); !yes {
+		return false, sure
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.orphans == nil {
+		c.orphans = make(map[int]uint64)
+	}
+	c.orphans[p.pid] = p.start
+	return true, true
+}
+
+// lineageMembership says what byLineage can tell here.
+func (s *Spawner) lineageMembership() string {
+	if s.options.Marker != "" && s.options.Reaper != nil && s.options.Reaper() != 0 {
+		return "session+marker"
+	}
+	return "session"
+}
+
+// containsEntry reports whether entry is one of the strings of a block of them, each ended by a NUL.
+func containsEntry(block []byte, entry string) bool {
+	for len(block) > 0 {
+		var kv []byte
+		if kv, block, _ = bytes.Cut(block, []byte{0}); string(kv) == entry {
+			return true
+		}
+	}
+	return false
+}
