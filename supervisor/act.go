@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"weaver/app"
@@ -141,14 +142,15 @@ func (s *Supervisor) applyOne(ctx context.Context, a Action, k *keeper) error {
 	}
 	switch a.Verb {
 	case app.VerbStop:
-		k.mail.put(tell{in: lifecycle.Stop{}, by: true})
-		return k.await(ctx, resting)
+		_, err := k.ask(ctx, lifecycle.Stop{}, stopped)
+		return err
 	case app.VerbDelete:
-		k.mail.put(tell{in: lifecycle.Delete{}, by: true})
-		return k.await(ctx, func(*lifecycle.State) bool { return false })
+		_, err := k.ask(ctx, lifecycle.Delete{}, never)
+		return err
 	case app.VerbReset:
 		k.mail.put(tell{in: lifecycle.Reset{}, by: true})
-		return k.await(ctx, func(*lifecycle.State) bool { return true })
+		k.sync()
+		return nil
 	case app.VerbSignal:
 		sig, err := spawn.ParseSignal(a.Signal)
 		if err != nil {
@@ -163,32 +165,47 @@ func (s *Supervisor) applyOne(ctx context.Context, a Action, k *keeper) error {
 			return errGone
 		}
 	case app.VerbStart:
-		return s.up(ctx, a, k, lifecycle.Start{})
+		return k.raise(ctx, lifecycle.Start{}, a.Detach)
 	case app.VerbRestart:
-		return s.up(ctx, a, k, lifecycle.Restart{})
+		return k.raise(ctx, lifecycle.Restart{}, a.Detach)
 	case app.VerbReload:
-		return s.up(ctx, a, k, lifecycle.Reload{})
+		return k.raise(ctx, lifecycle.Reload{}, a.Detach)
 	}
 	return fmt.Errorf("internal: unknown verb %q", a.Verb)
 }
 
-// up tells the keeper to have a (newer) incarnation and waits until it is up.
-func (s *Supervisor) up(ctx context.Context, a Action, k *keeper, in lifecycle.Input) error {
-	gen := k.life.Load().LastGen
-	if cur := k.life.Load().Cur; in == (lifecycle.Start{}) && cur.Alive() && !cur.Asked {
-		gen = cur.Gen - 1 // it is up, or about to be
+// raiseAll starts new processes, all at once, and reports those that did not come up. It reports whether all did.
+func raiseAll(ctx context.Context, keepers []*keeper, detach bool, r *reporter) bool {
+	errs := make([]error, len(keepers))
+	var wg sync.WaitGroup
+	for i, k := range keepers {
+		wg.Go(func() { errs[i] = k.raise(ctx, lifecycle.Start{}, detach) })
 	}
-	k.mail.put(tell{in: in, by: true})
-	if a.Detach {
+	wg.Wait()
+	ok := true
+	for i, err := range errs {
+		if err != nil {
+			ok = false
+			k := keepers[i]
+			r.send(app.Progress{Step: app.StepFailed, ID: k.id, Name: k.view.Load().Name, Kind: "failed", Message: err.Error()})
+		}
+	}
+	return ok
+}
+
+// raise gives an input that wants the process up, and waits until it is, unless it is to detach.
+func (k *keeper) raise(ctx context.Context, in lifecycle.Input, detach bool) error {
+	if detach {
+		k.mail.put(tell{in: in, by: true})
 		return nil
 	}
-	if err := k.await(ctx, settled(gen)); err != nil {
-		return err
+	until := renewed
+	if in == (lifecycle.Start{}) {
+		until = up
 	}
-	select {
-	case <-k.done:
-		return errGone
-	default:
+	gen, err := k.ask(ctx, in, until)
+	if err != nil {
+		return err
 	}
 	return k.outcome(gen)
 }
@@ -253,18 +270,7 @@ func (s *Supervisor) grow(ctx context.Context, keepers []*keeper, n int, r *repo
 		r.send(app.Progress{Step: app.StepFailed, ID: -1, Kind: "unavailable", Message: err.Error()})
 		return
 	}
-	for _, k := range added {
-		k.mail.put(tell{in: lifecycle.Start{}, by: true})
-	}
-	for _, k := range added {
-		err := k.await(ctx, settled(0))
-		if err == nil {
-			err = k.outcome(0)
-		}
-		if err != nil {
-			r.send(app.Progress{Step: app.StepFailed, ID: k.id, Name: spec.Name, Kind: "failed", Message: err.Error()})
-		}
-	}
+	raiseAll(ctx, added, false, r)
 	s.recount(slices.Concat(keepers, added), spec.Instances)
 }
 
@@ -274,6 +280,6 @@ func (s *Supervisor) recount(keepers []*keeper, n int) {
 		spec := k.view.Load().Spec.Clone()
 		spec.Instances = n
 		k.mail.put(respec{&spec})
-		k.await(context.Background(), func(*lifecycle.State) bool { return true }) // the view is up to date then; ends with the keeper
+		k.sync()
 	}
 }

@@ -11,46 +11,81 @@ import (
 	"weaver/supervisor/lifecycle"
 )
 
-// await returns when until holds for the keeper's state, when the keeper has ended, or with ctx. A nil until waits for
-// the end.
-func (k *keeper) await(ctx context.Context, until func(*lifecycle.State) bool) error {
-	j := join{until: until, done: make(chan struct{})}
+// ask gives the keeper an input and returns when until holds for what came of it, when the keeper has ended, or with ctx.
+// until gets the newest incarnation from before the input, which ask returns.
+func (k *keeper) ask(ctx context.Context, in lifecycle.Input, until func(*lifecycle.State, uint64) bool) (gen uint64, err error) {
+	j := &join{until: until, done: make(chan struct{})}
+	k.mail.put(tell{in: in, by: true, join: j})
+	return k.await(ctx, j)
+}
+
+// sync returns when the keeper has done what was put into its mailbox so far.
+func (k *keeper) sync() {
+	j := &join{until: func(*lifecycle.State, uint64) bool { return true }, done: make(chan struct{})}
 	k.mail.put(j)
+	k.await(context.Background(), j) // ends with the keeper at the latest
+}
+
+func (k *keeper) await(ctx context.Context, j *join) (gen uint64, err error) {
 	select {
 	case <-j.done:
+		return j.gen, nil
 	case <-k.done:
+		return 0, nil
 	case <-ctx.Done():
 		v := k.view.Load()
-		return fmt.Errorf("wait for %s (%d), which is %s: %w", v.Name, k.id, v.Status, ctx.Err())
+		return 0, fmt.Errorf("wait for %s (%d), which is %s: %w", v.Name, k.id, v.Status, ctx.Err())
 	}
-	return nil
 }
+
+// The conditions that callers wait for.
+
+// never holds only when the keeper has ended.
+func never(*lifecycle.State, uint64) bool { return false }
 
 // resting holds when nothing of the process is left and nothing will come by itself.
 func resting(s *lifecycle.State) bool {
 	return s.Cur.Gen == 0 && s.Old.Gen == 0 && s.RestartAt.IsZero()
 }
 
-// settled holds when an incarnation newer than gen is ready, or has ended without being.
-func settled(gen uint64) func(*lifecycle.State) bool {
-	return func(s *lifecycle.State) bool {
-		if s.Cur.Gen > gen {
-			return s.Cur.Ready || s.Cur.Dead
-		}
-		return s.LastGen > gen && s.Cur.Gen == 0 || resting(s)
-	}
+// stopped holds when nothing is left of what was there up to gen. Somebody else may have it started again meanwhile.
+func stopped(s *lifecycle.State, gen uint64) bool {
+	return resting(s) || s.Cur.Gen > gen && s.Old.Gen == 0
 }
 
-// outcome says whether the incarnation after gen came up, given that it is settled.
-func (k *keeper) outcome(gen uint64) error {
-	s, v := k.life.Load(), k.view.Load()
-	if s.Want != lifecycle.Up && s.Cur.Gen <= gen {
-		return fmt.Errorf("%s was stopped meanwhile", v.Name)
+// renewed holds when an incarnation newer than gen is ready, or has ended without being; after a reload that failed the
+// one before it is current again.
+func renewed(s *lifecycle.State, gen uint64) bool {
+	if s.Cur.Gen > gen {
+		return s.Cur.Ready || s.Cur.Dead
 	}
-	if s.Cur.Gen > gen && s.Cur.Ready {
+	return s.LastGen > gen || resting(s)
+}
+
+// up holds when any incarnation is ready and well, or a newer one than gen has ended without being.
+func up(s *lifecycle.State, gen uint64) bool {
+	return s.Cur.Ready && !s.Cur.Dying() || renewed(s, gen)
+}
+
+// outcome says whether the process came up, given that it is renewed or up since gen.
+func (k *keeper) outcome(gen uint64) error {
+	select {
+	case <-k.done:
+		return errGone
+	default:
+	}
+	s, v := k.life.Load(), k.view.Load()
+	x := v.Exit
+	if x != nil && x.Gen > gen && s.Cur.Gen != 0 && s.Cur.Gen <= gen {
+		return fmt.Errorf("reload of %s failed, the process from before goes on: %s", v.Name, orElse(reasonOf(x), "exited with code 0"))
+	}
+	if s.Cur.Ready && !s.Cur.Dying() {
 		return nil
 	}
-	if x := v.Exit; x != nil && x.Gen > gen {
+	if s.Want != lifecycle.Up {
+		return fmt.Errorf("%s was stopped meanwhile", v.Name)
+	}
+	if x != nil && x.Gen > gen {
 		if x.Err != "" {
 			return errors.New(x.Err)
 		}

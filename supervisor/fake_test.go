@@ -3,6 +3,7 @@ package supervisor
 import (
 	"errors"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -161,13 +162,13 @@ type fixture struct {
 	*Supervisor
 	t       *testing.T
 	w       *world
-	persist int // how often the list was written
+	persist atomic.Int32 // how often the list was written
 	refuse  error
 }
 
 func newFixture(t *testing.T, w *world) *fixture {
 	f := &fixture{t: t, w: w}
-	f.Supervisor = New(Options{launcher: w, Persist: func([]app.Process) error { f.persist++; return f.refuse }})
+	f.Supervisor = New(Options{launcher: w, Persist: func([]app.Process) error { f.persist.Add(1); return f.refuse }})
 	return f
 }
 

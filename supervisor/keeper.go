@@ -35,10 +35,11 @@ type launcher interface {
 type message interface{ message() }
 
 type (
-	// tell is an input for the state machine; by is set when an operator gave it.
+	// tell is an input for the state machine; by is set when an operator gave it, who may wait for what comes of it.
 	tell struct {
-		in lifecycle.Input
-		by bool
+		in   lifecycle.Input
+		by   bool
+		join *join
 	}
 	// died is the news of an exit, with what the state machine need not know.
 	died struct {
@@ -57,9 +58,11 @@ type (
 	}
 	// listTree asks which processes are part of this one.
 	listTree struct{ reply chan<- []int }
-	// join waits for a condition. done is closed when it holds, and when the keeper ends.
+	// join waits for a condition. done is closed when it holds, and when the keeper ends. gen is the newest incarnation as
+	// of the input that the join came with: other inputs may come between, and what they bring is not what was asked for.
 	join struct {
-		until func(*lifecycle.State) bool
+		until func(s *lifecycle.State, gen uint64) bool
+		gen   uint64
 		done  chan struct{}
 	}
 )
@@ -70,7 +73,7 @@ func (respec) message()     {}
 func (hurry) message()      {}
 func (sendSignal) message() {}
 func (listTree) message()   {}
-func (join) message()       {}
+func (*join) message()      {}
 
 // keeper owns one process: its wish, its state, its children. One goroutine runs it; everybody else talks to its mailbox
 // and reads its view.
@@ -87,7 +90,7 @@ type keeper struct {
 	policy  lifecycle.Policy
 	proc    app.Process // the view to be: everything but what derives from state
 	kids    map[uint64]child
-	waiters []join
+	waiters []*join
 	byHand  bool // the last input came from an operator
 	hurried bool // policy has another kill timeout than the spec
 	exit    spawn.Exit
@@ -121,14 +124,20 @@ func (k *keeper) run() {
 		case <-alarm.C:
 			k.step(lifecycle.Tick{})
 		}
-		k.settle()
+		if !k.state.Done() {
+			k.settle()
+		}
 	}
-	k.sup.forget(k)
+	k.sup.forget(k) // before anybody hears of the end
 	close(k.done)
 	k.settle()
 	for _, m := range k.mail.take() { // whoever came too late
 		switch m := m.(type) {
-		case join:
+		case tell:
+			if m.join != nil {
+				close(m.join.done)
+			}
+		case *join:
 			close(m.done)
 		case sendSignal:
 			m.reply <- errGone
@@ -142,7 +151,12 @@ func (k *keeper) handle(m message) {
 	switch m := m.(type) {
 	case tell:
 		k.byHand = m.by
+		gen := k.state.LastGen
 		k.step(m.in)
+		if m.join != nil {
+			m.join.gen = gen
+			k.waiters = append(k.waiters, m.join)
+		}
 	case died:
 		k.exit = m.exit
 		if c := k.kids[m.gen]; c != nil {
@@ -177,7 +191,7 @@ func (k *keeper) handle(m message) {
 			pids = append(pids, tree...)
 		}
 		m.reply <- pids
-	case join:
+	case *join:
 		k.waiters = append(k.waiters, m)
 	}
 }
@@ -318,7 +332,7 @@ func (k *keeper) settle() {
 	ended := k.state.Done()
 	keep := k.waiters[:0]
 	for _, w := range k.waiters {
-		if ended || w.until(&k.state) {
+		if ended || w.until(&k.state, w.gen) {
 			close(w.done)
 		} else {
 			keep = append(keep, w)

@@ -166,9 +166,9 @@ func TestSuccessIsToldAfterTheListIsDurable(t *testing.T) {
 		assert.Equal(t, app.StepWarn, warn.Step)
 		assert.Contains(t, warn.Message, "state not durable: no space left on device")
 		f.refuse = nil
-		before := f.persist
+		before := f.persist.Load()
 		f.do(app.VerbSignal, "a")
-		assert.Equal(t, before, f.persist, "nothing was wished")
+		assert.Equal(t, before, f.persist.Load(), "nothing was wished")
 	})
 }
 
@@ -216,9 +216,9 @@ func TestShutdownWithoutForgettingKeepsTheWishes(t *testing.T) {
 		w := &world{}
 		f := newFixture(t, w)
 		f.start(app.Spec{Name: "a", Script: "/a"})
-		before := f.persist
+		before := f.persist.Load()
 		require.NoError(t, f.Shutdown(t.Context(), false, func(app.Progress) {}))
-		assert.Equal(t, before, f.persist, "the list on disk stays")
+		assert.Equal(t, before, f.persist.Load(), "the list on disk stays")
 		assert.Zero(t, w.trees[0])
 		steps := f.start(app.Spec{Name: "b", Script: "/b"})
 		assert.Equal(t, []string{ErrClosed.Error()}, failed(steps))

@@ -49,22 +49,10 @@ func (s *Supervisor) Resurrect(ctx context.Context, saved []Saved, report func(a
 			r.send(app.Progress{Step: app.StepFailed, ID: -1, Name: spec.Name, Kind: "unavailable", Message: err.Error()})
 			return
 		}
-		k := added[0]
-		if saved[i].Up {
-			k.mail.put(tell{in: lifecycle.Start{}, by: true})
-		}
 		wg.Go(func() {
-			if saved[i].Up {
-				err := k.await(ctx, settled(0))
-				if err == nil {
-					err = k.outcome(0)
-				}
-				if err != nil {
-					r.send(app.Progress{Step: app.StepFailed, ID: k.id, Name: spec.Name, Kind: "failed", Message: err.Error()})
-					return
-				}
+			if !saved[i].Up || raiseAll(ctx, added, false, r) {
+				r.send(app.Progress{Step: app.StepInfo, ID: added[0].id, Name: spec.Name, Message: "Process " + spec.Script + " restored"})
 			}
-			r.send(app.Progress{Step: app.StepInfo, ID: k.id, Name: spec.Name, Message: "Process " + spec.Script + " restored"})
 		})
 	}
 	wg.Wait()

@@ -38,12 +38,21 @@ func (s *Supervisor) Start(ctx context.Context, specs []app.Spec, o StartOptions
 	var wg sync.WaitGroup
 	for i := range fresh {
 		spec := &fresh[i]
-		keepers, err := s.register(spec, o, r)
+		if o.File == "" {
+			r.send(app.Progress{
+				Step: app.StepStarting, ID: -1, Name: spec.Name, Count: max(spec.Instances, 1), Process: &app.Process{Spec: spec},
+			})
+		}
+		keepers, err := s.reg.add(spec, max(spec.Instances, 1))
 		if err != nil {
 			r.send(app.Progress{Step: app.StepFailed, ID: -1, Name: spec.Name, Kind: "unavailable", Message: err.Error()})
 			continue
 		}
-		wg.Go(func() { s.launched(ctx, spec, keepers, o, r) })
+		wg.Go(func() {
+			if !app.IsTrue(spec.AutoStart) || raiseAll(ctx, keepers, o.Detach, r) {
+				r.send(app.Progress{Step: app.StepLaunched, ID: keepers[0].id, Name: spec.Name, Count: len(keepers), Target: o.File})
+			}
+		})
 	}
 	wg.Wait()
 }
@@ -103,42 +112,4 @@ func (s *Supervisor) startExisting(ctx context.Context, e existingApp, o StartOp
 		a.Specs[k.id] = *e.spec
 	}
 	s.apply(ctx, a, e.spec.Name, e.keepers, r)
-}
-
-// register makes the processes of a new app and has those spawned that are to start by themselves.
-func (s *Supervisor) register(spec *app.Spec, o StartOptions, r *reporter) ([]*keeper, error) {
-	n := max(spec.Instances, 1)
-	if o.File == "" {
-		r.send(app.Progress{Step: app.StepStarting, ID: -1, Name: spec.Name, Count: n, Process: &app.Process{Spec: spec}})
-	}
-	keepers, err := s.reg.add(spec, n)
-	if err != nil {
-		return nil, err
-	}
-	if app.IsTrue(spec.AutoStart) {
-		for _, k := range keepers {
-			k.mail.put(tell{in: lifecycle.Start{}, by: true})
-		}
-	}
-	return keepers, nil
-}
-
-// launched waits for a new app to be up and tells how it went.
-func (s *Supervisor) launched(ctx context.Context, spec *app.Spec, keepers []*keeper, o StartOptions, r *reporter) {
-	ok := true
-	if app.IsTrue(spec.AutoStart) && !o.Detach {
-		for _, k := range keepers {
-			err := k.await(ctx, settled(0))
-			if err == nil {
-				err = k.outcome(0)
-			}
-			if err != nil {
-				ok = false
-				r.send(app.Progress{Step: app.StepFailed, ID: k.id, Name: spec.Name, Kind: "failed", Message: err.Error()})
-			}
-		}
-	}
-	if ok {
-		r.send(app.Progress{Step: app.StepLaunched, ID: keepers[0].id, Name: spec.Name, Count: len(keepers), Target: o.File})
-	}
 }

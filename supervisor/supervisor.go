@@ -163,8 +163,7 @@ func (s *Supervisor) Shutdown(ctx context.Context, forget bool, report func(app.
 	}
 	keepers := s.reg.snapshot()
 	err := s.each(ctx, keepers, len(keepers), func(k *keeper) error {
-		k.mail.put(tell{in: lifecycle.Delete{}, by: true})
-		if err := k.await(ctx, func(*lifecycle.State) bool { return false }); err != nil {
+		if _, err := k.ask(ctx, lifecycle.Delete{}, never); err != nil {
 			return err
 		}
 		report(app.Progress{Step: app.StepOK, Verb: app.VerbDelete, ID: k.id, Name: k.view.Load().Name})
