@@ -1,0 +1,71 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	ucli "github.com/urfave/cli/v2"
+
+	"weaver/api"
+	"weaver/config/home"
+)
+
+// call is one command line being carried out.
+type call struct {
+	ctx    context.Context
+	env    *Env
+	out    *output
+	cmd    *command
+	flags  *ucli.Context
+	args   []string
+	rest   []string
+	line   string    // as it was typed, for whoever waits for our locks
+	home   home.Home // found by findHome
+	client *api.Client
+}
+
+// errReported says that what went wrong has been told already.
+var errReported = errors.New("reported")
+
+// failure is an error in PM2's words or with a hint.
+type failure struct {
+	text string // the whole line, prefix included
+	hint string
+	err  error
+}
+
+func (f *failure) Error() string { return f.text }
+func (f *failure) Unwrap() error { return f.err }
+
+// pm2Error is an error that PM2 has words for, which scripts look for.
+func pm2Error(hint, format string, args ...any) error {
+	return &failure{text: "[PM2][ERROR] " + fmt.Sprintf(format, args...), hint: hint}
+}
+
+// cannot is an error of weaver's own: what could not be done, why, and what to try.
+func (c *call) cannot(hint, doing string, err error) error {
+	return &failure{text: fmt.Sprintf("%s: cannot %s: %v", program(c.env), doing, err), hint: hint, err: err}
+}
+
+func (c *call) bool(name string) bool     { return c.flags.Bool(name) }
+func (c *call) str(name string) string    { return c.flags.String(name) }
+func (c *call) list(name string) []string { return c.flags.StringSlice(name) }
+func (c *call) given(name string) bool    { return c.flags.IsSet(name) }
+
+// findHome settles which supervisor is meant.
+func (c *call) findHome() error {
+	if c.home.Dir != "" {
+		return nil
+	}
+	h, err := home.Find(home.PersonaOf(c.env.Argv0), c.env.Getenv)
+	if err != nil {
+		return err
+	}
+	if n := len(h.Socket()); n > maxSocketPath {
+		return c.cannot("set a home with a shorter path", "use the home "+h.Dir,
+			fmt.Errorf("the path of its socket has %d bytes, and %d is the most that the system takes", n, maxSocketPath))
+	}
+	c.home, c.client.Socket = h, h.Socket()
+	return nil
+}

@@ -1,0 +1,193 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	ucli "github.com/urfave/cli/v2"
+
+	"weaver/api"
+	"weaver/config/home"
+)
+
+// Env is what a command line runs in.
+type Env struct {
+	Stdin          io.Reader
+	Stdout, Stderr io.Writer
+	Environ        []string
+	Cwd            string
+	Argv0          string // what weaver was called by: decides between weaver's home and PM2's
+	Version        string
+	SelfPath       string // the executable of the supervisor (weaverd), for starting it
+	// IsTerminal reports whether w is a terminal, and how many columns it has.
+	IsTerminal func(w any) (cols int, ok bool)
+	// Supervise runs the supervisor in this process; it is what the anchor calls weaverd for.
+	Supervise func(ctx context.Context, args []string) int
+}
+
+// Getenv returns the last value of a variable, as execve(2) receivers commonly see it.
+func (e *Env) Getenv(name string) string {
+	for i := len(e.Environ) - 1; i >= 0; i-- {
+		if v, ok := strings.CutPrefix(e.Environ[i], name); ok && len(v) > 0 && v[0] == '=' {
+			return v[1:]
+		}
+	}
+	return ""
+}
+
+// Run runs the command line args, which do not contain argv[0], and returns the exit code.
+func Run(ctx context.Context, env Env, args []string) int {
+	c := &call{ctx: ctx, env: &env, client: &api.Client{}, line: strings.Join(append([]string{program(&env)}, args...), " ")}
+	defer c.client.Close()
+	if len(args) > 0 && args[0] == "supervise" { // what follows is not for this grammar
+		return env.Supervise(ctx, args[1:])
+	}
+	table := commands()
+	l, err := parse(table, args, c.onlyTarget)
+	c.out = newOutput(&env, hasWord(args, "--no-color"), hasWord(args, "--silent", "-s"))
+	switch {
+	case err != nil:
+		return c.fail(err)
+	case l.help:
+		c.out.data(helpText(&env, table, l.cmd))
+		return 0
+	case l.version:
+		c.out.data(env.Version + "\n")
+		return 0
+	case l.cmd == nil && l.word != "":
+		return c.unknownCommand(table, l.word)
+	case l.cmd == nil:
+		c.out.data(usageText(&env))
+		return 1
+	}
+	c.cmd, c.args, c.rest = l.cmd, l.args, l.rest
+	c.out.json = hasWord(l.argv, "--json")
+	if err := c.dispatch(l); err != nil {
+		return c.fail(err)
+	}
+	return 0
+}
+
+// dispatch lets urfave parse the flags of the one command, and runs it.
+func (c *call) dispatch(l line) error {
+	name := program(c.env)
+	command := &ucli.Command{
+		Name: l.cmd.name, Flags: urfaveFlags(l.cmd), HideHelp: true,
+		OnUsageError: func(_ *ucli.Context, err error, _ bool) error { return &usageError{message: err.Error()} },
+		Action: func(u *ucli.Context) error {
+			c.flags = u
+			return l.cmd.run(c)
+		},
+	}
+	a := &ucli.App{
+		Name: name, Version: c.env.Version, Commands: []*ucli.Command{command},
+		HideHelp: true, HideVersion: true, DisableSliceFlagSeparator: true,
+		Reader: c.env.Stdin, Writer: c.env.Stdout, ErrWriter: c.env.Stderr,
+		ExitErrHandler: func(*ucli.Context, error) {},
+	}
+	return a.RunContext(c.ctx, append([]string{name, l.cmd.name}, l.argv...))
+}
+
+// urfaveFlags are the flags of a command as urfave wants them. A flag that a command has of its own hides another of the
+// same name.
+func urfaveFlags(c *command) []ucli.Flag {
+	out := make([]ucli.Flag, 0, len(c.flags)+len(commonFlags)+len(specFlags))
+	for _, set := range [][]flag{c.flags, commonFlags, specFlags} {
+		for i := range set {
+			f := &set[i]
+			if c.flag(f.name) != f {
+				continue
+			}
+			switch f.arity {
+			case none:
+				out = append(out, &ucli.BoolFlag{Name: f.name})
+			case one:
+				out = append(out, &ucli.StringFlag{Name: f.name})
+			case maybe, many:
+				out = append(out, &ucli.StringSliceFlag{Name: f.name})
+			}
+		}
+	}
+	return out
+}
+
+// program is the name by which people call this, for messages.
+func program(env *Env) string { return string(home.PersonaOf(env.Argv0)) }
+
+// onlyTarget says when `start --watch WORD` means a target: the word is no directory, and it is a file or there is no
+// ecosystem.config.js that could be meant instead.
+func (c *call) onlyTarget(word string) bool {
+	info, err := os.Stat(c.abs(word))
+	if err == nil {
+		return !info.IsDir()
+	}
+	_, err = os.Stat(c.abs("ecosystem.config.js"))
+	return err != nil
+}
+
+// abs makes a path absolute as seen from the caller.
+func (c *call) abs(path string) string {
+	if filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(c.env.Cwd, path)
+}
+
+func (c *call) unknownCommand(table []command, word string) int {
+	c.out.say("[PM2][ERROR] Command not found\n\n" + usageText(c.env))
+	var names []string
+	for i := range table {
+		if !table[i].hidden {
+			names = append(append(names, table[i].name), strings.Fields(table[i].alias)...)
+		}
+	}
+	if near := nearest(word, names); near != "" {
+		c.out.note("hint: did you mean %s?", near)
+	}
+	return 1
+}
+
+// fail tells a person about an error, once, and returns the exit code.
+func (c *call) fail(err error) int {
+	var (
+		usage  *usageError
+		answer *api.Error
+		own    *failure
+	)
+	switch {
+	case errors.Is(err, errReported):
+	case errors.Is(err, context.Canceled) && c.ctx.Err() != nil:
+		return 130
+	case errors.As(err, &usage):
+		c.out.fail("error: " + usage.message)
+		c.out.hint(usage.hint)
+	case errors.As(err, &own):
+		c.out.fail(own.Error())
+		c.out.hint(own.hint)
+	case errors.As(err, &answer):
+		c.out.fail(fmt.Sprintf("%s: %s", program(c.env), err))
+		c.out.hint(answer.Hint)
+	default:
+		c.out.fail(fmt.Sprintf("%s: %s", program(c.env), err))
+	}
+	return 1
+}
+
+func hasWord(args []string, words ...string) bool {
+	for _, a := range args {
+		if a == "--" {
+			return false
+		}
+		for _, w := range words {
+			if a == w {
+				return true
+			}
+		}
+	}
+	return false
+}

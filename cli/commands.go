@@ -1,0 +1,227 @@
+package cli
+
+// command is one row of the table: everything that is known about a command.
+type command struct {
+	name  string
+	alias string // other names, blank separated
+	args  string // positional arguments, for help
+	// min and max bound the number of positional arguments; max < 0 is any number.
+	min, max int
+	flags    []flag // its own, before the common ones and those of apps
+	spec     bool   // flags of apps mean something to it: help shows them
+	rest     bool   // what follows "--" is for the app
+	// target says that a positional argument may be absent only where target files stand in (ecosystem.config.js).
+	target  bool
+	numbers bool // "-1" is an argument
+	hot     hotForm
+	hidden  bool
+	group   string
+	help    string
+	run     func(*call) error
+}
+
+// hotForm is the form in which the thin front end may answer a command itself: plain names and ids, and these flags.
+type hotForm struct {
+	verb     string // of the hot door; empty is never
+	mutates  bool   // it changes something: it takes the locks of the apps that its arguments mean
+	min, max int    // number of arguments; max < 0 is any number
+	flags    string // flags that keep the form, blank separated
+}
+
+// The groups of the help text, in its order.
+const (
+	groupRun   = "Run and stop"
+	groupLook  = "Look"
+	groupLogs  = "Logs"
+	groupList  = "The saved list"
+	groupOwn   = "The supervisor"
+	targetArgs = "NAME|ID|NAMESPACE|all|/REGEX/…"
+)
+
+var (
+	jsonFlag   = flag{name: "json", help: "print the result as JSON"}
+	forceFlag  = flag{name: "force", alias: "f", help: "do it anyway"}
+	followFlag = flag{name: "follow", alias: "f", help: "follow (the default; --nostream ends after the stored lines)"}
+)
+
+// commands is the table. Help, completion, the grammar and the thin front end's table all come from it.
+//
+// It is a function so that a process that only needs one row builds no more than the slice.
+func commands() []command {
+	return []command{
+		{
+			name: "start", args: "[SCRIPT|\"COMMAND LINE\"|FILE|NAME|ID|-]… [-- ARGS]", max: -1, spec: true, rest: true, target: true,
+			group: groupRun, help: "start scripts, programs, config files, or what is known already", run: runStart,
+			hot: hotForm{verb: "start", mutates: true, min: 1, max: -1, flags: "mini-list no-color no-lock no-cache"},
+		},
+		{
+			name: "stop", args: targetArgs, min: 1, max: -1,
+			group: groupRun, help: "stop processes, and keep them in the list", run: runStop,
+			hot: hotForm{verb: "stop", mutates: true, min: 1, max: -1, flags: "mini-list no-color no-lock no-cache"},
+		},
+		{
+			name: "restart", args: targetArgs + " [-- ARGS]", min: 1, max: -1, spec: true, rest: true,
+			group: groupRun, help: "stop and start processes, with the flags given here", run: runRestart,
+			hot: hotForm{verb: "restart", mutates: true, min: 1, max: -1, flags: "mini-list no-color no-lock no-cache"},
+		},
+		{
+			name: "reload", args: targetArgs + " [-- ARGS]", min: 1, max: -1, spec: true, rest: true,
+			group: groupRun, help: "restart without downtime where that can be", run: runReload,
+			hot: hotForm{verb: "reload", mutates: true, min: 1, max: -1, flags: "no-color no-lock no-cache"},
+		},
+		{
+			name: "startOrRestart", args: "FILE", min: 1, max: 1, spec: true,
+			group: groupRun, help: "start or restart the apps of a config file", run: runStartOrRestart,
+		},
+		{
+			name: "startOrReload", alias: "startOrGracefulReload", args: "FILE", min: 1, max: 1, spec: true,
+			group: groupRun, help: "start or reload the apps of a config file", run: runStartOrReload,
+		},
+		{
+			name: "delete", alias: "del", args: targetArgs, min: 1, max: -1,
+			group: groupRun, help: "stop processes, and forget them", run: runDelete,
+			hot: hotForm{verb: "delete", mutates: true, min: 1, max: -1, flags: "mini-list no-color no-lock no-cache"},
+		},
+		{
+			name: "scale", args: "NAME N|+N|-N", min: 2, max: 2, numbers: true,
+			group: groupRun, help: "change the number of an app's instances", run: runScale,
+		},
+		{
+			name: "reset", args: targetArgs, min: 1, max: -1,
+			group: groupRun, help: "set counters back to zero", run: runReset,
+		},
+		{
+			name: "sendSignal", args: "SIGNAL " + targetArgs, min: 2, max: -1,
+			group: groupRun, help: "send a signal to processes", run: runSignal,
+		},
+
+		{
+			name: "list", alias: "ls l ps status", args: "[" + targetArgs + "]", max: -1,
+			flags: []flag{{name: "watch", help: "show it again and again"}},
+			group: groupLook, help: "show all processes", run: runList,
+			hot: hotForm{verb: "list", flags: "mini-list json no-color no-cache"},
+		},
+		{
+			name: "describe", alias: "desc info show", args: "NAME|ID…", min: 1, max: -1,
+			group: groupLook, help: "show everything about processes", run: runDescribe,
+		},
+		{
+			name: "jlist", args: "[" + targetArgs + "]", max: -1,
+			group: groupLook, help: "print all processes as JSON, in PM2's shape", run: runJList,
+			hot: hotForm{verb: "jlist", flags: "no-color no-cache"},
+		},
+		{
+			name: "prettylist", max: 0,
+			group: groupLook, help: "the same, for people", run: runPrettyList,
+			hot: hotForm{verb: "prettylist", flags: "no-color no-cache"},
+		},
+		{
+			name: "env", args: "ID", min: 1, max: 1,
+			group: groupLook, help: "print the environment of a process", run: runEnv,
+		},
+		{
+			name: "pid", args: "[NAME]", max: 1,
+			group: groupLook, help: "print pids", run: runPID,
+			hot: hotForm{verb: "pid", max: 1, flags: "no-color no-cache"},
+		},
+		{
+			name: "id", args: "NAME", min: 1, max: 1,
+			group: groupLook, help: "print the ids of an app", run: runID,
+			hot: hotForm{verb: "id", min: 1, max: 1, flags: "no-color no-cache"},
+		},
+
+		{
+			name: "logs", alias: "log", args: "[" + targetArgs + "]", max: -1, flags: logFlags(),
+			group: groupLogs, help: "show stored output, then follow it", run: runLogs,
+		},
+		{
+			name: "flush", args: "[" + targetArgs + "]", max: -1,
+			group: groupLogs, help: "empty log files", run: runFlush,
+		},
+		{
+			name: "reloadLogs", max: 0,
+			group: groupLogs, help: "open log files again, after something moved them", run: runReloadLogs,
+		},
+
+		{
+			name: "save", alias: "dump", max: 0,
+			flags: []flag{{name: "force", alias: "f", help: "save an empty list too"}},
+			group: groupList, help: "save the list of processes", run: runSave,
+		},
+		{
+			name: "resurrect", max: 0,
+			group: groupList, help: "start what was saved", run: runResurrect,
+		},
+		{
+			name: "cleardump", max: 0,
+			group: groupList, help: "empty the saved list", run: runClearDump,
+		},
+
+		{
+			name: "ping", max: 0,
+			group: groupOwn, help: "start the supervisor unless it runs, and say that it does", run: runPing,
+			hot: hotForm{verb: "ping", flags: "json no-color no-cache"},
+		},
+		{
+			name: "kill", max: 0,
+			group: groupOwn, help: "stop all processes and the supervisor", run: runKill,
+		},
+		{
+			name: "cache", args: "stats|clear", min: 1, max: 1,
+			group: groupOwn, help: "show or empty the metrics cache", run: runCache,
+		},
+		{
+			name: "lock", args: "list|clear-stale", min: 1, max: 1,
+			group: groupOwn, help: "show the locks of commands, or remove the files that dead ones left", run: runLock,
+		},
+		{
+			name: "completion", args: "bash|zsh|fish", min: 1, max: 1,
+			group: groupOwn, help: "print a completion script for a shell", run: runCompletion,
+		},
+		{
+			name: "help", args: "[COMMAND]", max: 1,
+			group: groupOwn, help: "show all commands, or everything about one", run: runHelp,
+		},
+		{name: "complete", args: "WORD…", max: -1, hidden: true, run: runComplete},
+	}
+}
+
+func logFlags() []flag {
+	return []flag{
+		{name: "lines", alias: "n", arity: one, meta: "N", help: "stored lines per file (15)"},
+		{name: "out", help: "standard output only"},
+		{name: "err", help: "standard error only"},
+		{name: "raw", help: "lines as they are, without labels"},
+		{name: "timestamp", arity: maybe, fits: isDateFormat, meta: "FORMAT", help: "put the time before followed lines (YYYY-MM-DD-HH:mm:ss)"},
+		{name: "json", help: "one JSON object a line"},
+		{name: "format", help: "timestamp=… app=… id=… type=… message=…"},
+		{name: "highlight", arity: one, meta: "WORD", help: "mark a word"},
+		{name: "since", arity: one, meta: "TIME", help: "only lines from then on (10m, 15:04, RFC 3339): needs lines with a time"},
+		{name: "grep", arity: one, free: true, meta: "REGEX", help: "only lines that match"},
+		{name: "nostream", help: "end after the stored lines"},
+		followFlag,
+	}
+}
+
+// find returns the command called name, or nil.
+func find(table []command, name string) *command {
+	for i := range table {
+		c := &table[i]
+		if (&flag{name: c.name, alias: c.alias}).is(name) {
+			return c
+		}
+	}
+	return nil
+}
+
+// flag returns the flag called name as this command understands it.
+func (c *command) flag(name string) *flag {
+	for _, set := range [][]flag{c.flags, commonFlags, specFlags} {
+		for i := range set {
+			if set[i].is(name) {
+				return &set[i]
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,125 @@
+package cli
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"weaver/app"
+)
+
+// scripts ask weaver itself what could come next, so that they never go stale and know the names of what runs.
+var scripts = map[string]string{
+	"bash": `_NAME() {
+	local IFS=$'\n'
+	COMPREPLY=($(NAME complete -- "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null))
+	[ ${#COMPREPLY[@]} -gt 0 ] || COMPREPLY=($(compgen -f -- "${COMP_WORDS[COMP_CWORD]}"))
+}
+complete -o filenames -F _NAME NAME
+`,
+	"zsh": `#compdef NAME
+_NAME() {
+	local -a found
+	found=("${(@f)$(NAME complete -- "${(@)words[2,CURRENT]}" 2>/dev/null)}")
+	if [[ -n "$found" ]]; then compadd -- $found; else _files; fi
+}
+compdef _NAME NAME
+`,
+	"fish": `complete -c NAME -f -a '(NAME complete -- (commandline -opc)[2..-1] (commandline -ct) 2>/dev/null; or __fish_complete_path (commandline -ct))'
+`,
+}
+
+func runCompletion(c *call) error {
+	script, ok := scripts[c.args[0]]
+	if !ok {
+		return &usageError{fmt.Sprintf("no completion for %q", c.args[0]), program(c.env) + " completion bash|zsh|fish"}
+	}
+	c.out.data(strings.ReplaceAll(script, "NAME", program(c.env)))
+	return nil
+}
+
+// runComplete prints what the last of its words could become, one a line; exit 1 leaves it to the names of files.
+func runComplete(c *call) error {
+	if len(c.args) == 0 {
+		return errReported
+	}
+	done, last := c.args[:len(c.args)-1], c.args[len(c.args)-1]
+	found := c.candidates(commands(), done, last)
+	for _, f := range found {
+		c.out.data(f + "\n")
+	}
+	if len(found) == 0 {
+		return errReported
+	}
+	return nil
+}
+
+func (c *call) candidates(table []command, done []string, last string) []string {
+	var all []string
+	at := commandIndex(table, done)
+	switch {
+	case slices.Contains(done, "--"):
+		return nil
+	case at < 0 && !strings.HasPrefix(last, "-"):
+		for i := range table {
+			if !table[i].hidden {
+				all = append(append(all, table[i].name), strings.Fields(table[i].alias)...)
+			}
+		}
+	case strings.HasPrefix(last, "-"):
+		cmd := &command{spec: true}
+		if at >= 0 {
+			if cmd = find(table, done[at]); cmd == nil {
+				return nil
+			}
+		}
+		all = flagSpellings(cmd)
+	default:
+		if cmd := find(table, done[at]); cmd != nil {
+			all = c.arguments(table, cmd)
+		}
+	}
+	slices.Sort(all)
+	return slices.DeleteFunc(slices.Compact(all), func(s string) bool { return !strings.HasPrefix(s, last) })
+}
+
+func flagSpellings(cmd *command) []string {
+	var out []string
+	sets := [][]flag{cmd.flags, commonFlags}
+	if cmd.spec {
+		sets = append(sets, specFlags)
+	}
+	for _, set := range sets {
+		for i := range set {
+			out = append(out, long(&set[i]))
+		}
+	}
+	return out
+}
+
+// arguments are the words that a command could take: the choices it has, else the names of what there is.
+func (c *call) arguments(table []command, cmd *command) []string {
+	switch {
+	case cmd.name == "help":
+		var out []string
+		for i := range table {
+			if !table[i].hidden {
+				out = append(out, table[i].name)
+			}
+		}
+		return out
+	case strings.Contains(cmd.args, "|") && !strings.Contains(cmd.args, "NAME"):
+		return strings.Split(cmd.args, "|")
+	case !strings.Contains(cmd.args, "NAME"):
+		return nil
+	}
+	list, err := c.processes(false, nil)
+	if err != nil {
+		return nil
+	}
+	out := []string{string(app.All)}
+	for i := range list {
+		out = append(out, list[i].Name)
+	}
+	return out
+}

@@ -1,0 +1,124 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"time"
+
+	"weaver/api"
+	"weaver/app"
+	"weaver/lock"
+)
+
+// runPing starts the daemon unless it runs: scripts use `pm2 ping` to have one.
+func runPing(c *call) error {
+	if err := c.ensureDaemon(); err != nil {
+		return err
+	}
+	ping, err := c.client.Ping(c.ctx)
+	if err != nil {
+		return err
+	}
+	if !ping.Durable && ping.Problem != "" {
+		c.out.note("weaver: state not durable: %s", ping.Problem)
+	}
+	if c.out.json {
+		return c.out.value(ping)
+	}
+	c.out.data("{ msg: 'pong' }\n")
+	return nil
+}
+
+// killTimeout is how long the supervisor and its anchor may take to be gone once all apps are.
+const killTimeout = 10 * time.Second
+
+// runKill stops everything. Without a daemon there is nothing to stop, and none is started for it as PM2 does.
+func runKill(c *call) error {
+	up, err := c.daemonUp()
+	if err != nil {
+		return err
+	}
+	if up {
+		if err := c.kill(); err != nil {
+			return err
+		}
+	}
+	if c.out.json {
+		return c.out.value(map[string]any{"ok": true, "was_running": up})
+	}
+	c.out.talk("[v] All Applications Stopped")
+	c.out.talk("[v] PM2 Daemon Stopped")
+	return nil
+}
+
+func (c *call) kill() error {
+	err := c.report(func(report func(app.Progress)) error {
+		return c.client.Kill(c.ctx, func(p app.Progress) {
+			if p.Step == app.StepFailed || p.Step == app.StepWarn { // PM2 names no processes here
+				report(p)
+			}
+		})
+	})
+	if err != nil && !errors.Is(err, errReported) {
+		return err
+	}
+	return errors.Join(err, c.awaitGone())
+}
+
+// awaitGone waits until the anchor has let go of the home, so that the next command finds it free.
+func (c *call) awaitGone() error {
+	ctx, cancel := context.WithTimeout(c.ctx, killTimeout)
+	defer cancel()
+	l, err := lock.Acquire(ctx, c.home.DaemonLock(), lock.Holder{PID: os.Getpid(), Command: c.line, Since: time.Now()})
+	if err != nil {
+		return c.cannot("see "+c.home.AnchorLog(), "see the supervisor end", err)
+	}
+	return l.Release()
+}
+
+func runCache(c *call) error {
+	clear := c.args[0] == "clear"
+	if !clear && c.args[0] != "stats" {
+		return &usageError{fmt.Sprintf("unknown argument `%s'", c.args[0]), "weaver cache stats|clear"}
+	}
+	up, err := c.daemonUp()
+	if err != nil {
+		return err
+	}
+	stats := api.CacheStats{Caches: map[string]api.CacheFigure{}}
+	if up {
+		if stats, err = c.client.Cache(c.ctx, clear); err != nil {
+			return err
+		}
+	} else {
+		c.out.note("weaver: no supervisor runs, so there is no cache")
+	}
+	if c.out.json {
+		return c.out.value(stats)
+	}
+	if clear {
+		c.out.data("cache cleared\n")
+		return nil
+	}
+	state := "off"
+	if stats.Enabled {
+		state = "on"
+	}
+	c.out.data("cache: " + state + "\n" + columns(cacheRows(stats)))
+	return nil
+}
+
+func cacheRows(stats api.CacheStats) [][]string {
+	rows := [][]string{{"cache", "hits", "misses", "entries", "evictions", "expired", "ttl"}}
+	for _, name := range sortedKeys(stats.Caches) {
+		f := stats.Caches[name]
+		rows = append(rows, []string{
+			name, strconv.FormatUint(f.Hits, 10), strconv.FormatUint(f.Misses, 10), strconv.Itoa(f.Entries),
+			strconv.FormatUint(f.Evictions, 10), strconv.FormatUint(f.Expired, 10), f.TTL.String(),
+		})
+	}
+	return rows
+}

@@ -1,0 +1,241 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"weaver/api"
+	"weaver/config/home"
+	"weaver/lock"
+)
+
+// readyTimeout bounds everything from taking spawn.lock to the daemon's first answer.
+const readyTimeout = 15 * time.Second
+
+// pingTimeout is for a daemon that is there but does not answer: worth an error, not a hang.
+const pingTimeout = 5 * time.Second
+
+// ensureDaemon sees that a daemon runs, and starts one if none does. However many come at once, spawn.lock lets one of
+// them start it; the others find it there.
+func (c *call) ensureDaemon() error {
+	up, err := c.daemonUp()
+	if up || err != nil {
+		return err
+	}
+	if err := c.prepareHome(); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(c.ctx, readyTimeout)
+	defer cancel()
+	l, err := lock.Acquire(ctx, c.home.SpawnLock(), lock.Holder{PID: os.Getpid(), Command: c.line, Since: time.Now()})
+	if err != nil {
+		return c.cannot("see "+c.home.AnchorLog(), "start the supervisor", err)
+	}
+	defer l.Release()
+	if up, err := c.daemonUp(); up || err != nil {
+		return err
+	}
+	return c.startDaemon(ctx)
+}
+
+// daemonUp reports whether a daemon answers. Any error but "nobody there" is one.
+func (c *call) daemonUp() (bool, error) {
+	if err := c.findHome(); err != nil {
+		return false, err
+	}
+	ctx, cancel := context.WithTimeout(c.ctx, pingTimeout)
+	defer cancel()
+	_, err := c.client.Ping(ctx)
+	switch {
+	case err == nil:
+		return true, nil
+	case api.IsDown(err):
+		return false, nil
+	}
+	return false, c.cannot("see "+c.home.DaemonLog(), "reach the supervisor", err)
+}
+
+// prepareHome makes the home, and refuses one that cannot work or is not ours.
+func (c *call) prepareHome() error {
+	dir := c.home.Dir
+	variable := "WEAVER_HOME"
+	if home.PersonaOf(c.env.Argv0) == home.PM2 {
+		variable = "PM2_HOME"
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return c.cannot("set "+variable+" to a directory that you can write to", "make the home "+dir, err)
+	}
+	info, err := os.Stat(dir)
+	if err != nil {
+		return c.cannot("", "look at the home "+dir, err)
+	}
+	if uid, ours := owned(info); !ours {
+		return c.cannot(fmt.Sprintf("become that user, or set %s to a directory of your own", variable),
+			"use the home "+dir, fmt.Errorf("it belongs to user %d", uid))
+	}
+	if info.Mode().Perm()&0o077 != 0 {
+		if err := os.Chmod(dir, 0o700); err != nil {
+			return c.cannot("", "close the home to others", err)
+		}
+	}
+	// lock.Acquire would say it too, but of a file nobody has heard of.
+	probe, err := os.OpenFile(c.home.SpawnLock(), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return c.cannot("set "+variable+" to a directory that you can write to", "write into the home "+dir, err)
+	}
+	return probe.Close()
+}
+
+// startDaemon starts the anchor, detached from this terminal, and waits for its word.
+func (c *call) startDaemon(ctx context.Context) error {
+	const doing = "start the supervisor"
+	self, anchor, err := c.executables()
+	if err != nil {
+		return c.cannot("weaver and weaverd belong into the same directory", doing, err)
+	}
+	ready, theirs, err := os.Pipe()
+	if err != nil {
+		return c.cannot("", doing, err)
+	}
+	defer ready.Close()
+	defer theirs.Close()
+	logFile, err := os.OpenFile(c.home.AnchorLog(), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		return c.cannot("", doing, err)
+	}
+	defer logFile.Close()
+	cmd := exec.Command(anchor, "--anchor", c.home.Dir, self) // outlives ctx on purpose
+	cmd.Args[0] = "weaver"
+	cmd.Dir = c.home.Dir
+	cmd.Env = daemonEnviron(c.env.Environ)
+	cmd.Stdout, cmd.Stderr = logFile, logFile
+	cmd.ExtraFiles = []*os.File{theirs}
+	cmd.SysProcAttr = detached()
+	if err := cmd.Start(); err != nil {
+		return c.cannot("", doing, err)
+	}
+	theirs.Close()
+	if deadline, ok := ctx.Deadline(); ok {
+		ready.SetReadDeadline(deadline) // a pipe has one, except where the OS has none
+	}
+	stop := context.AfterFunc(ctx, func() { ready.SetReadDeadline(time.Now()) })
+	defer stop()
+	word, err := io.ReadAll(io.LimitReader(ready, 64<<10))
+	return c.anchorSays(ctx, cmd, string(word), err)
+}
+
+// anchorSays acts on what the anchor wrote into the ready pipe.
+func (c *call) anchorSays(ctx context.Context, cmd *exec.Cmd, word string, readErr error) error {
+	const doing = "start the supervisor"
+	hint := "see " + c.home.AnchorLog()
+	verdict, text, _ := strings.Cut(strings.TrimSpace(word), " ")
+	switch {
+	case verdict == "ok":
+		c.started(text)
+		cmd.Process.Release()
+		return nil
+	case verdict == "held":
+		cmd.Wait() // it ends by itself: the lock is another anchor's
+		return c.awaitDaemon(ctx, text)
+	case verdict == "error":
+		cmd.Wait()
+		return c.cannot(hint, doing, errors.New(text))
+	case errors.Is(readErr, os.ErrDeadlineExceeded):
+		cmd.Process.Release()
+		if c.ctx.Err() != nil {
+			return c.ctx.Err()
+		}
+		return c.cannot(hint, doing, fmt.Errorf("it has not answered within %v", readyTimeout))
+	}
+	err := cmd.Wait()
+	if err == nil {
+		err = errors.New("it ended without a word")
+	}
+	if last := lastLine(c.home.AnchorLog()); last != "" {
+		err = fmt.Errorf("%w: %s", err, last)
+	}
+	return c.cannot(hint, doing, err)
+}
+
+// started says that there is a daemon now: on stderr, so that `jlist` stays JSON.
+func (c *call) started(pid string) {
+	if home.PersonaOf(c.env.Argv0) == home.PM2 {
+		c.out.note("[PM2] Spawning PM2 daemon with pm2_home=%s", c.home.Dir)
+		c.out.note("[PM2] PM2 Successfully daemonized")
+		return
+	}
+	c.out.note("weaver: started the supervisor (pid %s, home %s)", pid, c.home.Dir)
+}
+
+// awaitDaemon waits for the daemon of an anchor that was there before, but did not answer yet: one that starts, or that
+// is about to end and let go of the lock.
+func (c *call) awaitDaemon(ctx context.Context, pid string) error {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		if up, err := c.daemonUp(); up || err != nil {
+			return err
+		}
+		if l, err := lock.Try(c.home.DaemonLock(), lock.Holder{PID: os.Getpid(), Command: c.line, Since: time.Now()}); err == nil {
+			l.Release()
+			return c.startDaemon(ctx)
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return c.cannot("see "+c.home.AnchorLog()+"; to end it: kill "+pid, "reach the supervisor",
+				fmt.Errorf("its anchor (pid %s) runs, but it has not answered within %v", pid, readyTimeout))
+		}
+	}
+}
+
+// executables finds weaverd, which is this program, and weaver beside it, else on PATH.
+func (c *call) executables() (self, anchor string, err error) {
+	self, err = filepath.EvalSymlinks(c.env.SelfPath)
+	if err != nil {
+		return "", "", fmt.Errorf("find weaverd: %w", err)
+	}
+	for _, dir := range []string{filepath.Dir(self), filepath.Dir(c.env.SelfPath)} {
+		anchor = filepath.Join(dir, "weaver")
+		if path, err := exec.LookPath(anchor); err == nil {
+			return self, path, nil
+		}
+	}
+	for dir := range strings.SplitSeq(c.env.Getenv("PATH"), string(os.PathListSeparator)) {
+		if path, err := exec.LookPath(filepath.Join(dir, "weaver")); err == nil && filepath.IsAbs(path) {
+			return self, path, nil
+		}
+	}
+	return "", "", fmt.Errorf("no executable weaver beside %s or on PATH", self)
+}
+
+// daemonEnviron is the caller's environment without what belongs to a Node parent of the caller.
+func daemonEnviron(environ []string) []string {
+	out := make([]string, 0, len(environ))
+	for _, kv := range environ {
+		switch name, _, _ := strings.Cut(kv, "="); name {
+		case "NODE_CHANNEL_FD", "NODE_CHANNEL_SERIALIZATION_MODE", "NODE_UNIQUE_ID":
+		default:
+			out = append(out, kv)
+		}
+	}
+	return out
+}
+
+// lastLine is the last line of a short log, for an error; "" if there is none.
+func lastLine(path string) string {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return ""
+	}
+	data = bytes.TrimSpace(data)
+	return string(data[bytes.LastIndexByte(data, '\n')+1:])
+}

@@ -1,0 +1,79 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"weaver/api"
+	"weaver/app"
+	"weaver/pm2"
+)
+
+// runDescribe shows everything about processes. A name that means nothing is an error, in PM2's words.
+func runDescribe(c *call) error {
+	up, err := c.daemonUp()
+	if err != nil {
+		return err
+	}
+	var all []api.Description
+	for _, name := range c.args {
+		var found []api.Description
+		if up {
+			if found, err = c.client.Describe(c.ctx, app.Selector(name)); err != nil && !isAnswer(err) {
+				return err
+			}
+		}
+		if len(found) == 0 {
+			f := &failure{text: fmt.Sprintf("[PM2][WARN] %s doesn't exist", name)}
+			var answer *api.Error
+			if errors.As(err, &answer) {
+				f.hint = answer.Hint
+			}
+			return f
+		}
+		all = append(all, found...)
+	}
+	if c.out.json {
+		return c.out.value(all)
+	}
+	var text []byte
+	for i := range all {
+		text = pm2.AppendDescribe(text, &all[i].Process, c.describeOptions(&all[i]))
+	}
+	c.out.bytes(text)
+	return nil
+}
+
+func (c *call) describeOptions(d *api.Description) pm2.DescribeOptions {
+	return pm2.DescribeOptions{
+		Width: c.out.cols, Color: c.out.color, Unicode: true, Program: program(c.env),
+		Extra: extraRows(d), Recent: d.Events, Local: app.ParseEnviron(c.env.Environ),
+	}
+}
+
+// extraRows are what only weaver knows: what runs below a service, and what it listens on.
+func extraRows(d *api.Description) []pm2.Row {
+	var rows []pm2.Row
+	if len(d.Ports) > 0 {
+		rows = append(rows, pm2.Row{Name: "ports", Text: strings.Join(d.Ports, ", ")})
+	}
+	if d.OpenFiles > 0 {
+		rows = append(rows, pm2.Row{Name: "open files", Text: strconv.Itoa(d.OpenFiles)})
+	}
+	if d.Connections > 0 {
+		rows = append(rows, pm2.Row{Name: "connections", Text: strconv.Itoa(d.Connections)})
+	}
+	for i, p := range d.Tree {
+		name := ""
+		if i == 0 {
+			name = "process tree"
+		}
+		rows = append(rows, pm2.Row{Name: name, Text: fmt.Sprintf("%d %s (%s)", p.PID, p.Command, pm2.Memory(p.Memory))})
+	}
+	for _, key := range sortedKeys(d.Git) {
+		rows = append(rows, pm2.Row{Name: "git " + key, Text: d.Git[key]})
+	}
+	return rows
+}

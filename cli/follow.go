@@ -1,0 +1,205 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"time"
+	"unicode/utf8"
+
+	"weaver/app"
+	"weaver/logs"
+)
+
+// follow prints what comes, until it is interrupted. It begins to listen before it shows the stored lines, so that none
+// falls between.
+func (v *logView) follow() error {
+	ctx, cancel := context.WithCancel(v.c.ctx)
+	defer cancel()
+	var mu sync.Mutex // one line at a time, of two sources
+	if v.form == jsonLines {
+		var events sync.WaitGroup
+		events.Go(func() { v.events(ctx, &mu) }) // ends with ctx
+		defer events.Wait()
+		defer cancel()
+	}
+	first := true
+	pause := reconnectMin
+	for {
+		lines, err := v.c.client.Follow(ctx, v.stream, selectors(v.c.args)...)
+		if err != nil && first {
+			return v.interrupted(err)
+		}
+		var shown time.Time
+		if first {
+			first = false
+			shown = time.Now()
+			if v.form == labelled || v.form == rawLines {
+				if err := v.history(); err != nil {
+					return err
+				}
+			}
+		}
+		if err == nil {
+			pause = reconnectMin
+			for l, err := range lines {
+				if err != nil {
+					break
+				}
+				if l.At.After(shown) { // else the file had it already
+					mu.Lock()
+					v.followed(l)
+					mu.Unlock()
+				}
+			}
+		}
+		if ctx.Err() != nil {
+			return nil
+		}
+		if pause == reconnectMin {
+			v.c.out.note("weaver: the supervisor went away; waiting for it")
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return nil
+		}
+		pause = min(2*pause, reconnectMax)
+	}
+}
+
+// A supervisor that comes back does so within milliseconds; one that is away for good should not cost anything.
+const (
+	reconnectMin = 50 * time.Millisecond
+	reconnectMax = time.Second
+)
+
+// interrupted turns the user's Ctrl-C into a good end, as PM2 does.
+func (v *logView) interrupted(err error) error {
+	if v.c.ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+// followed prints a line that came by the stream. PM2 drops empty ones.
+func (v *logView) followed(l app.Line) {
+	if l.Missed > 0 {
+		v.c.out.note("weaver: %d lines of %s not shown: this reader was too slow", l.Missed, l.Name)
+	}
+	if l.Text == "" || !v.matches(l.Text) {
+		return
+	}
+	v.line(l)
+}
+
+// line prints one line in the form that was asked for.
+func (v *logView) line(l app.Line) {
+	switch v.form {
+	case rawLines:
+		v.rawLine(l.Stream, l.Text)
+	case jsonLines:
+		v.jsonLine(l)
+	case keyValues:
+		kind := "out"
+		if l.Stream == app.Err {
+			kind = "error"
+		}
+		v.c.out.data(fmt.Sprintf("timestamp=%s app=%s id=%d type=%s message=%s\n",
+			logs.FormatDate(l.At, "YYYY-MM-DD-HH:mm:ssZZ"), l.Name, l.ID, kind, l.Text))
+	case labelled:
+		v.width = max(v.width, utf8.RuneCountInString(l.Name))
+		label := l.ID.String() + "|" + l.Name + blanks(v.width-utf8.RuneCountInString(l.Name)) + "  | "
+		stamp := ""
+		if v.stamp != "" {
+			stamp = logs.FormatDate(l.At, v.stamp) + " "
+		}
+		v.c.out.data(stamp + v.paint(streamColor(logFile{id: l.ID, stream: l.Stream}), label) + v.marked(l.Text) + "\n")
+	}
+}
+
+// rawLine prints a line as it is, on the stream on which the program wrote it.
+func (v *logView) rawLine(s app.Stream, text string) {
+	if s == app.Err {
+		io.WriteString(v.c.env.Stderr, v.marked(text)+"\n")
+		return
+	}
+	v.c.out.data(v.marked(text) + "\n")
+}
+
+// jsonLine prints a line as PM2 does.
+func (v *logView) jsonLine(l app.Line) {
+	out := struct {
+		Message   string `json:"message"`
+		Timestamp string `json:"timestamp,omitempty"`
+		Type      string `json:"type"`
+		ID        app.ID `json:"process_id"`
+		Name      string `json:"app_name"`
+	}{l.Text, v.jsonTime(l.At), string(l.Stream), l.ID, l.Name}
+	v.c.out.data(encoded(out))
+}
+
+func (v *logView) jsonTime(t time.Time) string {
+	switch {
+	case t.IsZero():
+		return ""
+	case v.stamp != "":
+		return logs.FormatDate(t, v.stamp)
+	}
+	return t.UTC().Format("2006-01-02T15:04:05.000Z")
+}
+
+// events prints what happens to processes, as PM2 does between the lines of --json: of every app.
+func (v *logView) events(ctx context.Context, mu *sync.Mutex) {
+	var since uint64
+	for ctx.Err() == nil {
+		events, err := v.c.client.Events(ctx, since)
+		if err == nil {
+			for e, err := range events {
+				if err != nil {
+					break
+				}
+				if since == 0 && e.At.Before(v.begun) {
+					since = e.Seq
+					continue // history
+				}
+				since = e.Seq
+				v.event(e, mu)
+			}
+		}
+		select {
+		case <-time.After(reconnectMax):
+		case <-ctx.Done():
+		}
+	}
+}
+
+func (v *logView) event(e app.Event, mu *sync.Mutex) {
+	switch e.Kind {
+	case app.EventStart, app.EventOnline, app.EventExit, app.EventRestart, app.EventOverlimit, app.EventStop, app.EventDelete:
+	default:
+		return
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	v.c.out.data(encoded(struct {
+		Timestamp string `json:"timestamp"`
+		Type      string `json:"type"`
+		Status    string `json:"status"`
+		Name      string `json:"app_name"`
+	}{v.jsonTime(e.At), "process_event", string(e.Kind), e.Name}))
+}
+
+// encoded is v as a line of JSON, with < and > as they are.
+func encoded(v any) string {
+	var b strings.Builder
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return ""
+	}
+	return b.String()
+}

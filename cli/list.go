@@ -1,0 +1,114 @@
+package cli
+
+import (
+	"context"
+	"time"
+
+	"weaver/app"
+	"weaver/pm2"
+)
+
+// watchPeriod is how often `list --watch` looks, PM2's.
+const watchPeriod = 900 * time.Millisecond
+
+func runList(c *call) error {
+	if c.bool("watch") {
+		return c.watchList()
+	}
+	return c.showList()
+}
+
+func (c *call) showList() error {
+	list, err := c.processes(c.out.json, c.args)
+	if err != nil {
+		return err
+	}
+	if c.out.json {
+		return c.out.value(shown(list))
+	}
+	c.render(list)
+	return nil
+}
+
+// shown is list for JSON: never null, and without the environments, which `env` is for.
+func shown(list []app.Process) []app.Process {
+	if list == nil {
+		return []app.Process{}
+	}
+	for i := range list {
+		if list[i].Spec != nil {
+			spec := *list[i].Spec
+			spec.Env, spec.EnvProfiles = nil, nil
+			list[i].Spec = &spec
+		}
+	}
+	return list
+}
+
+// watchList shows the list again and again until it is interrupted.
+func (c *call) watchList() error {
+	tick := time.NewTicker(watchPeriod)
+	defer tick.Stop()
+	for {
+		c.out.data("\x1b[2J\x1b[0f")
+		if err := c.showList(); err != nil {
+			return err
+		}
+		c.out.data("Last refresh:  " + time.Now().UTC().Format("2006-01-02T15:04:05.000Z") + "\n")
+		select {
+		case <-tick.C:
+		case <-c.ctx.Done():
+			return nil
+		}
+	}
+}
+
+// table shows everything, after a change.
+func (c *call) table() error {
+	list, err := c.client.List(c.ctx, false, "")
+	if err != nil {
+		return err
+	}
+	c.render(list)
+	return nil
+}
+
+// render writes list as a table, or as `-m` has it.
+func (c *call) render(list []app.Process) {
+	o := pm2.TableOptions{
+		Width: c.out.cols, Color: c.out.color, Unicode: true, Mini: c.bool("mini-list"), Sort: c.str("sort"), Now: time.Now(),
+	}
+	if !o.Mini {
+		o.HostLine = c.hostLine()
+	}
+	c.out.bytes(pm2.AppendTable(nil, list, o))
+}
+
+// hostLine is the line about the machine below the table; a table without it is still a table.
+func (c *call) hostLine() string {
+	ctx, cancel := context.WithTimeout(c.ctx, time.Second)
+	defer cancel()
+	h, err := c.client.Host(ctx)
+	if err != nil {
+		return ""
+	}
+	return h.Line
+}
+
+func runJList(c *call) error {
+	list, err := c.processes(true, c.args)
+	if err != nil {
+		return err
+	}
+	c.out.bytes(pm2.AppendJList(nil, list, pm2.EnvOptions{Home: c.home.Dir}))
+	return nil
+}
+
+func runPrettyList(c *call) error {
+	list, err := c.processes(true, nil)
+	if err != nil {
+		return err
+	}
+	c.out.bytes(pm2.AppendPrettyList(nil, list, pm2.EnvOptions{Home: c.home.Dir}))
+	return nil
+}

@@ -1,0 +1,255 @@
+package cli
+
+import (
+	"cmp"
+	"fmt"
+	"os"
+	"regexp"
+	"slices"
+	"strconv"
+	"time"
+
+	"weaver/app"
+	"weaver/logs"
+)
+
+// defaultLines is how many stored lines of each file `logs` shows, PM2's.
+const defaultLines = 15
+
+// logView is how `logs` shows lines.
+type logView struct {
+	c      *call
+	lines  int
+	stream app.Stream // "" is both
+	grep   *regexp.Regexp
+	since  time.Time
+	form   logForm
+	stamp  string // of followed lines: a date format, or ""
+	mark   string // word to highlight
+	width  int    // of the longest name followed so far
+	begun  time.Time
+}
+
+type logForm uint8
+
+const (
+	labelled  logForm = iota
+	rawLines          // --raw
+	jsonLines         // --json
+	keyValues         // --format
+)
+
+func runLogs(c *call) error {
+	v, err := c.logView()
+	if err != nil {
+		return err
+	}
+	if c.bool("nostream") {
+		return v.history()
+	}
+	if err := c.ensureDaemon(); err != nil {
+		return err
+	}
+	return v.follow()
+}
+
+func (c *call) logView() (*logView, error) {
+	v := &logView{c: c, lines: defaultLines, begun: time.Now(), mark: c.str("highlight")}
+	var err error
+	if word := c.str("lines"); c.given("lines") {
+		if v.lines, err = strconv.Atoi(word); err != nil {
+			return nil, &usageError{message: fmt.Sprintf("option `--lines' needs a number, not %q", word)}
+		}
+		v.lines = max(v.lines, -v.lines)
+	}
+	if expr := c.str("grep"); c.given("grep") {
+		if v.grep, err = regexp.Compile(expr); err != nil {
+			return nil, &usageError{message: fmt.Sprintf("option `--grep': %v", err)}
+		}
+	}
+	if word := c.str("since"); c.given("since") {
+		if v.since, err = parseSince(word, time.Now()); err != nil {
+			return nil, &usageError{err.Error(), "10m, 2h, 15:04, 2006-01-02 15:04:05, or RFC 3339"}
+		}
+		if !c.given("lines") {
+			v.lines = maxSinceLines
+		}
+	}
+	switch out, err := c.bool("out"), c.bool("err"); {
+	case out && !err:
+		v.stream = app.Out
+	case err && !out:
+		v.stream = app.Err
+	}
+	switch {
+	case c.bool("json"):
+		v.form = jsonLines
+	case c.bool("format"):
+		v.form = keyValues
+	case c.bool("raw"):
+		v.form = rawLines
+	}
+	if format := c.last("timestamp"); format != nil && v.form != rawLines {
+		v.stamp = cmp.Or(*format, "YYYY-MM-DD-HH:mm:ss")
+	}
+	return v, nil
+}
+
+// title is what the header calls the targets.
+func (v *logView) title() string {
+	if len(v.c.args) == 0 || slices.Contains(v.c.args, string(app.All)) {
+		return "all"
+	}
+	return fmt.Sprint(joined(v.c.args))
+}
+
+func joined(words []string) string {
+	out := ""
+	for i, w := range words {
+		if i > 0 {
+			out += ", "
+		}
+		out += w
+	}
+	return out
+}
+
+// history prints the last lines of the files, in PM2's layout. With --json and --format PM2 has none; weaver has, since
+// its files know enough, when nothing is followed.
+func (v *logView) history() error {
+	if v.lines == 0 {
+		return nil
+	}
+	// An unknown name is no error here, as in PM2: the app may be yet to come.
+	list, err := v.c.processes(false, nil)
+	if err != nil {
+		return err
+	}
+	plain := v.form == labelled || v.form == rawLines
+	if plain {
+		v.header()
+	}
+	for _, f := range v.files(list) {
+		if err := v.file(f, plain); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (v *logView) header() {
+	what := "process"
+	if v.title() == "all" {
+		what = "processes"
+	}
+	text := fmt.Sprintf("[TAILING] Tailing last %d lines for [%s] %s (change the value with --lines option)", v.lines, v.title(), what)
+	v.c.out.say(v.paint(grey, text) + "\n")
+}
+
+// logFile is a file with what it is the output of.
+type logFile struct {
+	path    string
+	label   string
+	id      app.ID
+	name    string
+	stream  app.Stream
+	changed time.Time
+}
+
+// files are the files to show, the one that was written to last at the end.
+func (v *logView) files(list []app.Process) []logFile {
+	var out []logFile
+	add := func(f logFile) {
+		info, err := os.Stat(f.path)
+		if err != nil || !info.Mode().IsRegular() {
+			return // /dev/null, or nothing written yet
+		}
+		f.changed = info.ModTime()
+		if !slices.ContainsFunc(out, func(o logFile) bool { return o.path == f.path }) {
+			out = append(out, f)
+		}
+	}
+	for _, i := range v.chosen(list) {
+		p := &list[i]
+		f := logFile{label: p.ID.String() + "|" + p.Name, id: p.ID, name: p.Name}
+		if v.stream != app.Err {
+			f.path, f.stream = p.OutPath, app.Out
+			add(f)
+		}
+		if v.stream != app.Out {
+			f.path, f.stream = p.ErrorPath, app.Err
+			add(f)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b logFile) int { return a.changed.Compare(b.changed) })
+	if v.title() == "all" && v.form == labelled && v.stream == "" {
+		daemon := out
+		out = nil
+		add(logFile{path: v.c.home.DaemonLog(), label: "PM2", name: "PM2", id: -1, stream: app.Out})
+		out = append(out, daemon...)
+	}
+	return out
+}
+
+// chosen are the positions of the processes that the targets mean.
+func (v *logView) chosen(list []app.Process) []int {
+	targets := v.c.args
+	if len(targets) == 0 {
+		targets = []string{string(app.All)}
+	}
+	var out []int
+	for _, t := range targets {
+		at, err := app.Selector(t).Match(list, v.c.env.Cwd)
+		if err != nil {
+			v.c.out.note("weaver: %v", err)
+			continue
+		}
+		for _, i := range at {
+			if !slices.Contains(out, i) {
+				out = append(out, i)
+			}
+		}
+	}
+	return out
+}
+
+func (v *logView) file(f logFile, plain bool) error {
+	lines, err := logs.Tail(f.path, v.lines, logs.TailOptions{})
+	if err != nil {
+		return v.c.cannot("", "read the log "+f.path, err)
+	}
+	lines = v.wanted(lines)
+	if plain {
+		v.c.out.say(v.paint(grey, fmt.Sprintf("%s last %d lines:", f.path, v.lines)) + "\n")
+	}
+	for _, text := range lines {
+		v.stored(f, text)
+	}
+	if plain && len(lines) > 0 {
+		v.c.out.say("\n")
+	}
+	return nil
+}
+
+// stored prints one line of a file.
+func (v *logView) stored(f logFile, text string) {
+	switch v.form {
+	case labelled:
+		label := fitted(f.label, 10)
+		v.c.out.data(v.paint(streamColor(f), label+" | ") + v.marked(text) + "\n")
+	case rawLines:
+		v.rawLine(f.stream, text)
+	case jsonLines, keyValues:
+		at, _ := lineTime(text)
+		v.line(app.Line{At: at, ID: f.id, Name: f.name, Stream: f.stream, Text: text})
+	}
+}
+
+// fitted is s in exactly n columns.
+func fitted(s string, n int) string {
+	r := []rune(s)
+	if len(r) > n {
+		return string(r[:n])
+	}
+	return s + blanks(n-len(r))
+}

@@ -1,0 +1,61 @@
+package cli
+
+import (
+	"weaver/app"
+	"weaver/pm2"
+)
+
+func runRestart(c *call) error { return c.again(app.VerbRestart, app.Restart) }
+func runReload(c *call) error  { return c.again(app.VerbReload, app.Reload) }
+
+// again restarts or reloads its targets, with the flags given: names one after the other, files as start does.
+func (c *call) again(verb app.Verb, exists app.IfExists) error {
+	told := false
+	for _, t := range c.args {
+		if c.isFile(t) {
+			if err := c.startFile(t, exists); err != nil {
+				return c.afterAgain(verb, err)
+			}
+			continue
+		}
+		if !told && !c.bool("update-env") {
+			told = true
+			c.out.say(pm2.UpdateEnvHint)
+		}
+		if err := c.againOne(verb, app.Selector(t)); err != nil {
+			return c.afterAgain(verb, err)
+		}
+	}
+	return c.afterAgain(verb, nil)
+}
+
+func (c *call) againOne(verb app.Verb, target app.Selector) error {
+	r, err := c.request(verb, []app.Selector{target})
+	if err != nil {
+		return err
+	}
+	if err := c.ensureDaemon(); err != nil {
+		return err
+	}
+	if c.hasAppFlags() {
+		list, err := c.client.List(c.ctx, true, c.env.Cwd)
+		if err != nil {
+			return err
+		}
+		if r.Specs, err = c.patched(list, r.Targets, c.env.Cwd); err != nil {
+			return err
+		}
+	}
+	return c.applyLocked(r)
+}
+
+// afterAgain shows the list, except after a reload: PM2 shows none there.
+func (c *call) afterAgain(verb app.Verb, err error) error {
+	if verb == app.VerbReload && !c.out.json {
+		return err
+	}
+	if err != nil {
+		return c.after(err)
+	}
+	return c.finish()
+}

@@ -1,0 +1,25 @@
+package cli
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+
+	"weaver/app"
+	"weaver/config/logname"
+)
+
+// writeFile writes what was asked for into NAME-pm2.json, a config file that starts the same again.
+func (c *call) writeFile(spec *app.Spec) error {
+	s := spec.Clone()
+	s.Env = nil // of whoever starts it then
+	data, err := json.MarshalIndent(map[string]any{"apps": []app.Spec{s}}, "", "  ")
+	if err != nil {
+		return err
+	}
+	path := filepath.Join(c.env.Cwd, logname.Base(spec.Name)+"-pm2.json")
+	if err := os.WriteFile(path, append(data, '\n'), 0o644); err != nil {
+		return c.cannot("", "write "+path, err)
+	}
+	return nil
+}
