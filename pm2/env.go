@@ -51,12 +51,15 @@ func (b *builder) build(p *app.Process, o EnvOptions) {
 func (b *builder) text(key, s string) {
 	b.record.members = append(b.record.members, Member{key, String(s)})
 }
+
 func (b *builder) flag(key string, v bool) {
 	b.record.members = append(b.record.members, Member{key, Bool(v)})
 }
+
 func (b *builder) num(key string, n int64) {
 	b.record.members = append(b.record.members, Member{key, Number(n)})
 }
+
 func (b *builder) value(key string, v Value) {
 	b.record.members = append(b.record.members, Member{key, v})
 }

@@ -8,7 +8,7 @@ import (
 	"weaver/app"
 )
 
-// AppendMini appends what `list -m` prints: a few lines per process, in list's order unless o.Sort asks for another.
+// AppendMini appends what `list -m` prints: a few lines and an empty one per process, by id unless o.Sort asks for another.
 func AppendMini(dst []byte, list []app.Process, o TableOptions) []byte {
 	if o.Now.IsZero() {
 		o.Now = time.Now()
@@ -17,11 +17,8 @@ func AppendMini(dst []byte, list []app.Process, o TableOptions) []byte {
 	if sort == "" {
 		sort = "id"
 	}
-	for n, i := range sorted(list, sort) {
+	for _, i := range sorted(list, sort) {
 		p := &list[i]
-		if n > 0 {
-			dst = append(dst, '\n')
-		}
 		dst = appendMiniLine(dst, "+--- ", p.Name)
 		dst = appendMiniLine(dst, "namespace : ", namespace(p, specOf(p)))
 		dst = appendMiniLine(dst, "version : ", versionOf(p))
@@ -44,6 +41,7 @@ func AppendMini(dst []byte, list []app.Process, o TableOptions) []byte {
 		}
 		dst = append(append(dst, "watching : "...), watching...)
 		dst = appendMiniLine(dst, "\nPID file : ", p.PIDPath)
+		dst = append(dst, '\n')
 	}
 	return dst
 }

@@ -60,8 +60,8 @@ func sorted(list []app.Process, spec string) []int {
 	case "memory":
 		by = func(a, b *app.Process) int { return cmp.Compare(a.Usage.Memory, b.Usage.Memory) }
 	case "uptime":
-		// The longest uptime belongs to the earliest start.
-		by = func(a, b *app.Process) int { return b.Started.Compare(a.Started) }
+		// PM2 orders by the moment of the start: the longest uptime comes first.
+		by = func(a, b *app.Process) int { return a.Started.Compare(b.Started) }
 	case "status":
 		by = func(a, b *app.Process) int { return strings.Compare(string(a.Status), string(b.Status)) }
 	}

@@ -86,7 +86,6 @@ type table struct {
 	columns             []column
 	now                 time.Time
 	scratch             []byte
-	vertical, ruleStart string
 }
 
 // The widths of PM2's columns, a blank on each side included.
@@ -119,17 +118,34 @@ func newTable(list []app.Process, o TableOptions) *table {
 		restarts = "rst"
 	}
 	full := []column{
-		{"id", id, idCell}, {"name", name, nameCell}, {"namespace", 13, namespaceCell}, {"version", 9, versionCell},
-		{"mode", 9, modeCell}, {"pid", 10, pidCell}, {"uptime", 8, uptimeCell}, {restarts, 6, restartsCell},
-		{"status", status, statusCell}, {"cpu", 10, cpuCell}, {"mem", 10, memoryCell}, {"user", 10, userCell},
+		{"id", id, idCell},
+		{"name", name, nameCell},
+		{"namespace", 13, namespaceCell},
+		{"version", 9, versionCell},
+		{"mode", 9, modeCell},
+		{"pid", 10, pidCell},
+		{"uptime", 8, uptimeCell},
+		{restarts, 6, restartsCell},
+		{"status", status, statusCell},
+		{"cpu", 10, cpuCell},
+		{"mem", 10, memoryCell},
+		{"user", 10, userCell},
 		{"watching", 10, watchingCell},
 	}
 	condensed := []column{
-		{"id", id, idCell}, {"name", name, nameCell}, {"mode", 10, modeCell}, {restarts, 6, restartsCell},
-		{"status", status, statusCell}, {"cpu", 10, cpuCell}, {"memory", 10, memoryCell},
+		{"id", id, idCell},
+		{"name", name, nameCell},
+		{"mode", 10, modeCell},
+		{restarts, 6, restartsCell},
+		{"status", status, statusCell},
+		{"cpu", 10, cpuCell},
+		{"memory", 10, memoryCell},
 	}
 	mini := []column{
-		{"id", id, idCell}, {"name", name, nameCell}, {"status", status, statusCell}, {"cpu", 8, cpuCell},
+		{"id", id, idCell},
+		{"name", name, nameCell},
+		{"status", status, statusCell},
+		{"cpu", 8, cpuCell},
 		{"mem", 10, memoryCell},
 	}
 	least := longest + 2
@@ -137,9 +153,14 @@ func newTable(list []app.Process, o TableOptions) *table {
 		columns []column
 		name    int // what PM2 cuts names to: the layout is chosen as if they were
 	}{
-		{full, fullName}, {condensed, condensedMax}, {mini, miniMax},
+		{full, fullName},
+		{condensed, condensedMax},
+		{mini, miniMax},
 		// Below what PM2 can show at all, columns are left out and names cut further.
-		{mini, 8}, {mini[:4], 8}, {mini[:3], 6}, {mini[:2], 3},
+		{mini, 8},
+		{mini[:4], 8},
+		{mini[:3], 6},
+		{mini[:2], 3},
 	} {
 		if t.use(layout.columns, min(name, layout.name), least) {
 			return t
@@ -320,9 +341,10 @@ func appendBlanks(dst []byte, n int) []byte {
 
 func appendHostLine(dst []byte, o TableOptions) []byte {
 	line := o.HostLine
-	for line != "" && visibleWidth(line) > o.Width {
+	for visibleWidth(line) > o.Width {
 		i := strings.LastIndex(line, " | ")
-		if i < 0 {
+		// The first part is only a label: without another there is nothing to say.
+		if i < 0 || !strings.Contains(line[:i], " | ") {
 			return dst
 		}
 		line = line[:i]
