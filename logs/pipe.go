@@ -1,0 +1,294 @@
+package logs
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"weaver/app"
+)
+
+// Dest is a file that a pipe writes to.
+type Dest struct {
+	Path     string // absolute; "/dev/null", "NULL" and "" store nothing
+	Rotation Rotation
+}
+
+// PipeOptions say whose output a pipe takes and where it goes.
+type PipeOptions struct {
+	ID              app.ID
+	Name, Namespace string
+	Stream          app.Stream
+	Dests           []Dest // each gets everything: the stream's own file, the combined file
+	Format          app.LogFormat
+	DateFormat      string // dayjs tokens; "" puts no date before lines
+	// Disabled makes the files, empty, and gives the child a descriptor that leads nowhere.
+	Disabled bool
+}
+
+// Pipe takes one stream of one process.
+type Pipe struct {
+	o       PipeOptions
+	e       *Engine
+	form    formatter
+	tap     tap
+	done    chan struct{}
+	retired sync.Once
+
+	fd      int
+	closeFD func()
+	childMu sync.Mutex
+
+	dests []*destination // guarded by e.mu; nil once retired
+
+	followers []*follower // those who want this pipe, as of version seen; the reader's own
+	seen      uint64
+}
+
+// openNowhere gives the child the null device.
+func (p *Pipe) openNowhere() error {
+	f, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	if err != nil {
+		return fmt.Errorf("open the output of %s: %w", p.o.Name, err)
+	}
+	p.fd, p.closeFD = int(f.Fd()), func() { _ = f.Close() }
+	return nil
+}
+
+// ErrClosed is what an engine says that has been closed.
+var ErrClosed = errors.New("the log engine is closed")
+
+// Pipe makes a pipe for a child and opens its files. Errors name the path.
+func (e *Engine) Pipe(o PipeOptions) (*Pipe, error) {
+	p := &Pipe{o: o, e: e, form: newFormatter(&o), done: make(chan struct{}), fd: -1}
+	for _, d := range o.Dests {
+		if isNowhere(d.Path) {
+			continue
+		}
+		if !filepath.IsAbs(d.Path) {
+			p.abandon()
+			return nil, fmt.Errorf("open log %s: not an absolute path", d.Path)
+		}
+		s, err := e.acquire(d, p.form.json)
+		if err != nil {
+			p.abandon()
+			return nil, err
+		}
+		p.dests = append(p.dests, &destination{Dest: d, json: p.form.json, sink: s})
+	}
+	if o.Disabled {
+		p.abandon()
+		if err := p.openNowhere(); err != nil {
+			return nil, err
+		}
+		return p, nil
+	}
+	var err error
+	if p.tap, p.fd, p.closeFD, err = e.reader.open(p); err != nil {
+		p.abandon()
+		return nil, fmt.Errorf("open log pipe of %s: %w", o.Name, err)
+	}
+	e.mu.Lock()
+	closed := e.closed
+	if !closed {
+		e.pipes[p] = struct{}{}
+	}
+	e.mu.Unlock()
+	if closed {
+		p.Discard()
+		return nil, fmt.Errorf("open log pipe of %s: %w", o.Name, ErrClosed)
+	}
+	return p, nil
+}
+
+// abandon gives the sinks back.
+func (p *Pipe) abandon() {
+	p.e.mu.Lock()
+	dests := p.dests
+	p.dests = nil
+	sinks := make([]*sink, len(dests))
+	for i, d := range dests {
+		sinks[i], d.sink = d.sink, nil
+	}
+	p.e.mu.Unlock()
+	for _, s := range sinks {
+		p.e.release(s)
+	}
+}
+
+// ChildFD returns the child's end, to be its standard output. It is close-on-exec and valid until CloseChild. It belongs
+// to the supervisor's user: fchown it for a child that may want to open /dev/stdout anew as somebody else.
+func (p *Pipe) ChildFD() int {
+	p.childMu.Lock()
+	defer p.childMu.Unlock()
+	return p.fd
+}
+
+// CloseChild closes our copy of the child's end. Call it after the spawn: then the end of the pipe means that nobody in
+// the tree holds it any more.
+func (p *Pipe) CloseChild() {
+	p.childMu.Lock()
+	defer p.childMu.Unlock()
+	if p.fd < 0 {
+		return
+	}
+	p.closeFD()
+	p.fd = -1
+	if p.o.Disabled {
+		p.retired.Do(func() { close(p.done) })
+	}
+}
+
+// Done is closed when nobody holds the child's end any more and everything is in the files. Of a Disabled pipe only
+// CloseChild is known.
+func (p *Pipe) Done() <-chan struct{} { return p.done }
+
+// Flush returns when everything that was written before the call is in the files and with the followers.
+func (p *Pipe) Flush(ctx context.Context) error {
+	if p.o.Disabled {
+		return nil
+	}
+	select {
+	case <-p.tap.flush():
+		return nil
+	case <-p.done:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("flush %s of %s: %w", p.o.Stream, p.o.Name, ctx.Err())
+	}
+}
+
+// Discard forgets the pipe: nothing of it reaches a file or a follower any more, and Done is closed. Whoever still holds
+// the child's end can go on writing, to nowhere: it must neither hang on a full pipe nor be killed by it.
+func (p *Pipe) Discard() {
+	p.CloseChild()
+	if p.o.Disabled {
+		return
+	}
+	p.e.retire(p)
+	p.tap.pour()
+}
+
+// retire takes a pipe out of the books and closes Done.
+func (e *Engine) retire(p *Pipe) {
+	p.retired.Do(func() {
+		e.mu.Lock()
+		delete(e.pipes, p)
+		e.mu.Unlock()
+		p.abandon()
+		close(p.done)
+	})
+}
+
+// isRetired says that nothing of the pipe is wanted any more.
+func (p *Pipe) isRetired() bool {
+	select {
+	case <-p.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// bench is a reader's room to work in.
+type bench struct {
+	in     []byte
+	out    []byte
+	sinks  []*sink // locked
+	byLine bool    // lines matter for what is being read
+}
+
+const (
+	// chunk is how much is read at a time.
+	chunk = 256 << 10
+	// outMax is about how much formatted output is made before it is written.
+	outMax = 256 << 10
+	// holdPartial is how long an unfinished line waits for its end when lines matter.
+	holdPartial = 100 * time.Millisecond
+)
+
+// begin locks the pipe's sinks. It returns false, with none locked, when one is busy or reserved for another's line.
+func (p *Pipe) begin(b *bench) bool {
+	b.sinks, b.byLine = b.sinks[:0], p.form.json
+	p.e.mu.Lock()
+	for _, d := range p.dests {
+		b.byLine = b.byLine || d.sink.users > 1
+		if len(b.sinks) == 0 || d.sink != b.sinks[0] { // the same file twice gets it once
+			b.sinks = append(b.sinks, d.sink)
+		}
+	}
+	p.e.mu.Unlock()
+	if v := p.e.hub.version.Load(); v != p.seen {
+		p.followers, p.seen = p.e.hub.wanting(&p.o), v
+	}
+	b.byLine = b.byLine || len(p.followers) > 0
+	for i, s := range b.sinks {
+		locked := s.mu.TryLock()
+		if !locked || !s.available(p) {
+			if locked {
+				s.mu.Unlock()
+			}
+			b.sinks = b.sinks[:i]
+			p.end(b)
+			return false
+		}
+	}
+	return true
+}
+
+func (p *Pipe) end(b *bench) {
+	for i, s := range b.sinks {
+		s.mu.Unlock()
+		b.sinks[i] = nil
+	}
+	b.sinks = b.sinks[:0]
+}
+
+// persist writes the beginning of in to the sinks, which begin has locked, then to the followers, and returns how much
+// that was: not everything when formatting makes much of it. What it returns may be consumed: it is in the files.
+//
+// This is the place for the record that adoption will want: {offset, length} of what is being written, noted before the
+// write and cleared after the consumption, makes exactly-once of what is at-least-once now.
+func (p *Pipe) persist(b *bench, in []byte) (used int) {
+	now := p.e.now()
+	out := in
+	used = len(in)
+	if !p.form.plain() {
+		b.out, used = p.form.append(b.out[:0], in, now, outMax)
+		out = b.out
+	}
+	for _, s := range b.sinks {
+		s.write(p, out, now)
+	}
+	for _, f := range p.followers {
+		f.publish(&p.o, in[:used], out, p.form.plain(), now)
+	}
+	p.remember(out, now)
+	p.e.stats.bytes.Add(int64(used))
+	p.e.stats.lines.Add(int64(bytes.Count(in[:used], []byte{'\n'})))
+	return used
+}
+
+func (p *Pipe) remember(out []byte, now time.Time) {
+	p.e.mu.Lock()
+	defer p.e.mu.Unlock()
+	if p.isRetired() {
+		return
+	}
+	key := ringKey{p.o.ID, p.o.Stream}
+	r := p.e.rings[key]
+	if r == nil {
+		r = &ring{}
+		p.e.rings[key] = r
+	}
+	r.name, r.ns = p.o.Name, p.o.Namespace
+	r.add(out, now)
+}
+
+// lineEnd returns the length of b's whole lines.
+func lineEnd(b []byte) int { return bytes.LastIndexByte(b, '\n') + 1 }

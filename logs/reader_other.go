@@ -1,0 +1,5 @@
+//go:build !linux
+
+package logs
+
+func newReader(e *Engine) (reader, error) { return newPortable(e) }
