@@ -51,30 +51,30 @@ func parseHead(b []byte) (h head, n int, err error) {
 		}
 		value = bytes.Trim(value, " \t")
 		switch {
-		case bytes.EqualFold(name, []byte("Weaver-Exit")):
+		case is(name, "weaver-exit"):
 			code := number(value)
 			if h.exit != -1 || code < 0 || code > 255 {
 				return h, 0, errOdd
 			}
 			h.exit = int(code)
-		case bytes.EqualFold(name, []byte("Weaver-Err")):
+		case is(name, "weaver-err"):
 			if errLen != -1 {
 				return h, 0, errOdd
 			}
 			if errLen = number(value); errLen < 0 {
 				return h, 0, errOdd
 			}
-		case bytes.EqualFold(name, []byte("Content-Length")):
+		case is(name, "content-length"):
 			if h.length != -1 {
 				return h, 0, errOdd
 			}
 			if h.length = number(value); h.length < 0 || h.length > maxBody {
 				return h, 0, errOdd
 			}
-		case bytes.EqualFold(name, []byte("Transfer-Encoding")), bytes.EqualFold(name, []byte("Content-Encoding")):
+		case is(name, "transfer-encoding"), is(name, "content-encoding"):
 			return h, 0, errOdd
-		case bytes.EqualFold(name, []byte("Connection")):
-			h.close = h.close || !bytes.EqualFold(value, []byte("keep-alive"))
+		case is(name, "connection"):
+			h.close = h.close || !is(value, "keep-alive")
 		}
 	}
 	h.errLen = max(errLen, 0)
@@ -84,6 +84,22 @@ func parseHead(b []byte) (h head, n int, err error) {
 		return h, 0, errOdd
 	}
 	return h, n, nil
+}
+
+// is compares as HTTP does. bytes.EqualFold would bring the tables of unicode along.
+func is(b []byte, lower string) bool {
+	if len(b) != len(lower) {
+		return false
+	}
+	for i, c := range b {
+		if 'A' <= c && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		if c != lower[i] {
+			return false
+		}
+	}
+	return true
 }
 
 func tooLong(b []byte, err error) error {
