@@ -13,9 +13,14 @@ func (o *Object) AppendJSON(dst []byte) []byte {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		dst = appendString(dst, o.members[i].Key)
+		m := &o.members[i]
+		dst = appendString(dst, m.Key)
 		dst = append(dst, ':')
-		dst = o.members[i].Value.AppendJSON(dst)
+		if m.Value.kind == text {
+			dst = appendString(dst, m.Value.text)
+			continue
+		}
+		dst = m.Value.AppendJSON(dst)
 	}
 	return append(dst, '}')
 }
@@ -86,6 +91,12 @@ func appendString(dst []byte, s string) []byte {
 	dst = append(dst, '"')
 	from := 0
 	for i := 0; i < len(s); {
+		for i+8 <= len(s) && harmless(s[i:i+8]) {
+			i += 8
+		}
+		if i == len(s) {
+			break
+		}
 		b := s[i]
 		if b >= 0x20 && b != '"' && b != '\\' && b < utf8.RuneSelf {
 			i++
@@ -124,6 +135,17 @@ func appendString(dst []byte, s string) []byte {
 	}
 	dst = append(dst, s[from:]...)
 	return append(dst, '"')
+}
+
+// harmless reports that the eight bytes of s are ASCII and need no escaping, looking at all of them at once.
+func harmless(s string) bool {
+	const ones, highs = 0x0101010101010101, 0x8080808080808080
+	_ = s[7]
+	w := uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+	quote, slash := w^ones*'"', w^ones*'\\'
+	// Subtracting borrows into the high bit of a byte that is too small; a byte that had it already is not ASCII.
+	return (w|(w-ones*0x20)|(quote-ones)|(slash-ones))&highs == 0
 }
 
 // appendNumber writes n as JavaScript's Number.prototype.toString does.

@@ -163,3 +163,17 @@ func TestVariablesDoNotOverrulePM2sKeys(t *testing.T) {
 		seen[k] = true
 	}
 }
+
+func TestStringsAreEscapedAsJSONStringifyDoes(t *testing.T) {
+	for at := range 20 {
+		for c := range 256 {
+			b := []byte("0123456789abcdefghij")
+			b[at] = byte(c)
+			var back string
+			require.NoError(t, json.Unmarshal(appendString(nil, string(b)), &back))
+			require.Equal(t, strings.ToValidUTF8(string(b), "\uFFFD"), back)
+		}
+	}
+	assert.Equal(t, `"\b\f\n\r\t\u0000\u001f\u007f\"\\/<>&é\u2028"`, strings.NewReplacer("\x7f", `\u007f`, "\u2028", `\u2028`).Replace(
+		string(appendString(nil, "\b\f\n\r\t\x00\x1f\x7f\"\\/<>&é\u2028"))))
+}

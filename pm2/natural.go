@@ -11,7 +11,15 @@ import (
 // compareNames orders names as people do: runs of digits by their number ("s2" before "s10"), everything else by code
 // point. Names that differ only in leading zeros are ordered by the text.
 func compareNames(a, b string) int {
-	x, y := a, b
+	same := 0
+	for same < len(a) && same < len(b) && a[same] == b[same] {
+		same++
+	}
+	// A run of digits that begins in what is the same counts as a whole.
+	for same > 0 && isDigit(a[same-1]) {
+		same--
+	}
+	x, y := a[same:], b[same:]
 	for x != "" && y != "" {
 		dx, dy := digits(x), digits(y)
 		if dx == 0 || dy == 0 {
@@ -22,17 +30,25 @@ func compareNames(a, b string) int {
 			continue
 		}
 		nx, ny := strings.TrimLeft(x[:dx], "0"), strings.TrimLeft(y[:dy], "0")
-		if c := cmp.Or(cmp.Compare(len(nx), len(ny)), strings.Compare(nx, ny)); c != 0 {
+		if c := cmp.Compare(len(nx), len(ny)); c != 0 {
+			return c
+		}
+		if c := strings.Compare(nx, ny); c != 0 {
 			return c
 		}
 		x, y = x[dx:], y[dy:]
 	}
-	return cmp.Or(cmp.Compare(len(x), len(y)), strings.Compare(a, b))
+	if c := cmp.Compare(len(x), len(y)); c != 0 {
+		return c
+	}
+	return strings.Compare(a, b)
 }
+
+func isDigit(c byte) bool { return '0' <= c && c <= '9' }
 
 func digits(s string) int {
 	n := 0
-	for n < len(s) && '0' <= s[n] && s[n] <= '9' {
+	for n < len(s) && isDigit(s[n]) {
 		n++
 	}
 	return n
@@ -70,7 +86,10 @@ func sorted(list []app.Process, spec string) []int {
 		sign = -1
 	}
 	slices.SortFunc(order, func(i, j int) int {
-		return cmp.Or(sign*by(&list[i], &list[j]), cmp.Compare(list[i].ID, list[j].ID), cmp.Compare(i, j))
+		if c := sign * by(&list[i], &list[j]); c != 0 {
+			return c
+		}
+		return cmp.Or(cmp.Compare(list[i].ID, list[j].ID), cmp.Compare(i, j))
 	})
 	return order
 }

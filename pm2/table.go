@@ -83,9 +83,9 @@ const (
 
 type table struct {
 	TableOptions
-	columns             []column
-	now                 time.Time
-	scratch             []byte
+	columns []column
+	now     time.Time
+	scratch []byte
 }
 
 // The widths of PM2's columns, a blank on each side included.
@@ -100,15 +100,15 @@ const (
 
 func newTable(list []app.Process, o TableOptions) *table {
 	t := &table{TableOptions: o, now: o.Now, scratch: make([]byte, 0, 64)}
-	longest, digits, status := 0, 1, statusWidth
+	longest, highest, status := 0, app.ID(0), statusWidth
 	for i := range list {
 		longest = max(longest, textWidth(list[i].Name))
-		digits = max(digits, len(list[i].ID.String()))
+		highest = max(highest, list[i].ID)
 		if list[i].Status == app.WaitingRestart {
 			status = waitingWidth
 		}
 	}
-	id := max(4, digits+2)
+	id := max(4, len(highest.String())+2)
 	name := longest + 5
 	if len(list) == 0 {
 		name = emptyName
