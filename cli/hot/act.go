@@ -16,7 +16,7 @@ func (t *try) act(r request) (code int, handled bool) {
 	if !ok {
 		return 0, false
 	}
-	c, err := dial(t.home.Socket())
+	c, err := dial(t.home.Socket(), t.patience)
 	if err != nil {
 		return 0, false
 	}

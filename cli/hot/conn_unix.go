@@ -7,10 +7,6 @@ import (
 	"time"
 )
 
-// patience is how long the daemon may take to accept, and to answer what changes nothing. After it the full front end
-// has its turn, and says what is wrong.
-const patience = 5 * time.Second
-
 // conn is a connection to the daemon. What was received and not yet taken is buf[off:end].
 type conn struct {
 	fd       int
@@ -22,8 +18,8 @@ type conn struct {
 // bufSize holds the table of 300 services: up to here an answer is complete before any of it is printed.
 const bufSize = 64 << 10
 
-// dial connects to the daemon's socket.
-func dial(path string) (*conn, error) {
+// dial connects to the daemon's socket. The daemon has patience for accepting, and for what it answers first.
+func dial(path string, patience time.Duration) (*conn, error) {
 	var addr syscall.RawSockaddrUnix
 	if len(path) >= len(addr.Path) {
 		return nil, syscall.ENAMETOOLONG

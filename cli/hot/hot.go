@@ -7,6 +7,7 @@ package hot
 
 import (
 	"strings"
+	"time"
 
 	"weaver/config/home"
 )
@@ -31,15 +32,20 @@ type flag struct {
 // Try runs argv if it is hot, and says with which code to exit. If it is not handled, nothing was printed and nothing
 // was changed. env has the form of os.Environ; version is what --version prints.
 func Try(version string, argv, env []string) (code int, handled bool) {
-	t := try{version: version, argv: argv, env: env, stdout: 1, stderr: 2}
+	t := try{version: version, argv: argv, env: env, stdout: 1, stderr: 2, patience: patience}
 	return t.run()
 }
+
+// patience is how long the daemon may take to accept, and to answer what changes nothing. After it the full front end
+// has its turn, and says what is wrong.
+const patience = 5 * time.Second
 
 // try is one command line.
 type try struct {
 	version        string
 	argv, env      []string
 	stdout, stderr int // descriptors
+	patience       time.Duration
 	home           home.Home
 	persona        home.Persona
 }

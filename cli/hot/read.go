@@ -4,7 +4,7 @@ package hot
 
 // read asks for something and prints it.
 func (t *try) read(r request) (code int, handled bool) {
-	c, err := dial(t.home.Socket())
+	c, err := dial(t.home.Socket(), t.patience)
 	if err != nil {
 		return 0, false
 	}
@@ -37,7 +37,7 @@ func (t *try) stream(c *conn, h head, r request) (code int, handled bool) {
 			// A daemon may be slow, as long as it goes on.
 			err := error(nil)
 			if !r.form.mutates {
-				err = c.deadline(patience)
+				err = c.deadline(t.patience)
 			}
 			if err == nil {
 				err = c.fill()
