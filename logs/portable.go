@@ -125,7 +125,7 @@ func (t *portableTap) run() {
 		case pouring:
 			held = 0
 		case held > 0:
-			take := t.deliver(b, held, idle || over || held == len(b.in))
+			take := t.deliver(b, held, idle || over)
 			held = copy(b.in, b.in[take:held])
 		}
 		if t.wait(n, held > 0, idle, over) {
@@ -147,7 +147,9 @@ func (t *portableTap) deliver(b *bench, n int, all bool) (took int) {
 	defer t.p.end(b)
 	take := n
 	if b.byLine && !all && t.deadlines {
-		take = lineEnd(b.in[:n])
+		if take = lineEnd(b.in[:n]); take == 0 && n == len(b.in) {
+			take = n
+		}
 	}
 	for took < take {
 		took += t.p.persist(b, b.in[took:take])

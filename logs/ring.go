@@ -27,7 +27,10 @@ type mark struct {
 const marksMax = 16
 
 func (r *ring) add(b []byte, now time.Time) {
-	b = b[max(0, len(b)-ringMax):]
+	if n := len(b) - ringMax; n > 0 {
+		b = b[wholeFrom(b, n):]
+		r.data, r.marks = r.data[:0], r.marks[:0]
+	}
 	if over := len(r.data) + len(b) - ringMax; over > 0 {
 		r.drop(over)
 	}
@@ -40,11 +43,7 @@ func (r *ring) add(b []byte, now time.Time) {
 
 // drop forgets the oldest n bytes and, so as not to begin in the middle of a line, the rest of their last line.
 func (r *ring) drop(n int) {
-	if r.data[n-1] != '\n' {
-		if i := bytes.IndexByte(r.data[n:], '\n'); i >= 0 {
-			n += i + 1
-		}
-	}
+	n = wholeFrom(r.data, n) // at most all of it
 	r.data = r.data[:copy(r.data, r.data[n:])]
 	kept := r.marks[:0]
 	for _, m := range r.marks {
@@ -55,6 +54,16 @@ func (r *ring) drop(n int) {
 		kept = append(kept, m)
 	}
 	r.marks = kept
+}
+
+// wholeFrom returns where to begin in b, from n on, so as to begin with a line; n itself if no line begins there.
+func wholeFrom(b []byte, n int) int {
+	if b[n-1] != '\n' {
+		if i := bytes.IndexByte(b[n:], '\n'); i >= 0 {
+			return n + i + 1
+		}
+	}
+	return n
 }
 
 func (r *ring) reset() { r.data, r.marks = nil, nil }

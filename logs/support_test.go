@@ -286,3 +286,7 @@ func dup(t testing.TB, p *Pipe) *os.File {
 }
 
 func measureIdlePipes(int) {}
+
+func itoa(n int) string { return strconv.Itoa(n) }
+
+func abs(n int) int { return max(n, -max(n, -1<<62)) }
