@@ -93,9 +93,6 @@ func Run(ctx context.Context, o Options) int {
 func run(ctx context.Context, o Options, l *link) error {
 	// A heap of a few megabytes: collect early rather than let it double.
 	debug.SetGCPercent(50)
-	if _, _, err := spawn.RaiseNoFile(wantDescriptors); err != nil {
-		fmt.Fprintln(os.Stderr, "weaver: raise the limit of open files:", err) // it works with fewer services
-	}
 	for _, dir := range []string{o.Home.Dir, o.Home.Logs(), o.Home.PIDs(), o.Home.Locks()} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return fmt.Errorf("make the home: %w", err)
@@ -104,12 +101,15 @@ func run(ctx context.Context, o Options, l *link) error {
 	log, closeLog := openLog(o.Home.DaemonLog())
 	defer closeLog()
 	d := &daemon{opts: o, home: o.Home, log: log, link: l, started: time.Now(), stopping: make(chan struct{})}
+	if soft, hard, err := spawn.RaiseNoFile(wantDescriptors); err != nil { // it works with fewer services
+		log.Warn("limit of open files not raised", zap.Uint64("soft", soft), zap.Uint64("hard", hard), zap.Error(err))
+	}
 	d.env = pm2.EnvOptions{Home: o.Home.Dir}
 	streams, endStreams := context.WithCancel(ctx)
 	defer endStreams()
 	d.streams = streams
 
-	settings, err := config.LoadSettings(o.Home.Settings())
+	settings, err := config.LoadSettings(o.Home)
 	if err != nil {
 		log.Error("settings are not used", zap.Error(err))
 	}
@@ -136,7 +136,7 @@ func (d *daemon) open() (err error) {
 		return err
 	}
 	d.logs, err = logs.NewEngine(logs.Options{
-		Dir: d.home.Logs(), TotalBudget: d.settings.Load().Log.TotalBudget,
+		Dir: d.home.Logs(), TotalBudget: orOff(d.settings.Load().Log.TotalBudget),
 		OnError: func(path string, err error) { d.log.Error("log file", zap.String("path", path), zap.Error(err)) },
 	})
 	if err != nil {
@@ -144,7 +144,7 @@ func (d *daemon) open() (err error) {
 	}
 	d.sampler, err = procstat.New(procstat.Options{
 		Roots: func() []procstat.Root { return d.sup.Roots() }, Source: os.Getenv("WEAVER_SAMPLER"),
-		TTL: d.settings.Load().Cache.MetricsTTL.D(),
+		TTL: d.settings.Load().Cache.MetricsTTL,
 	})
 	if err != nil {
 		return err
@@ -154,7 +154,7 @@ func (d *daemon) open() (err error) {
 	d.dump = newDump(d.home, d.env)
 	d.sup = supervisor.New(supervisor.Options{
 		Spawner: d.spawner, Logs: d.logs, Sampler: d.sampler, Identity: identity,
-		ChildEnv: func(p *app.Process) app.Env { return pm2.ChildEnv(p, d.env) },
+		ChildEnv: d.childEnv,
 		Rotation: func() logs.Rotation { return rotation(d.settings.Load()) },
 		Persist:  func([]app.Process) error { return d.store.write() },
 	})
@@ -163,6 +163,15 @@ func (d *daemon) open() (err error) {
 	d.hosts = cache.New[struct{}, api.HostStats](cache.Options{TTL: time.Second})
 	d.applySettings(d.settings.Load())
 	return nil
+}
+
+// childEnv is what PM2 adds to the environment of a process. Tools that look for the home look for PM2_HOME.
+func (d *daemon) childEnv(p *app.Process) app.Env {
+	env := pm2.ChildEnv(p)
+	if d.opts.Persona == home.PM2 {
+		env.Set("PM2_HOME", d.home.Dir)
+	}
+	return env
 }
 
 // Identity is what marks the processes of a home: short, and the same for as long as the home has its path.

@@ -76,8 +76,6 @@ func (d *daemon) hotRead(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 		return respond(w, 0, out, nil)
-	case "describe":
-		return d.hotDescribe(w, q)
 	case "pid":
 		return respond(w, 0, d.pids(q.args), nil)
 	case "id":
@@ -94,23 +92,7 @@ func (d *daemon) hotRead(w http.ResponseWriter, r *http.Request) error {
 	case "resolve":
 		return d.hotResolve(w, q)
 	}
-	return notHot(w)
-}
-
-func (d *daemon) hotDescribe(w http.ResponseWriter, q hotQuery) error {
-	if len(q.args) != 1 || q.json {
-		return notHot(w)
-	}
-	list, err := d.selected([]app.Selector{app.Selector(q.args[0])}, "")
-	if err != nil {
-		return err
-	}
-	var out []byte
-	for i := range list {
-		desc := d.description(list[i])
-		out = append(out, DescribeText(desc, q.width, q.color)...)
-	}
-	return respond(w, 0, out, nil)
+	return notHot(w) // describe compares with the environment of who asks, which the thin front end does not send
 }
 
 // pids lists main processes, one a line: 0 for what does not run, an empty line for a name that nobody has.

@@ -33,12 +33,15 @@ func readRights(c *net.UnixConn, b []byte) (int, []int, error) {
 	oob := oobs.Get().(*[]byte)
 	defer oobs.Put(oob)
 	n, oobn, _, _, err := c.ReadMsgUnix(b, *oob)
-	if n == 0 && err == nil && len(b) > 0 {
+	if err != nil {
+		return 0, nil, err // n is -1 then, which no reader may say
+	}
+	if n == 0 && len(b) > 0 {
 		// A stream that ended: ReadMsgUnix reports no error, and net/http would ask again for ever.
 		return 0, nil, io.EOF
 	}
 	if oobn == 0 {
-		return n, nil, err
+		return n, nil, nil
 	}
 	msgs, perr := unix.ParseSocketControlMessage((*oob)[:oobn])
 	if perr != nil {
@@ -54,7 +57,7 @@ func readRights(c *net.UnixConn, b []byte) (int, []int, error) {
 	for _, fd := range fds {
 		syscall.CloseOnExec(fd) // net reads with MSG_CMSG_CLOEXEC where it can; this is for where it cannot
 	}
-	return n, fds, err
+	return n, fds, nil
 }
 
 func umask(mask int) int { return syscall.Umask(mask) }

@@ -167,3 +167,6 @@ func (d *daemon) recent(w http.ResponseWriter, r *http.Request) error {
 	out := d.logs.Recent(app.ID(id), app.Out, n)
 	return answer(w, append(out, d.logs.Recent(app.ID(id), app.Err, n)...))
 }
+
+func treeProcess(pid int, info procstat.Details) api.TreeProcess { return api.TreeProcess{PID: pid} }
+func listening(procstat.Details) []string                        { return nil }

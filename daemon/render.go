@@ -62,7 +62,7 @@ func (d *daemon) renderNow(key view) (rendering, error) {
 		r.bytes = append(r.bytes, '\n')
 	default:
 		r.bytes = pm2.AppendTable(nil, list, pm2.TableOptions{
-			Width: key.width, Color: key.color, Mini: key.kind == "mini", Now: time.Now(), HostLine: d.hostStats().Line,
+			Width: key.width, Color: key.color, Unicode: true, Mini: key.kind == "mini", Now: time.Now(), HostLine: d.hostStats().Line,
 		})
 	}
 	return r, err
@@ -78,13 +78,18 @@ func (d *daemon) hostStats() api.HostStats {
 		h := api.HostStats{
 			CPU: s.CPU, MemoryUsed: app.Bytes(s.MemoryUsed), MemoryTotal: app.Bytes(s.MemoryTotal), Load1: s.Load1,
 		}
-		h.Line = pm2.HostLine(s.CPU, 100*float64(s.MemoryUsed)/float64(max(s.MemoryTotal, 1)))
+		h.Line = hostLine(s.CPU, 100*float64(s.MemoryUsed)/float64(max(s.MemoryTotal, 1)))
 		return h, nil
 	})
 	if err != nil {
 		return api.HostStats{} // a table without its last line is still a table
 	}
 	return h
+}
+
+// hostLine is what stands below the table.
+func hostLine(cpu, memory float64) string {
+	return "host metrics | cpu: " + pm2.CPU(cpu) + " | ram usage: " + pm2.CPU(memory)
 }
 
 func (d *daemon) figures() api.CacheStats {

@@ -37,6 +37,9 @@ func (d *daemon) restore(ctx context.Context) error {
 		specs[i] = &st.Specs[i]
 	}
 	for i, r := range st.Records {
+		if r.Up {
+			r.Restarts++ // it is started again, whoever's fault that is
+		}
 		spec := specs[r.Spec]
 		saved[i] = supervisor.Saved{Up: r.Up, Process: app.Process{
 			ID: r.ID, Name: spec.Name, Namespace: spec.NamespaceOrDefault(), Instance: r.Instance, Mode: spec.Mode, Spec: spec,

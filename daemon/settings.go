@@ -4,20 +4,31 @@ import (
 	"net/http"
 
 	"weaver/api"
+	"weaver/app"
 	"weaver/config"
 	"weaver/logs"
 )
 
 // rotation is what the settings say of log files.
 func rotation(s *config.Settings) logs.Rotation {
-	return logs.Rotation{
-		MaxSize: s.Log.MaxSize, MaxAge: s.Log.MaxAge.D(), Keep: s.Log.Keep, Compress: s.Log.Compress, DateFormat: s.Log.DateFormat,
+	keep := s.Log.Keep
+	if keep == 0 {
+		keep = -1 // all
 	}
+	return logs.Rotation{MaxSize: orOff(s.Log.MaxSize), MaxAge: s.Log.MaxAge, Keep: keep, Compress: s.Log.Compress}
+}
+
+// orOff turns a setting's "0 is none" into the log package's "negative is none, 0 is the default".
+func orOff(n app.Bytes) app.Bytes {
+	if n == 0 {
+		return -1
+	}
+	return n
 }
 
 // applySettings gives the settings to the parts that can change while they run.
 func (d *daemon) applySettings(s *config.Settings) {
-	status, metrics := s.Cache.StatusTTL.D(), s.Cache.MetricsTTL.D()
+	status, metrics := s.Cache.StatusTTL, s.Cache.MetricsTTL
 	if !s.Cache.Enabled {
 		status, metrics = 0, 0
 	}
@@ -29,7 +40,7 @@ func (d *daemon) applySettings(s *config.Settings) {
 }
 
 func (d *daemon) settingsGet(w http.ResponseWriter, _ *http.Request) error {
-	return answer(w, d.settings.Load().Map())
+	return answer(w, settingsMap(d.settings.Load()))
 }
 
 // settingsSet changes some settings, keeps them and applies them at once; a setting that makes no sense changes nothing.
@@ -44,15 +55,29 @@ func (d *daemon) settingsSet(w http.ResponseWriter, r *http.Request) error {
 			return &api.Error{Kind: api.Invalid, Message: err.Error()}
 		}
 	}
-	if err := config.SaveSettings(d.home.Settings(), s); err != nil {
+	if err := config.SaveSettings(d.home, s); err != nil {
 		return err
 	}
 	d.settings.Store(&s)
 	d.applySettings(&s)
-	return answer(w, s.Map())
+	return answer(w, settingsMap(&s))
 }
 
-func (d *daemon) cacheStats(w http.ResponseWriter, _ *http.Request) error { return answer(w, d.figures()) }
+// settingsMap lists every setting that weaver knows and every one that somebody gave.
+func settingsMap(s *config.Settings) map[string]string {
+	m := s.Given()
+	if m == nil {
+		m = map[string]string{}
+	}
+	for _, name := range config.SettingNames() {
+		m[name], _ = s.Get(name)
+	}
+	return m
+}
+
+func (d *daemon) cacheStats(w http.ResponseWriter, _ *http.Request) error {
+	return answer(w, d.figures())
+}
 
 func (d *daemon) cacheClear(w http.ResponseWriter, _ *http.Request) error {
 	d.renderings.Clear()
