@@ -66,7 +66,7 @@ func (h *host) launch(p *app.Process, gen uint64, exited func(spawn.Exit)) (chil
 		Path: path, Argv: argv, Env: env.Environ(), Dir: spec.Cwd,
 		Stdin: stdin, Stdout: k.pipes[0].ChildFD(), Stderr: k.pipes[1].ChildFD(),
 		User: user, Umask: spec.Umask, Nice: spec.Nice,
-		Tag: h.opts.Identity + "/" + p.ID.String() + "/" + strconv.FormatUint(gen, 10),
+		Tag: tagOf(h.opts.Identity, p.ID, gen),
 	}
 	if spec.Limits != nil {
 		cmd.Rlimits, cmd.OOMScoreAdj = rlimits(spec.Limits), spec.Limits.OOMScoreAdj
@@ -78,13 +78,11 @@ func (h *host) launch(p *app.Process, gen uint64, exited func(spawn.Exit)) (chil
 	return k, nil
 }
 
-// environment is the spec's own, with what a door adds below it: a user's variable wins, as in PM2.
+// environment is the spec's own, and what a door adds.
 func (h *host) environment(p *app.Process) app.Env {
-	var env app.Env
+	env := p.Spec.Env.Clone()
 	if h.opts.ChildEnv != nil {
-		env = h.opts.ChildEnv(p)
-	} else {
-		env = p.Spec.Env.Clone()
+		env.Merge(h.opts.ChildEnv(p))
 	}
 	return env
 }

@@ -96,7 +96,12 @@ func (r *registry) remove(k *keeper) {
 	r.sup.changed()
 }
 
-func (s *Supervisor) forget(k *keeper) { s.reg.remove(k) }
+func (s *Supervisor) forget(k *keeper) {
+	s.reg.remove(k)
+	if s.opts.Logs != nil {
+		s.opts.Logs.Forget(k.id)
+	}
+}
 
 // process fills in what is particular to one instance.
 func (r *registry) process(spec *app.Spec, id app.ID, others []*keeper) app.Process {

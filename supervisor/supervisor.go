@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -138,16 +139,33 @@ func (s *Supervisor) History(id app.ID) []app.Event {
 // Publish puts a door's own news on the bus.
 func (s *Supervisor) Publish(e app.Event) { s.bus.publish(e) }
 
-// Roots returns the main processes, for the sampler.
+// Roots returns the main processes, for the sampler, with those of their trees that are no descendants any more.
 func (s *Supervisor) Roots() []procstat.Root {
 	keepers := s.reg.snapshot()
+	var orphans map[string][]int
+	if s.opts.Spawner != nil {
+		orphans = s.opts.Spawner.Orphans()
+	}
 	roots := make([]procstat.Root, 0, len(keepers))
 	for _, k := range keepers {
-		if l := k.life.Load(); l.Cur.Alive() && l.Cur.PID != 0 {
-			roots = append(roots, procstat.Root{PID: l.Cur.PID})
+		l := k.life.Load()
+		if !l.Cur.Alive() || l.Cur.PID == 0 {
+			continue
 		}
+		r := procstat.Root{PID: l.Cur.PID}
+		if len(orphans) > 0 {
+			if pids := orphans[tagOf(s.opts.Identity, k.id, l.Cur.Gen)]; len(pids) > 0 {
+				r.Extra = func() []int { return pids }
+			}
+		}
+		roots = append(roots, r)
 	}
 	return roots
+}
+
+// tagOf is the identity of one incarnation, unique on this machine.
+func tagOf(identity string, id app.ID, gen uint64) string {
+	return identity + "/" + id.String() + "/" + strconv.FormatUint(gen, 10)
 }
 
 // Shutdown ends every process and returns when nothing of them is left, or with ctx. With forget the processes are
