@@ -38,12 +38,6 @@ const (
 	targetArgs = "NAME|ID|NAMESPACE|all|/REGEX/…"
 )
 
-var (
-	jsonFlag   = flag{name: "json", help: "print the result as JSON"}
-	forceFlag  = flag{name: "force", alias: "f", help: "do it anyway"}
-	followFlag = flag{name: "follow", alias: "f", help: "follow (the default; --nostream ends after the stored lines)"}
-)
-
 // commands is the table. Help, completion, the grammar and the thin front end's table all come from it.
 //
 // It is a function so that a process that only needs one row builds no more than the slice.
@@ -199,7 +193,7 @@ func logFlags() []flag {
 		{name: "since", arity: one, meta: "TIME", help: "only lines from then on (10m, 15:04, RFC 3339): needs lines with a time"},
 		{name: "grep", arity: one, free: true, meta: "REGEX", help: "only lines that match"},
 		{name: "nostream", help: "end after the stored lines"},
-		followFlag,
+		{name: "follow", alias: "f", help: "follow (the default; --nostream ends after the stored lines)"},
 	}
 }
 

@@ -3,14 +3,13 @@ package main
 
 import (
 	"fmt"
-	"go/format"
 	"os"
 
 	"weaver/cli"
 )
 
 func main() {
-	src, err := format.Source(cli.HotTable())
+	src, err := cli.HotTable()
 	if err == nil {
 		err = os.WriteFile(os.Args[1], src, 0o644)
 	}
