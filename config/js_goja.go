@@ -127,6 +127,7 @@ func explainGoja(path string, err error) error {
 		}
 	}
 	e.placeInMessage()
+	e.unwrap()
 	for _, sign := range []string{require.InvalidModuleError.Error(), require.NoSuchBuiltInModuleError.Error()} {
 		if strings.Contains(e.Message, sign) {
 			e.Message = "it requires a module that only node can load; install node, or write the config as YAML or JSON"
@@ -155,6 +156,21 @@ func (e *SyntaxError) placeInMessage() {
 		message = message[:i]
 	}
 	e.Message = kind + ": " + message
+}
+
+// wrapper is what require puts in front of the first line of a module.
+const wrapper = "(function(exports,require,module,__filename,__dirname){"
+
+// unwrap counts a column of the first line from where the file begins.
+func (e *SyntaxError) unwrap() {
+	if e.Line != 1 {
+		return
+	}
+	added := len(wrapper)
+	if source, err := readBounded(e.File); err == nil && esmSign().Match(source) {
+		added += len(esmPrelude)
+	}
+	e.Col = max(1, e.Col-added)
 }
 
 // walker copies what the engine holds, within bounds, without asking the engine to recurse.

@@ -58,7 +58,23 @@ func evalNode(ctx context.Context, c Context, node, path string) (any, error) {
 		return nil, fmt.Errorf("evaluate %s: it ended node before it was read", path)
 	}
 	c.talk(errs.Bytes())
-	return nodeResult(path, result)
+	v, err := nodeResult(path, result)
+	var syntax *SyntaxError
+	if errors.As(err, &syntax) && syntax.Line == 0 && strings.HasPrefix(syntax.Message, "SyntaxError") {
+		syntax.check(ctx, c, node, path)
+	}
+	return v, err
+}
+
+// check finds the place of a syntax error that does not tell it, as those of ES modules.
+func (e *SyntaxError) check(ctx context.Context, c Context, node, path string) {
+	cmd := exec.CommandContext(ctx, node, "--check", path)
+	cmd.Dir, cmd.Env = c.Cwd, c.Env.Environ()
+	errs := &limited{most: 64 << 10}
+	cmd.Stderr = errs
+	if cmd.Run() != nil { // it fails where there is something to tell
+		e.place(strings.Split(errs.String(), "\n"))
+	}
 }
 
 func nodeResult(path string, result []byte) (any, error) {
@@ -75,7 +91,12 @@ func nodeResult(path string, result []byte) (any, error) {
 	if len(answer.Value) == 0 {
 		return nil, nil
 	}
-	return parseJSONish(path, answer.Value)
+	v, err := parseJSONish(path, answer.Value)
+	var bounds *SyntaxError
+	if errors.As(err, &bounds) { // a place in node's answer means nothing to anybody
+		return nil, fmt.Errorf("evaluate %s: %s", path, bounds.Message)
+	}
+	return v, err
 }
 
 // nodeFault is an exception.
@@ -95,13 +116,7 @@ func (f *nodeFault) explain(path string) error {
 		e.Message += ` (name the file .mjs, or put "type": "module" into its package.json)`
 	}
 	lines := strings.Split(f.Stack, "\n")
-	if file, line, _, ok := splitPlace(lines[0]); ok {
-		e.File, e.Line = file, line
-		for _, l := range lines[1:min(len(lines), 4)] {
-			if caret := strings.IndexByte(l, '^'); caret >= 0 && strings.Trim(l, " \t^") == "" {
-				e.Col = caret + 1
-			}
-		}
+	if e.place(lines) {
 		return e
 	}
 	for _, l := range lines {
@@ -118,6 +133,21 @@ func (f *nodeFault) explain(path string) error {
 		}
 	}
 	return e
+}
+
+// place reads what node puts before a syntax error: "file:3", the line, and a caret below where it goes wrong.
+func (e *SyntaxError) place(lines []string) bool {
+	file, line, _, ok := splitPlace(lines[0])
+	if !ok {
+		return false
+	}
+	e.File, e.Line = file, line
+	for _, l := range lines[1:min(len(lines), 4)] {
+		if caret := strings.IndexByte(l, '^'); caret >= 0 && strings.Trim(l, " \t^") == "" {
+			e.Col = caret + 1
+		}
+	}
+	return true
 }
 
 // splitPlace reads "file:3" or "file:3:7", with or without "file://". Files of node itself are no place.

@@ -113,14 +113,13 @@ func (p *jsonish) unicode(b *strings.Builder, at int) error {
 }
 
 func (p *jsonish) hex(at, digits int) (rune, error) {
-	if p.pos+digits > len(p.src) {
-		return 0, p.fail(at, "the string is not closed")
-	}
-	n, err := strconv.ParseUint(p.src[p.pos:p.pos+digits], 16, 32)
+	n, err := strconv.ParseUint(p.src[p.pos:min(len(p.src), p.pos+digits)], 16, 32)
 	if err != nil {
 		return 0, p.fail(at, "unreadable escape")
 	}
-	p.pos += digits
+	if p.pos += digits; p.pos > len(p.src) {
+		return 0, p.fail(at, "the string is not closed")
+	}
 	return rune(n), nil
 }
 

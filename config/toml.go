@@ -1,6 +1,7 @@
 package config
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"maps"
@@ -15,6 +16,9 @@ func parseTOML(file string, data []byte) (any, error) {
 	if err := bounded(file, data); err != nil {
 		return nil, err
 	}
+	if err := fewDots(file, data); err != nil {
+		return nil, err
+	}
 	var tree map[string]any
 	if err := toml.Unmarshal(data, &tree); err != nil {
 		var at toml.ParseError
@@ -24,6 +28,21 @@ func parseTOML(file string, data []byte) (any, error) {
 		return nil, &SyntaxError{File: file, Message: err.Error()}
 	}
 	return fromTOML(file, tree, 0)
+}
+
+// fewDots refuses keys of very many parts: the reader takes the square of their number in time and memory, 8 GB for
+// twenty thousand.
+func fewDots(file string, data []byte) error {
+	const most = 2 << 20
+	work, line := 0, 1
+	for text := range bytes.Lines(data) {
+		dots := bytes.Count(text, []byte("."))
+		if work += dots * dots; work > most {
+			return &SyntaxError{File: file, Line: line, Message: "keys have too many parts"}
+		}
+		line++
+	}
+	return nil
 }
 
 func fromTOML(file string, v any, depth int) (any, error) {
@@ -48,11 +67,24 @@ func fromTOML(file string, v any, depth int) (any, error) {
 	case int64:
 		return float64(v), nil
 	case time.Time:
-		return v.Format(time.RFC3339Nano), nil
+		return v.Format(dateFormat(v.Location().String())), nil
 	case string, bool, float64:
 		return v, nil
 	}
-	return fmt.Sprint(v), nil // a local date or time
+	return nil, &SyntaxError{File: file, Message: fmt.Sprintf("cannot use a %T", v)}
+}
+
+// dateFormat is how a date is written again, by the name of the zone that the reader gives to those without one.
+func dateFormat(zone string) string {
+	switch zone {
+	case "date-local":
+		return time.DateOnly
+	case "time-local":
+		return "15:04:05.999999999"
+	case "datetime-local":
+		return "2006-01-02T15:04:05.999999999"
+	}
+	return time.RFC3339Nano
 }
 
 func listTOML[E any](file string, list []E, depth int) (any, error) {

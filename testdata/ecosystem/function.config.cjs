@@ -1,0 +1,3 @@
+const { apps } = require('./shared.json')
+
+module.exports = async () => ({ apps })
