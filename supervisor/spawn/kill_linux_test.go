@@ -60,11 +60,10 @@ func TestSignalTreeReachesEverybody(t *testing.T) {
 // The children are signalled before their parents: when the parent gets it, the child has it already.
 func TestSignalTreeIsDeepestFirst(t *testing.T) {
 	var order []int
-	tr := table{
-		10: {pid: 10, ppid: 1, sid: 10, start: 1},
-		11: {pid: 11, ppid: 10, sid: 10, start: 1},
-		12: {pid: 12, ppid: 11, sid: 12, start: 1},
-	}
+	tr := newTable(3)
+	tr.add(process{pid: 10, ppid: 1, sid: 10, start: 1})
+	tr.add(process{pid: 11, ppid: 10, sid: 10, start: 1})
+	tr.add(process{pid: 12, ppid: 11, sid: 12, start: 1})
 	for _, m := range tr.members(lineage{pid: 10, start: 1, outside: func(int) bool { return false }}).tree {
 		order = append(order, m.pid)
 	}

@@ -18,7 +18,7 @@ func (c *Child) members() (census, error) {
 }
 
 // byLineage takes a census of the tree in t, which was read after the call that wants it began.
-func (c *Child) byLineage(t table) census {
+func (c *Child) byLineage(t *table) census {
 	s := c.spawner
 	c.mu.Lock()
 	l := lineage{pid: c.PID, start: c.StartTime, noSession: c.noSession, tagged: c.tagged}
@@ -47,7 +47,7 @@ func (c *Child) byLineage(t table) census {
 // its environment, not where it came from.
 func (c *Child) tagged(p process) (yes, sure bool) {
 	marker := c.spawner.options.Marker
-	if marker == "" || c.Tag == "" {
+	if marker == "" || c.Tag == "" || p.start < c.StartTime { // older: no descendant
 		return false, true
 	}
 	c.mu.Lock()

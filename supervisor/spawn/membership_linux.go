@@ -26,7 +26,7 @@ func (c *Child) grouped() bool { return c.group != nil }
 func (c *Child) populated() bool { return c.group != nil && c.group.populated() }
 
 // membersIn takes a census of the tree: of the control group, or else by lineage in t.
-func (c *Child) membersIn(t table) (census, error) {
+func (c *Child) membersIn(t *table) (census, error) {
 	if c.group == nil {
 		all := c.byLineage(t)
 		// The table takes it on trust that main processes live. This one is the last, if it is there.
@@ -41,18 +41,18 @@ func (c *Child) membersIn(t table) (census, error) {
 	if err != nil {
 		return census{}, err
 	}
-	t = make(table, len(pids))
+	t = newTable(len(pids))
 	for _, pid := range pids {
 		if p, err := readProcess(pid); err == nil {
-			t[pid] = p
+			t.add(p)
 		}
 	}
 	return census{tree: t.group(c.PID)}, nil
 }
 
 // table returns the process table as it is now.
-func (s *Spawner) table() (table, error) {
-	return s.system.scan.table(func() (table, error) { return readTable(s.system.known) })
+func (s *Spawner) table() (*table, error) {
+	return s.system.scan.table(func() (*table, error) { return readTable(s.system.known) })
 }
 
 // known tells the line of a main process that is not reaped: its pid is its own, and a session leader changes neither

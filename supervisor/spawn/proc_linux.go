@@ -66,7 +66,7 @@ func parseStat(line []byte) (process, bool) {
 		case fieldStart:
 			p.start = uint64(atoi(word))
 		case fieldEnvEnd:
-			p.begun = len(word) > 0 && word[0] != '0'
+			p.envEnd = uint64(atoi(word))
 		}
 	}
 	// A leader that called pthread_exit is a zombie too, while the process lives on in its other threads.
@@ -87,13 +87,13 @@ func atoi(b []byte) int {
 }
 
 // readTable makes one pass over the process table. known returns the line of a process without a look at /proc.
-func readTable(known func(pid int) (process, bool)) (table, error) {
+func readTable(known func(pid int) (process, bool)) (*table, error) {
 	fd, err := openat(procfs, unix.O_RDONLY|unix.O_DIRECTORY)
 	if err != nil {
 		return nil, fmt.Errorf("read process table: %w", err)
 	}
 	defer unix.Close(fd)
-	t, names, buf := make(table), make([]string, 0, 512), make([]byte, 32<<10)
+	t, names, buf := newTable(256), make([]string, 0, 512), make([]byte, 32<<10)
 	for {
 		n, err := unix.Getdents(fd, buf)
 		if err == unix.EINTR {
@@ -117,20 +117,41 @@ func readTable(known func(pid int) (process, bool)) (table, error) {
 					continue // it went meanwhile
 				}
 			}
-			t[pid] = p
+			t.add(p)
 		}
 	}
 }
 
 // carries reports whether the environment that p was executed with holds the entry; false if it may not be read. It is
-// not sure in the middle of an exec, when there is no environment yet: the kernel closes descriptors before it makes one.
+// not sure while there is none: in the middle of an exec (the kernel closes descriptors, which tells the parent, before it
+// makes an environment) and at the very end, when the memory is gone but the process is not.
 func carries(p process, entry string) (has, sure bool) {
-	env, err := readAll(procfs + strconv.Itoa(p.pid) + "/environ")
-	if err != nil || len(env) > 0 {
+	env, err := environ(p.pid)
+	if errors.Is(err, unix.EACCES) || errors.Is(err, unix.EPERM) || errors.Is(err, unix.ENOENT) {
+		return false, true
+	}
+	if len(env) > 0 {
 		return containsEntry(env, entry), true
 	}
+	// Empty on purpose, if it was in one and the same place before and after.
 	now, err := readProcess(p.pid)
-	return false, err != nil || now.dead || now.begun && p.begun && now.start == p.start
+	return false, err != nil || now.dead || p.envEnd != 0 && now.envEnd == p.envEnd
+}
+
+// environ returns the environment of pid. A leader that called pthread_exit has none any more; its threads do.
+func environ(pid int) ([]byte, error) {
+	dir := procfs + strconv.Itoa(pid)
+	env, err := readAll(dir + "/environ")
+	if len(env) > 0 || err != nil && !errors.Is(err, unix.ESRCH) {
+		return env, err
+	}
+	threads, _ := os.ReadDir(dir + "/task") // gone: none
+	for _, thread := range threads {
+		if env, err := readAll(dir + "/task/" + thread.Name() + "/environ"); err == nil && len(env) > 0 {
+			return env, nil
+		}
+	}
+	return nil, err
 }
 
 // openat opens path for this process only. Raw descriptors cost a quarter of an os.File, which joins the poller.

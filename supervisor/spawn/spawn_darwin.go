@@ -108,7 +108,7 @@ func (c *Child) closeHandle() error                { return nil }
 func (c *Child) killGroup() (bool, error)          { return false, nil }
 func (c *Child) sendMain(sig syscall.Signal) error { return unix.Kill(c.PID, sig) }
 
-func (c *Child) membersIn(t table) (census, error) { return c.byLineage(t), nil }
+func (c *Child) membersIn(t *table) (census, error) { return c.byLineage(t), nil }
 
 func (c *Child) killSession() {
 	c.mu.Lock()
@@ -125,22 +125,22 @@ func (y *system) isMain(pid int) bool {
 	return ok
 }
 
-func (s *Spawner) table() (table, error) { return s.system.scan.table(readTable) }
+func (s *Spawner) table() (*table, error) { return s.system.scan.table(readTable) }
 
 // readTable reads the process table. Sessions are not told: a process group, which one starts as, has to do for them.
-func readTable() (table, error) {
+func readTable() (*table, error) {
 	all, err := unix.SysctlKinfoProcSlice("kern.proc.all")
 	if err != nil {
 		return nil, fmt.Errorf("read process table: %w", err)
 	}
-	t := make(table, len(all))
+	t := newTable(len(all))
 	for i := range all {
 		k := &all[i]
 		pid := int(k.Proc.P_pid)
-		t[pid] = process{
+		t.add(process{
 			pid: pid, ppid: int(k.Eproc.Ppid), pgid: int(k.Eproc.Pgid), sid: int(k.Eproc.Pgid),
 			start: startOf(k), dead: k.Proc.P_stat == zombie,
-		}
+		})
 	}
 	return t, nil
 }

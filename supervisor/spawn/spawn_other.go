@@ -93,7 +93,7 @@ func (c *Child) killSession()             {}
 
 func (c *Child) sendMain(sig syscall.Signal) error { return c.process.Signal(sig) }
 
-func (c *Child) membersIn(table) (census, error) {
+func (c *Child) membersIn(*table) (census, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.reaped {
@@ -102,7 +102,7 @@ func (c *Child) membersIn(table) (census, error) {
 	return census{tree: []member{{pid: c.PID, start: c.StartTime}}}, nil
 }
 
-func (s *Spawner) table() (table, error) { return nil, errUnsupported }
+func (s *Spawner) table() (*table, error) { return nil, errUnsupported }
 
 func carries(process, string) (has, sure bool) { return false, true }
 

@@ -57,7 +57,7 @@ func (s *Spawner) settle(c *Child) {
 
 // look looks at c's tree once, in t unless it has a control group. It returns true if nothing is left to do now: the tree
 // is empty, or one of its members is being waited for.
-func (s *Spawner) look(c *Child, t table) bool {
+func (s *Spawner) look(c *Child, t *table) bool {
 	all, err := c.membersIn(t)
 	if err != nil {
 		return false
@@ -104,7 +104,7 @@ func (s *Spawner) sweep() {
 
 // lookAll returns the children that have to be looked at again.
 func (s *Spawner) lookAll(batch []*Child) (left []*Child) {
-	var t table
+	var t *table
 	for _, c := range batch {
 		if !c.grouped() && t == nil {
 			var err error

@@ -11,12 +11,12 @@ type scanner struct {
 	begun atomic.Uint64 // passes begun
 
 	mu       sync.Mutex // held during a pass
-	last     table
+	last     *table
 	lastPass uint64
 }
 
 // table returns a pass that began after the call did.
-func (s *scanner) table(read func() (table, error)) (table, error) {
+func (s *scanner) table(read func() (*table, error)) (*table, error) {
 	before := s.begun.Load()
 	s.mu.Lock()
 	defer s.mu.Unlock()

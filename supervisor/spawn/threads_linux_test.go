@@ -53,7 +53,7 @@ func countThreads() int {
 	launched.Wait()
 	threads := status("Threads")
 	for _, c := range children {
-		_ = c.Kill()
+		go c.Kill() // as keepers do: each its own
 	}
 	ended.Wait()
 	fmt.Print(threads)

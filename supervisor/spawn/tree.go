@@ -9,12 +9,26 @@ import (
 type process struct {
 	pid, ppid, pgid, sid int
 	start                uint64
-	dead                 bool // a zombie without living threads
-	begun                bool // its program has an environment, be it an empty one
+	dead                 bool   // a zombie without living threads
+	envEnd               uint64 // where its environment ends in its memory; 0 in the middle of an exec
 }
 
-// table is the process table as one pass saw it, by pid.
-type table map[int]process
+// table is the process table as one pass saw it.
+type table struct {
+	processes map[int]process // by pid
+	children  map[int][]int   // by parent
+	sessions  map[int][]int   // by session
+}
+
+func newTable(n int) *table {
+	return &table{make(map[int]process, n), make(map[int][]int), make(map[int][]int)}
+}
+
+func (t *table) add(p process) {
+	t.processes[p.pid] = p
+	t.children[p.ppid] = append(t.children[p.ppid], p.pid)
+	t.sessions[p.sid] = append(t.sessions[p.sid], p.pid)
+}
 
 // member is a live process of a tree.
 type member struct {
@@ -41,42 +55,93 @@ type census struct {
 }
 
 // members takes the census of l's tree.
-func (t table) members(l lineage) (c census) {
-	main, taken := t[l.pid]
+func (t *table) members(l lineage) (c census) {
+	main, taken := t.processes[l.pid]
 	here := taken && main.start == l.start
-	sessionLives := here || !l.noSession && !taken // taken, but not by the main process: the id was given away
-
-	seeds := make(map[int]bool)
-	children := make(map[int][]int, len(t))
 	c.sessionOver = !here
-	for pid, p := range t {
-		children[p.ppid] = append(children[p.ppid], pid)
-		switch {
-		case pid == l.pid:
-			if here {
+	seeds := make(map[int]bool)
+	if here {
+		seeds[l.pid] = true
+	}
+	if here || !l.noSession && !taken { // taken by another: the session's id was given away with the pid
+		for _, pid := range t.sessions[l.pid] {
+			if pid != l.pid && !l.outside(pid) {
 				seeds[pid] = true
+				c.sessionOver = false
 			}
-		case l.outside(pid):
-		case sessionLives && p.sid == l.pid:
-			seeds[pid] = true
-			c.sessionOver = false
-		case l.reaper != 0 && p.ppid == l.reaper && !p.dead:
-			yes, sure := l.tagged(p)
-			if yes {
-				seeds[pid] = true
-			}
-			c.unsure = c.unsure || !sure
 		}
 	}
-	c.tree = t.sorted(t.descend(seeds, children, l))
+	for _, pid := range t.orphans(l) {
+		yes, sure := l.tagged(t.processes[pid])
+		if yes {
+			seeds[pid] = true
+		}
+		c.unsure = c.unsure || !sure
+	}
+	c.tree = t.living(t.descend(seeds, l))
 	return c
 }
 
-// sorted returns the living of depth, the deepest first.
-func (t table) sorted(depth map[int]int) []member {
+// orphans returns the living children of the reaper that may have come from any service.
+func (t *table) orphans(l lineage) (pids []int) {
+	if l.reaper == 0 {
+		return nil
+	}
+	for _, pid := range t.children[l.reaper] {
+		if pid != l.pid && !t.processes[pid].dead && !l.outside(pid) {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
+// group returns all of t, which are the processes of one control group, as members, the deepest below main first.
+func (t *table) group(main int) []member {
+	seeds := make(map[int]bool, len(t.processes))
+	for pid := range t.processes {
+		seeds[pid] = true
+	}
+	return t.living(t.descend(seeds, lineage{pid: main, outside: func(int) bool { return false }}))
+}
+
+// descend returns the depth of every process at or below a seed. A seed whose parent is in the tree counts from there; an
+// orphan counts as a child of the main process, so that the main process comes last.
+func (t *table) descend(seeds map[int]bool, l lineage) map[int]int {
+	depth := make(map[int]int, len(seeds))
+	var queue []int
+	walk := func(top, d int) {
+		if _, seen := depth[top]; seen {
+			return
+		}
+		depth[top] = d
+		for queue = append(queue, top); len(queue) > 0; queue = queue[1:] {
+			for _, child := range t.children[queue[0]] {
+				if _, seen := depth[child]; !seen && !l.outside(child) {
+					depth[child] = depth[queue[0]] + 1
+					queue = append(queue, child)
+				}
+			}
+		}
+	}
+	if seeds[l.pid] {
+		walk(l.pid, 0)
+	}
+	for pid := range seeds { // those whose chain is broken: tops of their own subtrees
+		if !seeds[t.processes[pid].ppid] {
+			walk(pid, 1)
+		}
+	}
+	for pid := range seeds { // none, unless the pass caught a pid changing hands
+		walk(pid, 1)
+	}
+	return depth
+}
+
+// living returns those of depth that live, the deepest first.
+func (t *table) living(depth map[int]int) []member {
 	tree := make([]member, 0, len(depth))
 	for pid, d := range depth {
-		if p := t[pid]; !p.dead {
+		if p := t.processes[pid]; !p.dead {
 			tree = append(tree, member{pid: pid, start: p.start, depth: d})
 		}
 	}
@@ -84,51 +149,4 @@ func (t table) sorted(depth map[int]int) []member {
 		return cmp.Or(cmp.Compare(b.depth, a.depth), cmp.Compare(b.pid, a.pid))
 	})
 	return tree
-}
-
-// group returns all of t, which are the processes of one control group, as members, the deepest below main first.
-func (t table) group(main int) []member {
-	children := make(map[int][]int, len(t))
-	seeds := make(map[int]bool, len(t))
-	for pid, p := range t {
-		children[p.ppid] = append(children[p.ppid], pid)
-		seeds[pid] = true
-	}
-	return t.sorted(t.descend(seeds, children, lineage{pid: main, outside: func(int) bool { return false }}))
-}
-
-// descend returns the depth of every process at or below a seed. A seed whose parent is in the tree counts from there; an
-// orphan counts as a child of the main process, so that the main process comes last.
-func (t table) descend(seeds map[int]bool, children map[int][]int, l lineage) map[int]int {
-	depth := make(map[int]int, len(seeds))
-	var queue []int
-	visit := func(pid, d int) {
-		if _, seen := depth[pid]; !seen {
-			depth[pid] = d
-			queue = append(queue, pid)
-		}
-	}
-	walk := func() {
-		for ; len(queue) > 0; queue = queue[1:] {
-			for _, child := range children[queue[0]] {
-				if child != queue[0] && !l.outside(child) {
-					visit(child, depth[queue[0]]+1)
-				}
-			}
-		}
-	}
-	if seeds[l.pid] {
-		visit(l.pid, 0)
-		walk()
-	}
-	for pid := range seeds { // those whose chain is broken: tops of their own subtrees
-		if !seeds[t[pid].ppid] {
-			visit(pid, 1)
-		}
-	}
-	walk()
-	for pid := range seeds { // none, unless the pass caught a pid changing hands
-		visit(pid, 1)
-	}
-	return depth
 }
