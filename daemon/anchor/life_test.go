@@ -1,0 +1,119 @@
+package anchor
+
+import (
+	"errors"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+var epoch = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+
+// deaths lets supervisors live for the given times, one after the other, all of them ready, and returns the pauses.
+func deaths(t *testing.T, l *life, lives ...time.Duration) []time.Duration {
+	now := epoch
+	var pauses []time.Duration
+	for _, lived := range lives {
+		l.started(now)
+		l.becameReady()
+		now = now.Add(lived)
+		require.Equal(t, verdictAgain, l.died(now, false, false))
+		pauses = append(pauses, l.startAt.Sub(now))
+		now = l.startAt
+	}
+	return pauses
+}
+
+func TestPausesGrowAndStartAgainAfterASteadyLife(t *testing.T) {
+	ms := time.Millisecond
+	var l life
+	assert.Equal(t, []time.Duration{0, 100 * ms, 200 * ms, 400 * ms, 800 * ms, 1600 * ms, 3200 * ms, 5 * time.Second, 5 * time.Second},
+		deaths(t, &l, ms, ms, ms, ms, ms, ms, ms, ms, steady-1))
+	assert.Equal(t, 9, l.restarts)
+	assert.Equal(t, []time.Duration{0, 100 * ms}, deaths(t, &l, steady, 0))
+	assert.Equal(t, []time.Duration{0}, deaths(t, &l, time.Hour))
+	assert.Equal(t, 5*time.Second, pause(1_000_000))
+}
+
+func TestVerdicts(t *testing.T) {
+	for _, c := range []struct {
+		name        string
+		ready, bye  bool
+		told, asked bool
+		earlier     int // deaths before
+		want        verdict
+	}{
+		{name: "first crash at the first start", want: verdictAgain},
+		{name: "third crash at the first start", earlier: 2, want: verdictGiveUp},
+		{name: "it said why it cannot start", told: true, want: verdictGiveUp},
+		{name: "asked to end before it was ready", asked: true, want: verdictEnd},
+		{name: "bye before it was ready", bye: true, want: verdictEnd},
+		{name: "bye", ready: true, bye: true, want: verdictEnd},
+		{name: "bye when asked", ready: true, bye: true, asked: true, want: verdictEnd},
+		{name: "crash", ready: true, want: verdictAgain},
+		{name: "tenth crash", ready: true, earlier: 9, want: verdictAgain},
+		{name: "a later one says why it cannot start", ready: true, told: true, earlier: 9, want: verdictAgain},
+		{name: "crash when asked to end", ready: true, asked: true, want: verdictAgain},
+	} {
+		l := life{everReady: c.ready, bye: c.bye, deaths: c.earlier, born: epoch}
+		assert.Equal(t, c.want, l.died(epoch.Add(time.Second), c.told, c.asked), c.name)
+	}
+}
+
+func TestWhoIsAskedToEndAndDiesOtherwiseIsAbandoned(t *testing.T) {
+	l := life{everReady: true}
+	for range maxTries - 1 {
+		assert.Equal(t, verdictAgain, l.died(epoch, false, true))
+	}
+	assert.Equal(t, verdictAbandon, l.died(epoch, false, true))
+}
+
+// One that could not even be run has not lived, however long ago its predecessor was born.
+func TestOneThatCouldNotBeRunHasNotLived(t *testing.T) {
+	var l life
+	deaths(t, &l, 0, 0, 0)
+	l.died(epoch.Add(time.Hour), true, false)
+	assert.Equal(t, 4, l.deaths)
+}
+
+func TestByeIsOfOneLifeOnly(t *testing.T) {
+	l := life{everReady: true, bye: true, ready: true}
+	l.started(epoch)
+	assert.False(t, l.bye || l.ready)
+	assert.True(t, l.everReady)
+}
+
+func TestNewsWaitUntilTheyCanBeSent(t *testing.T) {
+	var n news
+	assert.True(t, n.empty())
+	for pid := 1; pid <= maxNews+2; pid++ {
+		n.add(pid, 256)
+	}
+	room := 3
+	var got []string
+	send := func(text string) error {
+		if room == 0 {
+			return errors.New("full")
+		}
+		room--
+		got = append(got, text)
+		return nil
+	}
+	n.flush(send)
+	assert.Equal(t, []string{"orphan 1 256", "orphan 2 256", "orphan 3 256"}, got)
+	assert.False(t, n.empty())
+	room = maxNews - 3
+	n.flush(send)
+	assert.Equal(t, "orphan "+strconv.Itoa(maxNews)+" 256", got[len(got)-1])
+	assert.False(t, n.empty(), "what was missed is still to be told")
+	room = 9
+	n.flush(send)
+	assert.Equal(t, "missed 2", got[len(got)-1])
+	assert.Len(t, got, maxNews+1)
+	assert.True(t, n.empty())
+	n.flush(send)
+	assert.Len(t, got, maxNews+1)
+}

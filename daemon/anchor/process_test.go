@@ -1,0 +1,274 @@
+//go:build linux
+
+package anchor
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// These tests run real anchors and supervisors: the test binary itself, which a supervisor's test drives line by line
+// over a socket. Nothing in them waits for time to pass.
+
+const (
+	roleEnv = "ANCHOR_TEST_ROLE"
+	ctlEnv  = "ANCHOR_TEST_CONTROL"
+)
+
+func TestMain(m *testing.M) {
+	switch {
+	case os.Getenv(roleEnv) == "":
+		os.Exit(m.Run())
+	case len(os.Args) == 2 && os.Args[1] == "supervise":
+		os.Exit(superviseForTest())
+	default:
+		home := os.Args[1]
+		os.Exit(Run(Options{Home: home, Lock: home + "/daemon.lock", Log: home + "/anchor.log", Weaverd: os.Args[2]}))
+	}
+}
+
+// superviseForTest does what the test says: a line in, a line out. It ends with the socket, so that no test leaves it
+// behind.
+func superviseForTest() int {
+	syscall.CloseOnExec(3)
+	syscall.CloseOnExec(4)
+	signals := make(chan os.Signal, 8)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGHUP)
+	c, err := net.Dial("unix", os.Getenv(ctlEnv))
+	if err != nil {
+		return 99
+	}
+	buf := make([]byte, MaxMessage)
+	receive := func() string {
+		n, err := syscall.Read(3, buf)
+		if err != nil {
+			return "error: " + err.Error()
+		}
+		return string(buf[:n])
+	}
+	fmt.Fprintf(c, "%d %s\n", os.Getpid(), receive())
+	lines := bufio.NewScanner(c)
+	for lines.Scan() {
+		word, rest, _ := strings.Cut(lines.Text(), " ")
+		answer := ""
+		switch word {
+		case "say":
+			_, err := syscall.Write(3, []byte(rest))
+			answer = fmt.Sprint("said ", err)
+		case "receive":
+			answer = receive()
+		case "signal":
+			answer = (<-signals).String()
+		case "service", "orphan":
+			// A service in a session of its own; an orphan is one whose parent has died.
+			script := "exec sleep 1000"
+			if word == "orphan" {
+				script = "sleep 1000 & echo $!"
+			}
+			answer = runScript(script, word == "orphan")
+		case "exit":
+			code, _ := strconv.Atoi(rest)
+			return code
+		default:
+			answer = os.Getenv(word)
+		}
+		fmt.Fprintln(c, answer)
+	}
+	return 98
+}
+
+// runScript starts a script and returns its pid, or what it prints before it ends.
+func runScript(script string, wait bool) string {
+	cmd := exec.Command("sh", "-c", script)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if !wait {
+		if err := cmd.Start(); err != nil {
+			return err.Error()
+		}
+		return strconv.Itoa(cmd.Process.Pid)
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		return err.Error()
+	}
+	defer r.Close()
+	cmd.Stdout = w
+	err = cmd.Run()
+	w.Close()
+	line, _ := bufio.NewReader(r).ReadString('\n')
+	if err != nil {
+		return err.Error()
+	}
+	return strings.TrimSpace(line)
+}
+
+// stage is a home, and the socket at which its supervisors report.
+type stage struct {
+	t    *testing.T
+	home string
+	l    *net.UnixListener
+}
+
+func newStage(t *testing.T) *stage {
+	dir, err := os.MkdirTemp("", "anchor") // t.TempDir is too long for a socket
+	require.NoError(t, err)
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: dir + "/ctl", Net: "unix"})
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		l.Close()
+		os.RemoveAll(dir)
+	})
+	return &stage{t, filepath.Join(dir, "home"), l}
+}
+
+// anchorProcess is a running anchor.
+type anchorProcess struct {
+	t     *testing.T
+	cmd   *exec.Cmd
+	ready *bufio.Reader // nil without a ready pipe
+	pid   int
+}
+
+// start starts an anchor; edit may change the command before.
+func (s *stage) start(withPipe bool, weaverd string, edit ...func(*exec.Cmd)) *anchorProcess {
+	t := s.t
+	if weaverd == "" {
+		weaverd = os.Args[0]
+	}
+	cmd := exec.Command(os.Args[0], s.home, weaverd)
+	cmd.Env = append(os.Environ(), roleEnv+"=1", ctlEnv+"="+filepath.Dir(s.home)+"/ctl")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	a := &anchorProcess{t: t, cmd: cmd}
+	if withPipe {
+		r, w, err := os.Pipe()
+		require.NoError(t, err)
+		defer w.Close()
+		cmd.ExtraFiles = []*os.File{w}
+		a.ready = bufio.NewReader(r)
+		t.Cleanup(func() { r.Close() })
+	}
+	for _, e := range edit {
+		e(cmd)
+	}
+	require.NoError(t, cmd.Start())
+	a.pid = cmd.Process.Pid
+	t.Cleanup(func() {
+		cmd.Process.Kill()
+		cmd.Wait()
+	})
+	return a
+}
+
+// word is the anchor's answer at the ready pipe, which it must then close.
+func (a *anchorProcess) word() string {
+	data, err := io.ReadAll(a.ready)
+	require.NoError(a.t, err)
+	return string(data)
+}
+
+// exit waits for the anchor's end.
+func (a *anchorProcess) exit() int {
+	err := a.cmd.Wait()
+	if _, ok := err.(*exec.ExitError); err != nil && !ok {
+		require.NoError(a.t, err)
+	}
+	return a.cmd.ProcessState.ExitCode()
+}
+
+// puppet is a supervisor in the test's hands.
+type puppet struct {
+	t     *testing.T
+	c     net.Conn
+	r     *bufio.Reader
+	pid   int
+	hello Hello
+}
+
+const await = 30 * time.Second
+
+// supervisor waits for the next supervisor to report.
+func (s *stage) supervisor() *puppet {
+	require.NoError(s.t, s.l.SetDeadline(time.Now().Add(await)))
+	c, err := s.l.Accept()
+	require.NoError(s.t, err)
+	require.NoError(s.t, c.SetDeadline(time.Now().Add(await)))
+	s.t.Cleanup(func() { c.Close() })
+	p := &puppet{t: s.t, c: c, r: bufio.NewReader(c)}
+	pid, hello, _ := strings.Cut(p.line(), " ")
+	p.pid, err = strconv.Atoi(pid)
+	require.NoError(s.t, err)
+	var ok bool
+	p.hello, ok = ParseHello(hello)
+	require.True(s.t, ok, hello)
+	return p
+}
+
+func (p *puppet) line() string {
+	line, err := p.r.ReadString('\n')
+	require.NoError(p.t, err)
+	return strings.TrimSuffix(line, "\n")
+}
+
+func (p *puppet) do(command string) string {
+	fmt.Fprintln(p.c, command)
+	return p.line()
+}
+
+func (p *puppet) say(text string) { require.Equal(p.t, "said <nil>", p.do("say "+text)) }
+func (p *puppet) exit(code int)   { fmt.Fprintf(p.c, "exit %d\n", code) }
+func (p *puppet) kill()           { require.NoError(p.t, syscall.Kill(p.pid, syscall.SIGKILL)) }
+
+// process starts a service or an orphan below the supervisor, which the test ends in the end.
+func (p *puppet) process(kind string) int {
+	pid, err := strconv.Atoi(p.do(kind))
+	require.NoError(p.t, err)
+	p.t.Cleanup(func() { syscall.Kill(pid, syscall.SIGKILL) })
+	return pid
+}
+
+// parentOf returns the parent and the state of a process, 0 if there is none.
+func parentOf(pid int) (parent int, state string) {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0, ""
+	}
+	fields := strings.Fields(string(data[strings.LastIndexByte(string(data), ')')+1:]))
+	parent, _ = strconv.Atoi(fields[1])
+	return parent, fields[0]
+}
+
+// children lists the children of a process, dead or alive.
+func children(t *testing.T, pid int) (alive, dead []int) {
+	names, err := filepath.Glob("/proc/[0-9]*")
+	require.NoError(t, err)
+	for _, name := range names {
+		child, _ := strconv.Atoi(filepath.Base(name))
+		switch parent, state := parentOf(child); {
+		case parent != pid:
+		case state == "Z":
+			dead = append(dead, child)
+		default:
+			alive = append(alive, child)
+		}
+	}
+	return alive, dead
+}
+
+// eventually awaits a condition.
+func eventually(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	require.Eventually(t, is, await, 2*time.Millisecond, what)
+}
