@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"os"
 	"strconv"
+	"strings"
 	"time"
 
 	"weaver/api"
@@ -101,10 +102,10 @@ func (d *daemon) description(p app.Process) api.Description {
 		if err != nil {
 			continue // it ended meanwhile
 		}
-		desc.Tree = append(desc.Tree, treeProcess(pid, info))
+		desc.Tree = append(desc.Tree, treeProcess(pid, &info))
 		desc.OpenFiles += info.OpenFiles
 		desc.Connections += info.Connections
-		desc.Ports = append(desc.Ports, listening(info)...)
+		desc.Ports = append(desc.Ports, info.Listening...)
 	}
 	return desc
 }
@@ -168,5 +169,11 @@ func (d *daemon) recent(w http.ResponseWriter, r *http.Request) error {
 	return answer(w, append(out, d.logs.Recent(app.ID(id), app.Err, n)...))
 }
 
-func treeProcess(pid int, info procstat.Details) api.TreeProcess { return api.TreeProcess{PID: pid} }
-func listening(procstat.Details) []string                        { return nil }
+// treeProcess is one line of a process tree.
+func treeProcess(pid int, info *procstat.Details) api.TreeProcess {
+	command := strings.Join(info.Cmdline, " ")
+	if command == "" {
+		command = info.Name
+	}
+	return api.TreeProcess{PID: pid, Parent: info.Parent, Command: command, Memory: app.Bytes(info.RSS)}
+}

@@ -3,6 +3,8 @@ package daemon
 import (
 	"context"
 	"encoding/json"
+	"math"
+	"strconv"
 	"time"
 
 	"weaver/api"
@@ -75,11 +77,9 @@ func (d *daemon) hostStats() api.HostStats {
 		if err != nil {
 			return api.HostStats{}, err
 		}
-		h := api.HostStats{
-			CPU: s.CPU, MemoryUsed: app.Bytes(s.MemoryUsed), MemoryTotal: app.Bytes(s.MemoryTotal), Load1: s.Load1,
-		}
-		h.Line = hostLine(s.CPU, 100*float64(s.MemoryUsed)/float64(max(s.MemoryTotal, 1)))
-		return h, nil
+		return api.HostStats{
+			CPU: s.CPU, MemoryUsed: app.Bytes(s.MemUsed), MemoryTotal: app.Bytes(s.MemTotal), Load1: s.Load[0], Line: hostLine(&s),
+		}, nil
 	})
 	if err != nil {
 		return api.HostStats{} // a table without its last line is still a table
@@ -87,9 +87,23 @@ func (d *daemon) hostStats() api.HostStats {
 	return h
 }
 
-// hostLine is what stands below the table.
-func hostLine(cpu, memory float64) string {
-	return "host metrics | cpu: " + pm2.CPU(cpu) + " | ram usage: " + pm2.CPU(memory)
+// hostLine is what stands below the table. Networks and disks that do nothing are left out.
+func hostLine(s *procstat.HostStats) string {
+	line := "host metrics | cpu: " + pm2.CPU(s.CPU) + " | ram usage: " + pm2.CPU(100*float64(s.MemUsed)/float64(max(s.MemTotal, 1)))
+	for _, r := range []struct {
+		name    string
+		in, out float64
+	}{{"net", s.NetRecv, s.NetSent}, {"disk", s.DiskRead, s.DiskWrite}} {
+		if r.in+r.out > 0 {
+			line += " | " + r.name + ": ⇓ " + megabytes(r.in) + " ⇑ " + megabytes(r.out)
+		}
+	}
+	return line
+}
+
+// megabytes words a rate as PM2 does.
+func megabytes(rate float64) string {
+	return strconv.FormatFloat(math.Round(rate/(1<<20)*1000)/1000, 'f', -1, 64) + "mb/s"
 }
 
 func (d *daemon) figures() api.CacheStats {
@@ -98,9 +112,9 @@ func (d *daemon) figures() api.CacheStats {
 	s.Caches["status"] = api.CacheFigure{
 		Hits: r.Hits, Misses: r.Misses, Entries: r.Entries, Evictions: r.Evictions, Expired: r.Expired, TTL: app.Duration(r.TTL),
 	}
-	m := d.sampler.Stats()
+	m := d.sampler.Stats().Cache
 	s.Caches["metrics"] = api.CacheFigure{
-		Hits: m.Hits, Misses: m.Misses, Entries: m.Entries, Evictions: m.Evictions, Expired: m.Expired, TTL: app.Duration(m.TTL),
+		Hits: m.Hits, Misses: m.Misses, Entries: m.Entries, Evictions: m.Evictions, Expired: m.Expired, TTL: app.Duration(d.sampler.TTL()),
 	}
 	return s
 }
