@@ -170,7 +170,7 @@ func ownCgroup2(mountinfo, membership string) (string, error) {
 		if path, ok := bytes.CutPrefix(bytes.TrimRight(line, "\n"), []byte("0::")); ok {
 			own := strings.TrimSuffix(string(path), " (deleted)")
 			rel, err := filepath.Rel(root, own)
-			if err != nil || rel == ".." || strings.HasPrefix(rel, "../") {
+			if err != nil || strings.HasPrefix(rel, "..") || strings.HasPrefix(own, "/..") {
 				return "", fmt.Errorf("cgroup: own group %s is outside the mount of %s", own, root)
 			}
 			return filepath.Join(point, rel), nil

@@ -1,6 +1,7 @@
 package spawn
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"sync"
@@ -59,10 +60,13 @@ func (c *Child) Kill() error {
 	c.mu.Lock()
 	c.killed = true
 	c.mu.Unlock()
-	if done, err := c.killGroup(); done {
-		return err
+	killed := c.killGroup()
+	// Also after that: the kernel leaves a process alone whose main thread has ended while others run.
+	err := c.sweep(syscall.SIGKILL, maxSweeps)
+	if killed && errors.Is(err, os.ErrProcessDone) {
+		return nil
 	}
-	return c.sweep(syscall.SIGKILL, maxSweeps)
+	return err
 }
 
 // Tree returns the pids of the live processes of this incarnation, the deepest first. Zombies are not among them.

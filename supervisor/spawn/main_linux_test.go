@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -31,6 +32,7 @@ var roles = map[string]func() int{
 	"deaf":       deaf,
 	"daemonise":  daemonise,
 	"sleep":      sleepLong,
+	"headless":   headless,
 	"argv":       printArgv,
 	"anchor":     playAnchor,
 	"supervisor": playSupervisor,
@@ -39,6 +41,12 @@ var roles = map[string]func() int{
 	"lowered":    pretendRaised,
 	"capacity":   fillDescriptors,
 	"bench":      benchRole,
+}
+
+func init() {
+	if os.Getenv(roleVariable) == "headless" {
+		runtime.LockOSThread() // main runs on the main thread then
+	}
 }
 
 func TestMain(m *testing.M) {
@@ -230,6 +238,21 @@ func deaf() int {
 	return 0
 }
 
+// headless ends its main thread, as pthread_exit does; another one lives on.
+func headless() int {
+	go func() {
+		runtime.LockOSThread()
+		for {
+			_ = unix.Pause()
+		}
+	}()
+	for status("Threads") < 3 {
+		runtime.Gosched()
+	}
+	_, _, _ = unix.RawSyscall(unix.SYS_EXIT, 0, 0, 0)
+	return 1
+}
+
 // daemonise leaves a grandchild in a session of its own, whose parent is gone, prints its pid, and goes on or ends as
 // told. With "scrubbed" the grandchild has no environment.
 func daemonise() int {
@@ -237,6 +260,9 @@ func daemonise() int {
 	case "middle":
 		c := exec.Command(os.Args[0], os.Args[2:]...)
 		c.Env = append(os.Environ(), roleVariable+"=sleep")
+		if len(os.Args) > 2 && os.Args[2] == "headless" {
+			c.Env = append(os.Environ(), roleVariable+"=headless")
+		}
 		if len(os.Args) > 2 && os.Args[2] == "scrubbed" {
 			c = exec.Command("/bin/sleep", "3600")
 			c.Env = []string{}

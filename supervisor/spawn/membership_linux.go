@@ -82,15 +82,9 @@ func (c *Child) sendMain(sig syscall.Signal) error {
 	return unix.PidfdSendSignal(c.pidfd, sig, nil, 0)
 }
 
-// killGroup kills the whole control group; false if that cannot be done here.
-func (c *Child) killGroup() (bool, error) {
-	if c.group == nil {
-		return false, nil
-	}
-	if !c.group.populated() {
-		return true, os.ErrProcessDone
-	}
-	return c.group.kill() == nil, nil
+// killGroup kills the whole control group; false if there is none, nobody in it, or no such way (before Linux 5.14).
+func (c *Child) killGroup() bool {
+	return c.group != nil && c.group.populated() && c.group.kill() == nil
 }
 
 // killSession kills the main process's process group in one stroke that no fork slips through. The pidfd still names the

@@ -105,7 +105,7 @@ func (c *Child) Membership() string { return c.spawner.lineageMembership() }
 func (c *Child) grouped() bool                     { return false }
 func (c *Child) populated() bool                   { return false }
 func (c *Child) closeHandle() error                { return nil }
-func (c *Child) killGroup() (bool, error)          { return false, nil }
+func (c *Child) killGroup() bool                   { return false }
 func (c *Child) sendMain(sig syscall.Signal) error { return unix.Kill(c.PID, sig) }
 
 func (c *Child) membersIn(t *table) (census, error) { return c.byLineage(t), nil }

@@ -85,11 +85,11 @@ func (s *Spawner) reap(c *Child) {
 // Membership says how the processes of the tree are known.
 func (c *Child) Membership() string { return "process" }
 
-func (c *Child) grouped() bool            { return true } // of one
-func (c *Child) populated() bool          { return false }
-func (c *Child) closeHandle() error       { return nil }
-func (c *Child) killGroup() (bool, error) { return false, nil }
-func (c *Child) killSession()             {}
+func (c *Child) grouped() bool      { return true } // of one
+func (c *Child) populated() bool    { return false }
+func (c *Child) closeHandle() error { return nil }
+func (c *Child) killGroup() bool    { return false }
+func (c *Child) killSession()       {}
 
 func (c *Child) sendMain(sig syscall.Signal) error { return c.process.Signal(sig) }
 

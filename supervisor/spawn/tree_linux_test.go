@@ -213,6 +213,26 @@ func TestZombiesDoNotCount(t *testing.T) {
 	})
 }
 
+func TestZombieLeaderOfLivingThreadsCounts(t *testing.T) {
+	eachMode(t, func(t *testing.T, s *Spawner) {
+		r := launchRead(t, s, role(t, "daemonise", "leave", "headless"))
+		daemon := r.pid(t)
+		eventually(t, func() bool {
+			line, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", daemon))
+			return err == nil && strings.Contains(string(line), ") Z ")
+		}, "its main thread ends")
+		wait(t, r.exit)
+		pids, err := r.Tree()
+		require.NoError(t, err)
+		assert.Equal(t, []int{daemon}, pids)
+		assert.Empty(t, r.empty)
+		require.NoError(t, r.Kill())
+		wait(t, r.empty)
+		assert.False(t, alive(daemon))
+		reap(t, daemon)
+	})
+}
+
 func TestZombieOrphanDoesNotHoldTheTree(t *testing.T) {
 	eachMode(t, func(t *testing.T, s *Spawner) {
 		r := launchRead(t, s, role(t, "daemonise", "leave"))
