@@ -33,10 +33,14 @@ func Run(o Options) int {
 	return a.loop()
 }
 
-// lean keeps a process small that will hardly ever allocate again.
+// lean keeps small a process that hardly allocates.
 func lean() {
 	runtime.GOMAXPROCS(1)
 }
+
+// collectEvery is after how many events to collect garbage. Go's own pace would first let 4 MB pile up, and changing it
+// takes runtime/debug, which brings fmt into the front end: with this, 20,000 orphans leave 1.4 MB of private memory.
+const collectEvery = 512
 
 // set takes hold: after it this process is the anchor of the home. If it cannot be, a is nil.
 func set(o Options, ready *readyPipe) (a *anchor, code int) {
@@ -108,7 +112,10 @@ func (a *anchor) loop() int {
 	defer signal.Stop(signals)
 
 	wake := time.NewTimer(0) // when to start a supervisor, or to try again to tell it the news
-	for !a.done {
+	for n := 1; !a.done; n++ {
+		if n%collectEvery == 0 {
+			runtime.GC()
+		}
 		var messages <-chan string
 		if a.sup != nil {
 			messages = a.sup.messages
