@@ -83,7 +83,7 @@ func TestWeaverdBesideTheExecutableItself(t *testing.T) {
 func TestArgv0IsKept(t *testing.T) {
 	dir := install(t, "")
 	require.NoError(t, os.Symlink("/bin/sh", dir+"/weaverd"))
-	assert.Equal(t, result{"/opt/pm2\n", "", 0}, weaverRun(t, dir+"/weaver", nil, "/opt/pm2", "-c", "echo $0"))
+	assert.Equal(t, result{"/opt/pm2\n", "", 0}, weaverRun(t, dir+"/weaver", []string{"PATH=" + dir}, "/opt/pm2", "-c", "echo $0"))
 }
 
 func TestVersionIsOfTheLinker(t *testing.T) {
