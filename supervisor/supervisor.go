@@ -179,12 +179,13 @@ func (s *Supervisor) Shutdown(ctx context.Context, forget bool, report func(app.
 	if !forget {
 		s.frozen.Store(true)
 	}
+	r := &reporter{report: report} // keepers end at the same time
 	keepers := s.reg.snapshot()
 	err := s.each(ctx, keepers, len(keepers), func(k *keeper) error {
 		if _, err := k.ask(ctx, lifecycle.Delete{}, never); err != nil {
 			return err
 		}
-		report(app.Progress{Step: app.StepOK, Verb: app.VerbDelete, ID: k.id, Name: k.view.Load().Name})
+		r.send(app.Progress{Step: app.StepOK, Verb: app.VerbDelete, ID: k.id, Name: k.view.Load().Name})
 		return nil
 	})
 	if err != nil {
