@@ -19,9 +19,9 @@ func ChildEnv(p *app.Process) app.Env {
 			given[v.Name] = true
 		}
 	}
-	env := make(app.Env, 0, len(b.record.members)-(b.envTo-b.envFrom))
-	for i, m := range b.record.members {
-		if i >= b.envFrom && i < b.envTo || given[m.Key] && !ofTheProcess(m.Key) && m.Key != counter {
+	env := make(app.Env, 0, len(b.record.members))
+	for _, m := range b.record.members {
+		if given[m.Key] && !ofTheProcess(m.Key) && m.Key != counter {
 			continue
 		}
 		if s, ok := m.Value.scalar(); ok {

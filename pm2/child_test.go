@@ -42,6 +42,16 @@ func TestChildEnvAddsPM2sVariables(t *testing.T) {
 	assert.Equal(t, app.Stopped, p.Status, "the process is only read")
 }
 
+func TestVariablesWithNumbersForNamesHideNothing(t *testing.T) {
+	p := process("a", 1, app.Online)
+	p.Spec.Env = app.Env{{Name: "7", Value: "seven"}, {Name: "3", Value: "three"}, {Name: "A", Value: "a"}}
+	env := ChildEnv(&p)
+	for name, want := range map[string]bool{"NODE_APP_INSTANCE": true, "status": true, "vizion_running": true, "A": false, "7": false, "3": false} {
+		_, ok := env.Get(name)
+		assert.Equal(t, want, ok, name)
+	}
+}
+
 // TestChildEnvIsWhatPM2Hands compares with the record that PM2 makes a child's environment of.
 func TestChildEnvIsWhatPM2Hands(t *testing.T) {
 	list, elements := recorded(t, "jlist.json")

@@ -141,7 +141,8 @@ func TestDumpsWrittenByHand(t *testing.T) {
 	[{ name: 'a', pm_exec_path: "/a.js", args: "x y", max_memory_restart: '150M', min_uptime: "5s", autorestart: "false",
 	   kill_timeout: 0x10, env: {A: 1, B: true, C: null, D: {x: [1]}}, STALE: "kept", /* gone */ stop_exit_codes: 3, max_restarts: 0, },
 	 {pm_exec_path: '/module', pmx_module: true},
-	 {pm2_env: {name: "b", pm_exec_path: "/b", pm_id: 4}, pid: 3},]`))
+	 {pm2_env: {name: "b", name: "c", pm_exec_path: "/b", pm_id: 4, merge_logs: true, pm_out_log_path: "/l/c-2024.log",
+	   NODE_APP_INSTANCE: 2, increment_var: "PORT", env: {PORT: 3002}}, pid: 3},]`))
 	require.NoError(t, err)
 	require.Len(t, recs, 2)
 	s := recs[0].Spec
@@ -154,6 +155,10 @@ func TestDumpsWrittenByHand(t *testing.T) {
 	assert.Equal(t, []int{3}, s.StopExitCodes)
 	assert.Equal(t, app.Env{{Name: "A", Value: "1"}, {Name: "B", Value: "true"}, {Name: "D", Value: `{"x":[1]}`}, {Name: "STALE", Value: "kept"}}, s.Env)
 	assert.Equal(t, app.ID(4), recs[1].ID)
+	assert.Equal(t, "c", recs[1].Name, "the last of equal keys counts")
+	assert.Equal(t, "/l/c-2024.log", recs[1].Spec.OutFile, "merged logs have no number of ours")
+	port, _ := recs[1].Spec.Env.Get("PORT")
+	assert.Equal(t, "3000", port, "what was asked for, not what the third instance had")
 }
 
 func TestBrokenDumpsNameTheByte(t *testing.T) {
@@ -244,7 +249,9 @@ func TestPM2ResurrectsOurDump(t *testing.T) {
 }
 
 func FuzzReadDump(f *testing.F) {
-	f.Add(fixture(f, "dump.pm2"))
+	v, err := Parse(fixture(f, "dump.pm2"))
+	require.NoError(f, err)
+	f.Add(Array(v.list[len(v.list)-1]).AppendJSON(nil))
 	f.Add([]byte(`[{name:'a',pm_exec_path:"/a",env:{1:2,"b":null},watch:["x"],kill_timeout:1e300,weaver:{umask:7}}]`))
 	f.Add([]byte("[[[{\"a\":\"\\ud83d\\ude00\\u12\"}]]]"))
 	f.Fuzz(func(t *testing.T, data []byte) {

@@ -1,7 +1,6 @@
 package pm2
 
 import (
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -30,8 +29,6 @@ type builder struct {
 	record Object
 	env    Object
 	keys   []string
-	// envFrom and envTo are where the copied variables are in record.
-	envFrom, envTo int
 	// dump makes the record for a dump: what was asked for, rather than what is.
 	dump bool
 }
@@ -239,81 +236,6 @@ func (b *builder) paths(p *app.Process, s *app.Spec) {
 	b.flag("vizion_running", false)
 }
 
-// environment adds "env": the variables, an empty object under the app's name, which PM2 puts there for module
-// settings, and unique_id.
-func (b *builder) environment(p *app.Process, s *app.Spec, o EnvOptions) {
-	b.env.members = b.env.members[:0]
-	home := o.Home == ""
-	for _, v := range s.Env {
-		home = home || v.Name == "PM2_HOME"
-		b.env.add(v.Name, variable(s, v))
-	}
-	if !home {
-		b.env.add("PM2_HOME", String(o.Home))
-	}
-	if b.env.find(p.Name) < 0 {
-		b.env.add(p.Name, Of(&Object{}))
-	}
-	if p.UniqueID != "" {
-		b.env.Set("unique_id", String(p.UniqueID))
-	}
-	if name, n, ok := increment(p, s); ok {
-		b.env.Set(name, Number(n))
-	}
-	b.value("env", Of(&b.env))
-}
-
-// variable is a string, but for PORT where the app has a port, which PM2 sets as the number it is.
-func variable(s *app.Spec, v app.Var) Value {
-	if s.Port != nil && v.Name == "PORT" && v.Value == strconv.Itoa(*s.Port) {
-		return Number(*s.Port)
-	}
-	return String(v.Value)
-}
-
-// increment returns the variable that counts up per instance, and the instance's number.
-func increment(p *app.Process, s *app.Spec) (string, int, bool) {
-	if s.IncrementVar == "" {
-		return "", 0, false
-	}
-	first, _ := s.Env.Get(s.IncrementVar)
-	n, err := strconv.Atoi(strings.TrimSpace(first))
-	if err != nil {
-		n = 0
-	}
-	return s.IncrementVar, n + p.Instance, true
-}
-
-// variables copies the environment to the top, after the two variables that differ between instances.
-func (b *builder) variables(p *app.Process, s *app.Spec) {
-	b.num(instanceVar(s), int64(p.Instance))
-	name, n, counts := increment(p, s)
-	if counts {
-		b.num(name, int64(n))
-	}
-	b.envFrom = len(b.record.members)
-	for i := range b.env.members {
-		m := &b.env.members[i]
-		if m.Value.kind == object || internal(m.Key) || m.Key == instanceVar(s) || counts && m.Key == name {
-			continue
-		}
-		if _, moves := index(m.Key); moves {
-			continue // added below, because it goes to the front
-		}
-		b.record.members = append(b.record.members, *m)
-	}
-	b.envTo = len(b.record.members)
-	for _, m := range b.env.members {
-		if _, moves := index(m.Key); !moves {
-			break
-		}
-		if m.Value.kind != object {
-			b.record.add(m.Key, m.Value)
-			b.envFrom, b.envTo = b.envFrom+1, b.envTo+1
-		}
-	}
-}
-
 // life adds what the process is doing.
 func (b *builder) life(p *app.Process, s *app.Spec) {
 	b.textIf("unique_id", p.UniqueID)
@@ -396,68 +318,4 @@ func epoch(t time.Time) Value {
 		return Value{}
 	}
 	return Number(t.UnixMilli())
-}
-
-func namespace(p *app.Process, s *app.Spec) string {
-	if p.Namespace != "" {
-		return p.Namespace
-	}
-	return s.NamespaceOrDefault()
-}
-
-func mode(p *app.Process, s *app.Spec) app.Mode {
-	switch {
-	case p.Mode != "":
-		return p.Mode
-	case s.Mode != "":
-		return s.Mode
-	}
-	return app.Fork
-}
-
-func instanceVar(s *app.Spec) string {
-	if s.InstanceVar == "" {
-		return "NODE_APP_INSTANCE"
-	}
-	return s.InstanceVar
-}
-
-func username(p *app.Process, s *app.Spec) string {
-	if s.Username != "" {
-		return s.Username
-	}
-	return p.User
-}
-
-// interpreterGiven guesses whether somebody chose the interpreter, which decides where PM2 has it in the record.
-func interpreterGiven(s *app.Spec) bool {
-	ext := filepath.Ext(s.Script)
-	switch s.Interpreter {
-	case "", "none":
-		return false
-	case "node":
-		return ext == ".sh" || ext == ".py" || ext == ".rb" || ext == ".pl" || ext == ".php"
-	case "bash":
-		return ext != ".sh"
-	case "python", "python3":
-		return ext != ".py"
-	case "ruby":
-		return ext != ".rb"
-	case "perl":
-		return ext != ".pl"
-	case "php":
-		return ext != ".php"
-	}
-	return true
-}
-
-// instancePath is the file of one instance: as the process has it, or made from the app's.
-func instancePath(path, template string, p *app.Process, s *app.Spec) string {
-	if path != "" || template == "" || s.MergeLogs {
-		if path == "" {
-			return template
-		}
-		return path
-	}
-	return app.WithID(template, p.ID)
 }

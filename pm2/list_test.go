@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -147,7 +148,7 @@ func TestWeaverOnlyDataStaysOutOfListings(t *testing.T) {
 
 func TestVariablesDoNotOverrulePM2sKeys(t *testing.T) {
 	p := app.Process{Name: "real", ID: 3, Status: app.Online, Spec: &app.Spec{
-		Env: app.Env{{Name: "name", Value: "zzz"}, {Name: "pm_id", Value: "77"}, {Name: "9", Value: "nine"}, {Name: "A", Value: "1"}, {Name: "10", Value: "ten"}},
+		Env: app.Env{{Name: "name", Value: "zzz"}, {Name: "pm_id", Value: "77"}, {Name: "10", Value: "ten"}, {Name: "A", Value: "1"}, {Name: "9", Value: "nine"}},
 	}}
 	o := Env(&p, EnvOptions{Home: "/h"})
 	assert.Equal(t, []string{"9", "10", "name"}, keysOf(o)[:3], "array indices come first in JavaScript")
@@ -176,4 +177,12 @@ func TestStringsAreEscapedAsJSONStringifyDoes(t *testing.T) {
 	}
 	assert.Equal(t, `"\b\f\n\r\t\u0000\u001f\u007f\"\\/<>&é\u2028"`, strings.NewReplacer("\x7f", `\u007f`, "\u2028", `\u2028`).Replace(
 		string(appendString(nil, "\b\f\n\r\t\x00\x1f\x7f\"\\/<>&é\u2028"))))
+}
+
+func TestListingsRoundAndForgetAsPM2Does(t *testing.T) {
+	p := process("a", 1, app.Errored)
+	p.Created, p.Usage.CPU = time.UnixMilli(1795489709917), 12.3456
+	out := string(AppendJList(nil, []app.Process{p}, EnvOptions{}))
+	assert.Contains(t, out, `"created_at":null,`, "PM2 forgets it when it gives up")
+	assert.Contains(t, out, `"monit":{"memory":51834880,"cpu":12.3}}`)
 }

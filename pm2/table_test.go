@@ -67,12 +67,12 @@ func TestWaitingRestartIsReadable(t *testing.T) {
 }
 
 func TestNamesAreInNaturalOrder(t *testing.T) {
-	list := []app.Process{process("s10", 0, ""), process("s2", 1, ""), process("S1", 2, ""), process("s1", 3, ""), process("s1", 4, ""), process("s01", 5, "")}
+	list := []app.Process{process("s10", 0, ""), process("s2", 1, ""), process("S1", 2, ""), process("s1", 3, ""), process("s1", 4, ""), process("s01", 5, ""), process("s101", 6, ""), process("s12", 7, "")}
 	var ids []int
 	for _, i := range sorted(list, "") {
 		ids = append(ids, int(list[i].ID))
 	}
-	assert.Equal(t, []int{2, 5, 3, 4, 1, 0}, ids)
+	assert.Equal(t, []int{2, 5, 3, 4, 1, 0, 7, 6}, ids)
 }
 
 // TestSortIsPM2s has the orders that PM2 printed for table.json.
