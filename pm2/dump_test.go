@@ -194,7 +194,8 @@ func TestPM2ResurrectsOurDump(t *testing.T) {
 	}
 	home := t.TempDir()
 	pm2 := func(args ...string) (string, error) {
-		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		// Not the test's context: that one is over when the daemon is to be ended.
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		cmd := exec.CommandContext(ctx, bin, args...)
 		cmd.Env = append(os.Environ(), "PM2_HOME="+home, "PM2_DISCRETE_MODE=1")
@@ -221,7 +222,10 @@ func TestPM2ResurrectsOurDump(t *testing.T) {
 	data, err := WriteDump(list, EnvOptions{Home: home})
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(filepath.Join(home, "dump.pm2"), data, 0o600))
-	t.Cleanup(func() { _, _ = pm2("kill") })
+	t.Cleanup(func() {
+		_, err := pm2("kill")
+		assert.NoError(t, err, "the daemon of this test still runs")
+	})
 	out, err := pm2("resurrect")
 	require.NoError(t, err)
 	assert.Equal(t, 3, strings.Count(out, "restored"), out)
