@@ -29,6 +29,7 @@ type Options struct {
 // Engine carries the output of all processes to their files. It uses one thread (on Linux; see the package comment).
 type Engine struct {
 	now      func() time.Time
+	start    time.Time
 	onError  func(path string, err error)
 	openFile func(path string, create bool) (out output, st status, real string, err error)
 	reader   reader
@@ -82,7 +83,7 @@ type counters struct{ bytes, lines, dropped, stalls atomic.Int64 }
 // NewEngine starts an engine. Close it to end its goroutines.
 func NewEngine(o Options) (*Engine, error) {
 	e := &Engine{
-		now: o.Now, onError: o.OnError, openFile: o.openFile,
+		now: o.Now, start: time.Now(), onError: o.OnError, openFile: o.openFile,
 		pipes: map[*Pipe]struct{}{}, sinks: map[fileKey]*sink{}, rings: map[ringKey]*ring{},
 	}
 	if e.now == nil {
@@ -276,6 +277,9 @@ func (e *Engine) rotate(d Dest) (to string, err error) {
 	defer s.mu.Unlock()
 	return s.rotate(e.now())
 }
+
+// uptime does not jump when somebody sets the clock.
+func (e *Engine) uptime() instant { return instant(time.Since(e.start)) }
 
 func (e *Engine) report(path string, err error) {
 	if e.onError != nil {

@@ -24,8 +24,12 @@ type formatter struct {
 	stamp   []byte
 }
 
-func newFormatter(o *PipeOptions) formatter {
-	f := formatter{json: o.Format == app.JSON}
+// newFormatter returns nil when bytes go through as they are.
+func newFormatter(o *PipeOptions) *formatter {
+	if o.Format != app.JSON && o.DateFormat == "" {
+		return nil
+	}
+	f := &formatter{json: o.Format == app.JSON}
 	if o.DateFormat != "" {
 		f.date = compileDate(o.DateFormat)
 	}
@@ -34,9 +38,6 @@ func newFormatter(o *PipeOptions) formatter {
 	}
 	return f
 }
-
-// plain says that bytes go through as they are.
-func (f *formatter) plain() bool { return !f.json && f.date == nil }
 
 // append formats pieces of in, all with the time now, until dst has grown by limit bytes or in is used up, and returns
 // how many bytes of in that was. It makes progress whatever the limit.

@@ -18,16 +18,10 @@ type output interface {
 	Resemble(status) // mode and owner as another file's, as far as allowed
 }
 
-// fileKey tells files apart: by inode where there are such, else by path.
-type fileKey struct {
-	dev, ino uint64
-	path     string
-}
-
 // status is what a sink wants to know of its file.
 type status struct {
-	key      fileKey
-	links    uint64 // 0: it was removed
+	key      fileKey // tells files apart
+	links    uint64  // 0: it was removed
 	size     int64
 	regular  bool
 	modified time.Time

@@ -100,6 +100,9 @@ func birth(fd int, modified time.Time) time.Time {
 	return modified
 }
 
+// fileKey tells files apart.
+type fileKey struct{ dev, ino uint64 }
+
 // fdOutput is an output by its descriptor.
 type fdOutput int
 

@@ -34,6 +34,9 @@ func openOutput(path string, create bool) (out output, st status, real string, e
 	return file, st, real, nil
 }
 
+// fileKey tells files apart.
+type fileKey struct{ path string }
+
 type fileOutput struct {
 	*os.File
 	path string

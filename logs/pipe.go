@@ -35,7 +35,7 @@ type PipeOptions struct {
 type Pipe struct {
 	o       PipeOptions
 	e       *Engine
-	form    formatter
+	form    *formatter // nil: bytes go through as they are
 	tap     tap
 	done    chan struct{}
 	retired sync.Once
@@ -66,6 +66,8 @@ var ErrClosed = errors.New("the log engine is closed")
 // Pipe makes a pipe for a child and opens its files. Errors name the path.
 func (e *Engine) Pipe(o PipeOptions) (*Pipe, error) {
 	p := &Pipe{o: o, e: e, form: newFormatter(&o), done: make(chan struct{}), fd: -1}
+	p.o.Dests = nil // in dests from here on
+	json := p.form != nil && p.form.json
 	for _, d := range o.Dests {
 		if isNowhere(d.Path) {
 			continue
@@ -74,12 +76,12 @@ func (e *Engine) Pipe(o PipeOptions) (*Pipe, error) {
 			p.abandon()
 			return nil, fmt.Errorf("open log %s: not an absolute path", d.Path)
 		}
-		s, err := e.acquire(d, p.form.json)
+		s, err := e.acquire(d, json)
 		if err != nil {
 			p.abandon()
 			return nil, err
 		}
-		p.dests = append(p.dests, &destination{Dest: d, json: p.form.json, sink: s})
+		p.dests = append(p.dests, &destination{Dest: d, json: json, sink: s})
 	}
 	if o.Disabled {
 		p.abandon()
@@ -138,7 +140,7 @@ func (p *Pipe) CloseChild() {
 		return
 	}
 	p.closeFD()
-	p.fd = -1
+	p.fd, p.closeFD = -1, nil
 	if p.o.Disabled {
 		p.retired.Do(func() { close(p.done) })
 	}
@@ -214,7 +216,7 @@ const (
 
 // begin locks the pipe's sinks. It returns false, with none locked, when one is busy or reserved for another's line.
 func (p *Pipe) begin(b *bench) bool {
-	b.sinks, b.byLine = b.sinks[:0], p.form.json
+	b.sinks, b.byLine = b.sinks[:0], p.form != nil && p.form.json
 	p.e.mu.Lock()
 	for _, d := range p.dests {
 		b.byLine = b.byLine || d.sink.users > 1
@@ -258,7 +260,7 @@ func (p *Pipe) persist(b *bench, in []byte) (used int) {
 	now := p.e.now()
 	out := in
 	used = len(in)
-	if !p.form.plain() {
+	if p.form != nil {
 		b.out, used = p.form.append(b.out[:0], in, now, outMax)
 		out = b.out
 	}
@@ -266,7 +268,7 @@ func (p *Pipe) persist(b *bench, in []byte) (used int) {
 		s.write(p, out, now)
 	}
 	for _, f := range p.followers {
-		f.publish(&p.o, in[:used], out, p.form.plain(), now)
+		f.publish(&p.o, in[:used], out, p.form == nil, now)
 	}
 	p.remember(out, now)
 	p.e.stats.bytes.Add(int64(used))

@@ -38,7 +38,8 @@ func (e *Engine) acquire(d Dest, json bool) (*sink, error) {
 		}
 		e.mu.Unlock()
 		_ = out.Close()
-		moving.mu.Lock() // until it has rotated: then the inode we have seen is known
+		moving.mu.Lock() // until it has rotated: then the inode that we have seen is known
+		//lint:ignore SA2001 only to wait
 		moving.mu.Unlock()
 	}
 }
@@ -223,12 +224,12 @@ func (s *sink) tend(now time.Time) {
 	}
 	switch {
 	case now.Sub(s.born) < s.rotation.MaxAge:
-	case s.midline && now.Sub(s.born) < 2*s.rotation.MaxAge, now.Before(s.noRotation):
+	case s.midline && now.Sub(s.born) < 2*s.rotation.MaxAge, s.noRotation.awaits(now, rotationPause):
 		s.e.tendSoon()
 		return
 	default:
 		s.rotateFull(now)
-		if now.Before(s.noRotation) {
+		if s.noRotation.awaits(now, rotationPause) {
 			s.e.tendAfter(rotationPause)
 			return
 		}

@@ -44,7 +44,7 @@ func (r Rotation) withDefaults() Rotation {
 // that is longer, twice at most. Zero asks for a rotation.
 func (s *sink) room(b []byte, now time.Time) int {
 	limit := int64(s.rotation.MaxSize)
-	if limit < 0 || !s.regular || now.Before(s.noRotation) {
+	if limit < 0 || !s.regular || s.noRotation.awaits(now, rotationPause) {
 		return len(b)
 	}
 	left := limit - s.size
@@ -71,7 +71,7 @@ func (s *sink) rotateFull(now time.Time) {
 		return
 	}
 	if _, err := s.rotate(now); err != nil {
-		s.noRotation = now.Add(rotationPause)
+		s.noRotation = at(now.Add(rotationPause))
 		s.e.report(s.path, err)
 	}
 }

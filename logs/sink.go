@@ -40,42 +40,53 @@ type sink struct {
 	regular bool
 	size    int64
 	born    time.Time
-	checked time.Time
+	checked instant
 	// midline: the last byte written was not a newline.
 	midline bool
 
 	// owner has written the beginning of a line, and may write its end first.
 	owner       *Pipe
-	owned, free time.Time // since, until
+	owned, free instant // since, until, in the engine's uptime
 
-	noRotation time.Time // rotation failed; not before
-	lastStamp  string    // the last rotation's date and how many bore it
+	noRotation instant // rotation failed; not before
+	lastStamp  string  // the last rotation's date and how many bore it
 	lastNumber int
 
 	// cause says why the disk refuses, nil when it does not.
 	cause   error
-	retry   time.Time
+	retry   instant
 	lost    app.Bytes // not yet marked in the file
 	torn    bool      // what was lost last ended within a line
 	missing bool      // the file is gone and could not be made again
 }
 
+// instant is a time in nanoseconds: sinks are many, and a time.Time has 24 bytes.
+type instant int64
+
+func at(t time.Time) instant { return instant(t.UnixNano()) }
+
+// awaits says that until lies ahead, no further than wait: a clock that was set back delays nothing for longer.
+func (until instant) awaits(now time.Time, wait time.Duration) bool {
+	left := until - at(now)
+	return left > 0 && left <= instant(wait)
+}
+
 func (e *Engine) newSink(d Dest, json bool, out output, st status, real string) *sink {
 	return &sink{
 		e: e, path: d.Path, real: real, rotation: d.Rotation.withDefaults(), json: json, key: st.key,
-		out: out, regular: st.regular, size: st.size, born: st.born, checked: e.now(),
+		out: out, regular: st.regular, size: st.size, born: st.born, checked: at(e.now()),
 	}
 }
 
 // available says that p may write now. Call it with s.mu held.
 func (s *sink) available(p *Pipe) bool {
-	return !s.closed && (s.owner == nil || s.owner == p || time.Now().After(s.free))
+	return !s.closed && (s.owner == nil || s.owner == p || s.e.uptime() > s.free)
 }
 
 // write appends b, which p printed, or counts it as lost. It never fails and never waits for room.
 func (s *sink) write(p *Pipe, b []byte, now time.Time) {
 	if s.cause != nil {
-		if now.Before(s.retry) {
+		if s.retry.awaits(now, retryEvery) {
 			s.lose(b)
 			return
 		}
@@ -129,22 +140,19 @@ func (s *sink) reserve(p *Pipe) {
 		s.owner = nil
 		return
 	}
-	now := time.Now()
+	now := s.e.uptime()
 	if s.owner != p {
 		s.owner, s.owned = p, now
 	}
-	s.free = now.Add(reserveFor)
-	if last := s.owned.Add(reserveMax); s.free.After(last) {
-		s.free = last
-	}
+	s.free = min(now+instant(reserveFor), s.owned+instant(reserveMax))
 }
 
 // check looks at most once a second whether others have removed or truncated the file.
 func (s *sink) check(now time.Time) {
-	if d := now.Sub(s.checked); d >= 0 && d < checkEvery || !s.regular {
+	if d := at(now) - s.checked; d >= 0 && d < instant(checkEvery) || !s.regular {
 		return
 	}
-	s.checked = now
+	s.checked = at(now)
 	st, err := s.out.Stat()
 	switch {
 	case err != nil: // the write will tell
@@ -181,7 +189,7 @@ func (s *sink) replace(out output, st status, now time.Time) {
 	_ = s.out.Close() // everything was written with write(2); there is nothing to flush
 	s.e.rekey(s, st.key)
 	s.out, s.regular, s.size, s.born = out, st.regular, st.size, st.born
-	s.midline, s.owner, s.checked = false, nil, now
+	s.midline, s.owner, s.checked = false, nil, at(now)
 }
 
 // fail notes that the disk refuses; err is reported once, cause is what the marker will say.
@@ -190,7 +198,7 @@ func (s *sink) fail(err, cause error, now time.Time) {
 		s.e.report(s.path, err)
 	}
 	s.cause = cause
-	s.retry = now.Add(retryEvery)
+	s.retry = at(now.Add(retryEvery))
 	s.e.tendSoon()
 }
 
@@ -205,7 +213,7 @@ func (s *sink) lose(b []byte) {
 
 // recover tries to write the marker, after which the sink works again.
 func (s *sink) recover(now time.Time) bool {
-	s.retry = now.Add(retryEvery)
+	s.retry = at(now.Add(retryEvery))
 	if s.missing && !s.reopen(now) {
 		return false
 	}

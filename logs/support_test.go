@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -29,6 +28,9 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
+// childModes are other things that a child can do, with a number.
+var childModes = map[string]func(int){}
+
 // childMain prints to standard output with raw writes and exits at once.
 func childMain(mode string) {
 	var kind string
@@ -36,20 +38,16 @@ func childMain(mode string) {
 	if _, err := fmt.Sscanf(mode, "%s %d %d %d", &kind, &id, &count, &size); err != nil {
 		panic(err)
 	}
-	if kind == "measure" {
-		measureIdlePipes(count)
+	if special := childModes[kind]; special != nil {
+		special(count)
 		return
 	}
 	line := bytes.Repeat([]byte{'x'}, size)
 	line[size-1] = '\n'
 	for seq := range count {
 		copy(line, fmt.Sprintf("%04d %09d ", id, seq))
-		for rest := line; len(rest) > 0; {
-			n, err := syscall.Write(1, rest)
-			if err != nil {
-				os.Exit(9)
-			}
-			rest = rest[n:]
+		if _, err := os.Stdout.Write(line); err != nil {
+			os.Exit(9)
 		}
 	}
 }
@@ -274,18 +272,6 @@ func printed(id, count, size int) []byte {
 	}
 	return out.Bytes()
 }
-
-// dup returns the child's end as a file and closes the pipe's own.
-func dup(t testing.TB, p *Pipe) *os.File {
-	t.Helper()
-	fd, err := syscall.Dup(p.ChildFD())
-	require.NoError(t, err)
-	syscall.CloseOnExec(fd)
-	p.CloseChild()
-	return os.NewFile(uintptr(fd), "child")
-}
-
-func measureIdlePipes(int) {}
 
 func itoa(n int) string { return strconv.Itoa(n) }
 
