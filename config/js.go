@@ -35,16 +35,17 @@ func isTypeScript(path string) bool {
 	return false
 }
 
-// limited collects what a program writes, up to a number of bytes, and counts the rest.
+// limited collects what a program writes, up to a number of bytes, and counts the rest. The buffer is no embedded
+// one, whose ReadFrom would take all there is.
 type limited struct {
-	bytes.Buffer
+	text bytes.Buffer
 	most int
 	over int
 }
 
 func (l *limited) Write(p []byte) (int, error) {
-	room := max(0, min(len(p), l.most-l.Len()))
-	l.Buffer.Write(p[:room])
+	room := max(0, min(len(p), l.most-l.text.Len()))
+	l.text.Write(p[:room])
 	l.over += len(p) - room
 	return len(p), nil
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"time"
 
@@ -92,7 +93,12 @@ func settle(vm *goja.Runtime, v goja.Value) (goja.Value, error) {
 			return nil, err
 		}
 	}
-	if p, ok := v.Export().(*goja.Promise); ok {
+	// Only a promise is exported to Go: an array of 1e9 holes would be 16 GB there.
+	o, ok := v.(*goja.Object)
+	if !ok || o.ExportType() != reflect.TypeFor[*goja.Promise]() {
+		return v, nil
+	}
+	if p, ok := o.Export().(*goja.Promise); ok {
 		switch p.State() {
 		case goja.PromiseStateFulfilled:
 			return p.Result(), nil
@@ -114,6 +120,10 @@ func explainGoja(path string, err error) error {
 	var interrupted *goja.InterruptedError
 	if errors.As(err, &interrupted) {
 		return fmt.Errorf("evaluate %s: %v", path, interrupted.Value())
+	}
+	var deep *goja.StackOverflowError
+	if errors.As(err, &deep) {
+		return fmt.Errorf("evaluate %s: it calls itself without end", path)
 	}
 	e := &SyntaxError{File: path, Message: firstLine(err.Error())}
 	var thrown *goja.Exception
@@ -161,16 +171,21 @@ func (e *SyntaxError) placeInMessage() {
 // wrapper is what require puts in front of the first line of a module.
 const wrapper = "(function(exports,require,module,__filename,__dirname){"
 
-// unwrap counts a column of the first line from where the file begins.
+// unwrap counts the column from where the line begins in the file, not in what the engine was given.
 func (e *SyntaxError) unwrap() {
-	if e.Line != 1 {
-		return
+	if e.Line == 1 {
+		e.Col -= len(wrapper)
 	}
-	added := len(wrapper)
-	if source, err := readBounded(e.File); err == nil && esmSign().Match(source) {
-		added += len(esmPrelude)
+	if source, err := readBounded(e.File); err == nil {
+		was, is := strings.Split(string(source), "\n"), strings.Split(string(fromESM(source)), "\n")
+		if e.Line > len(was) { // in what is put behind the file, since something is not closed
+			e.Line, e.Col = len(was), len(was[len(was)-1])+1
+			e.Message = "SyntaxError: Unexpected end of input"
+		} else if e.Line > 0 {
+			e.Col -= len(is[e.Line-1]) - len(was[e.Line-1])
+		}
 	}
-	e.Col = max(1, e.Col-added)
+	e.Col = max(1, e.Col)
 }
 
 // walker copies what the engine holds, within bounds, without asking the engine to recurse.

@@ -41,7 +41,7 @@ func evalNode(ctx context.Context, c Context, node, path string) (any, error) {
 	out, errs := &limited{most: maxFile + 1<<20}, &limited{most: 64 << 10}
 	cmd.Stdout, cmd.Stderr = out, errs
 	runErr := cmd.Run()
-	talk, result, done := bytes.Cut(out.Bytes(), []byte(marker))
+	talk, result, done := bytes.Cut(out.text.Bytes(), []byte(marker))
 	c.talk(talk)
 	switch {
 	case ctx.Err() != nil:
@@ -53,11 +53,11 @@ func evalNode(ctx context.Context, c Context, node, path string) (any, error) {
 		if !errors.As(runErr, &exit) {
 			return nil, fmt.Errorf("evaluate %s: %w", path, runErr)
 		}
-		return nil, fmt.Errorf("evaluate %s: node ended with %v%s", path, exit, lastLine(errs.String()))
+		return nil, fmt.Errorf("evaluate %s: node ended with %v%s", path, exit, lastLine(errs.text.String()))
 	case !done:
 		return nil, fmt.Errorf("evaluate %s: it ended node before it was read", path)
 	}
-	c.talk(errs.Bytes())
+	c.talk(errs.text.Bytes())
 	v, err := nodeResult(path, result)
 	var syntax *SyntaxError
 	if errors.As(err, &syntax) && syntax.Line == 0 && strings.HasPrefix(syntax.Message, "SyntaxError") {
@@ -73,7 +73,7 @@ func (e *SyntaxError) check(ctx context.Context, c Context, node, path string) {
 	errs := &limited{most: 64 << 10}
 	cmd.Stderr = errs
 	if cmd.Run() != nil { // it fails where there is something to tell
-		e.place(strings.Split(errs.String(), "\n"))
+		e.place(strings.Split(errs.text.String(), "\n"))
 	}
 }
 
@@ -142,10 +142,8 @@ func (e *SyntaxError) place(lines []string) bool {
 		return false
 	}
 	e.File, e.Line = file, line
-	for _, l := range lines[1:min(len(lines), 4)] {
-		if caret := strings.IndexByte(l, '^'); caret >= 0 && strings.Trim(l, " \t^") == "" {
-			e.Col = caret + 1
-		}
+	if len(lines) > 2 && strings.Trim(lines[2], " \t^") == "" && lines[2] != "" {
+		e.Col = strings.IndexByte(lines[2]+"^", '^') + 1 // at the end of the file there is no caret
 	}
 	return true
 }

@@ -29,17 +29,16 @@ func (c Context) locate(cwd, script string) (program, error) {
 		return program{path: path}, nil
 	case strings.ContainsAny(script, " \t\n"):
 		return c.shell(cwd, script)
+	case err == nil:
+		return program{}, saidf("Script is a directory: %s", path).try("name the file in it that is to run")
 	}
 	if found, ok := c.look(script, cwd); ok && !strings.ContainsRune(script, filepath.Separator) {
 		return program{path: found}, nil
 	}
-	switch {
-	case err == nil:
-		return program{}, saidf("Script is a directory: %s", path).try("name the file in it that is to run")
-	case errors.Is(err, fs.ErrNotExist):
+	if errors.Is(err, fs.ErrNotExist) {
 		return program{}, saidf("Script not found: %s", path)
 	}
-	return program{}, &said{message: fmt.Sprintf("Script not found: %s", clip(path)), cause: errors.Unwrap(err)}
+	return program{}, &said{message: fmt.Sprintf("Script not found: %s", clip(path)), cause: pathCause(err)}
 }
 
 func (c Context) shell(cwd, line string) (program, error) {
