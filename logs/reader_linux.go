@@ -155,7 +155,7 @@ func (l *loop) collect(due []*pipeTap) (_ []*pipeTap, wait int64) {
 	for _, t := range l.hot {
 		switch {
 		case t.busy:
-		case t.due <= now:
+		case t.due <= now+int64(shortDelay/2): // not worth a sleep
 			due = append(due, t)
 		case wait < 0 || t.due-now < wait:
 			wait = t.due - now
@@ -236,9 +236,6 @@ func (l *loop) takeOver() {
 
 // await sleeps until an event, or for wait nanoseconds; for ever if negative.
 func (l *loop) await(events []unix.EpollEvent, wait int64) int {
-	if wait > 0 && wait < int64(shortDelay) {
-		wait = 0
-	}
 	var n int
 	var err error
 	if wait > 0 && !l.noPwait2 {

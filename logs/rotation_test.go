@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -324,4 +325,43 @@ func TestShape(t *testing.T) {
 		require.False(t, ok, bad)
 	}
 	require.True(t, slices.Contains([]string{"9"}, shape("2026")))
+}
+
+// Processes start and stop while their file rotates: there is never a second sink for it, and no line is lost.
+func TestRotationWhileProcessesComeAndGo(t *testing.T) {
+	both(t, func(t *testing.T, o Options) {
+		e := newEngine(t, o)
+		path := filepath.Join(t.TempDir(), "a.log")
+		d := rotating(path, Rotation{Keep: -1})
+		_, stays := open(t, e, PipeOptions{Dests: d})
+		stop := make(chan struct{})
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+					if _, err := e.Rotate(path); err != nil {
+						t.Error(err)
+						return
+					}
+				}
+			}
+		})
+		const n = 300
+		for i := range n {
+			p, child := open(t, e, PipeOptions{Dests: d})
+			write(t, child, numbered(i, i+1))
+			require.LessOrEqual(t, e.Stats().Sinks, 1)
+			finish(t, p, child)
+			write(t, stays, "stays\n")
+		}
+		close(stop)
+		wg.Wait()
+		require.NoError(t, e.Close())
+		text := everything(t, path, "")
+		require.Equal(t, n, strings.Count(text, "stays\n"))
+		require.Equal(t, numbered(0, n), strings.ReplaceAll(text, "stays\n", ""))
+	})
 }
