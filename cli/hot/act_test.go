@@ -4,6 +4,7 @@ package hot
 
 import (
 	"context"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -105,13 +106,27 @@ func TestBrokenConnectionAfterTheRequestIsNotRepeated(t *testing.T) {
 	}
 }
 
+// What changes something may take as long as it takes: stopping a service can.
+func TestSlowOperationIsWaitedFor(t *testing.T) {
+	dir := shortDir(t)
+	const patience = time.Second
+	serve(t, dir, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPost {
+			<-time.After(patience + patience/4)
+		}
+		w.Header().Set("Weaver-Exit", "0")
+		w.Header().Set("Content-Length", "0")
+	}))
+	assert.Equal(t, outcome{"", "", 0, true}, callWith(t, patience, "weaver", dir, nil, "stop", "web"))
+}
+
 func TestWhatIsNotHotForTheDaemonIsNotHandled(t *testing.T) {
 	no := "HTTP/1.1 501 Not Implemented\r\nContent-Length: 0\r\n\r\n"
 	for name, answers := range map[string][]string{
 		"cannot resolve":      {no},
 		"resolve with errors": {strings.Replace(resolved, "Exit: 0", "Exit: 1", 1)},
 		"resolve and close":   {strings.Replace(resolved, "Weaver-Err: 0", "Connection: close", 1)},
-		"more than asked for": {resolved + "HTTP/1.1 200 OK\r\n"},
+		"more than asked for": {resolved + answer("0", "0", "forged"), answer("0", "0", "")},
 		"cannot act":          {resolved, no},
 		"too many apps":       {manyApps(maxRights + 1)},
 	} {

@@ -89,6 +89,14 @@ func TestLockName(t *testing.T) {
 	assert.Equal(t, a, LockName(long+"a"))
 }
 
+func TestHeadThatDoesNotEnd(t *testing.T) {
+	text := "HTTP/1.1 200 OK\r\nX: " + strings.Repeat("y", maxHead)
+	_, _, err := parseHead([]byte(text[:maxHead]))
+	assert.Equal(t, errShort, err)
+	_, _, err = parseHead([]byte(text))
+	assert.Equal(t, errOdd, err)
+}
+
 func FuzzLockName(f *testing.F) {
 	f.Add("web", "a/b")
 	f.Add(strings.Repeat("x", 300), ".")

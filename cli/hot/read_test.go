@@ -161,6 +161,16 @@ func TestBodyInPiecesAndBeyondTheBuffer(t *testing.T) {
 	assert.Equal(t, long[bufSize+1:], got.out)
 }
 
+func TestBodiesAroundTheSizeOfTheBuffer(t *testing.T) {
+	for _, size := range []int{bufSize - 100, bufSize - 1, bufSize, bufSize + 1} {
+		dir := shortDir(t)
+		body := strings.Repeat("0123456789", bufSize/10+1)[:size]
+		script(t, dir, answer("0", "0", body))
+		got := call(t, dir, nil, "jlist")
+		assert.True(t, got.handled && got.out == body, size)
+	}
+}
+
 func TestBreakInTheMiddleOfALongBodyIsAnError(t *testing.T) {
 	dir := shortDir(t)
 	whole := answer("0", "0", strings.Repeat("x", 4*bufSize))
@@ -218,5 +228,6 @@ func TestDrippingDaemonIsNotHandled(t *testing.T) {
 		}
 	}()
 	defer func() { l.Close(); <-done }()
-	assert.Equal(t, unhandled, callWith(t, 20*time.Millisecond, "weaver", dir, nil, "list"))
+	// A body of a second, of which each byte comes in time.
+	assert.Equal(t, unhandled, callWith(t, 200*time.Millisecond, "weaver", dir, nil, "list"))
 }

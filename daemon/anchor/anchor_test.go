@@ -37,6 +37,23 @@ func TestReadyByeAndTheExitCode(t *testing.T) {
 	}
 }
 
+// The word and the death may come at the same moment, and then the word counts.
+func TestByeAndDeathAtOnce(t *testing.T) {
+	for range 8 {
+		s := newStage(t)
+		a := s.start(true, "")
+		p := s.supervisor()
+		p.say("ready")
+		a.word()
+		require.NoError(t, syscall.Kill(a.pid, syscall.SIGSTOP))
+		p.say("bye")
+		p.exit(6)
+		eventually(t, "the supervisor is dead", func() bool { _, state := parentOf(p.pid); return state == "Z" })
+		require.NoError(t, syscall.Kill(a.pid, syscall.SIGCONT))
+		assert.Equal(t, 6, a.exit())
+	}
+}
+
 func TestTwentyAtOnceEndWithOneAnchor(t *testing.T) {
 	s := newStage(t)
 	const n = 20
