@@ -82,7 +82,7 @@ func (g *cgroups) mkdir(dir string) error {
 	return unix.Mkdir(dir, 0o755)
 }
 
-func (g *cgroup) open() (int, error) { return openat(g.dir, unix.O_RDONLY|unix.O_DIRECTORY) }
+func (g *cgroup) open() (int, error) { return openat(g.dir, unix.O_PATH|unix.O_DIRECTORY) }
 
 // remove removes the group and those that were made below it, all empty by now.
 func (g *cgroup) remove() error {

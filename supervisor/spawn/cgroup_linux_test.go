@@ -95,7 +95,11 @@ func TestOOMKillIsTold(t *testing.T) {
 		require.NoError(t, os.WriteFile(events, []byte("low 0\noom 9\noom_kill "+n+"\noom_group_kill 8\n"), 0o600))
 	}
 	count("4")
-	s.system.ooms = &oomCounter{path: events}
+	if o := s.system.ooms; o != nil {
+		o.close()
+	}
+	s.system.ooms = openOOMCounter(events)
+	require.NotNil(t, s.system.ooms)
 	kill := func(n string, with func(r *run)) Exit {
 		r := launch(t, s, command("/bin/sleep", "1000"))
 		count(n)
@@ -112,22 +116,25 @@ func TestOOMKillIsTold(t *testing.T) {
 	assert.False(t, kill("6", signal(syscall.SIGTERM)).OOM, "another signal")
 	assert.False(t, kill("7", func(r *run) { _ = r.Kill() }).OOM, "we did it")
 	assert.False(t, kill("8", func(r *run) { _ = r.Signal(syscall.SIGKILL) }).OOM, "we did it")
+	assert.Nil(t, openOOMCounter("/nonexistent"))
+	assert.Nil(t, openOOMCounter("/proc/self/stat"))
 }
 
 func TestOOMCountIsParsed(t *testing.T) {
 	for text, want := range map[string]uint64{
 		"oom_kill_disable 0\nunder_oom 0\noom_kill 12\n": 12, "low 1\noom_kill 0\n": 0,
 	} {
-		n, ok := parseOOMKills([]byte(text))
+		n, ok := parseOOMKills([]byte(text), nil)
 		assert.True(t, ok)
 		assert.Equal(t, want, n)
 	}
 	for _, text := range []string{"", "oom_kill_disable 0\n", "oom_kill \n", "oom_kill"} {
-		_, ok := parseOOMKills([]byte(text))
+		_, ok := parseOOMKills([]byte(text), nil)
 		assert.False(t, ok, text)
 	}
 	// Of this very machine, if it counts at all.
 	if o := newOOMCounter(); o != nil {
 		assert.False(t, o.took())
+		o.close()
 	}
 }

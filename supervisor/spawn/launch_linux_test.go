@@ -230,9 +230,10 @@ func TestExitIsToldOnce(t *testing.T) {
 }
 
 func TestStatusTakenBySomebodyElseIsLost(t *testing.T) {
-	gate := make(chan struct{})
-	s := newSpawner(t, mode{}, func(o *Options) { o.Peek = func(string, Exit) { <-gate } })
-	blocker := launch(t, s, shell("exit 0")) // holds the waiter
+	gate, held := make(chan struct{}), make(chan struct{}, 2)
+	s := newSpawner(t, mode{}, func(o *Options) { o.Peek = func(string, Exit) { held <- struct{}{}; <-gate } })
+	blocker := launch(t, s, shell("exit 0"))
+	wait(t, held) // the waiter is busy
 	r := launch(t, s, shell("exit 5"))
 	eventually(t, func() bool { p, _ := readProcess(r.PID); return p.dead }, "it ends")
 	_, err := syscall.Wait4(r.PID, nil, 0, nil)

@@ -6,12 +6,14 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+
+	"golang.org/x/sys/unix"
 )
 
 // oomCounter follows the kernel's count of processes killed for want of memory in this process's control group, which
 // the children share unless they have a group with a count of its own.
 type oomCounter struct {
-	path string
+	fd int // kept open: it is read at each launch
 
 	mu   sync.Mutex
 	seen uint64
@@ -27,18 +29,40 @@ func newOOMCounter() *oomCounter {
 		paths = append(paths, own+"/memory.oom_control")
 	}
 	for _, path := range paths {
-		if n, ok := oomKills(path); ok {
-			return &oomCounter{path: path, seen: n}
+		if o := openOOMCounter(path); o != nil {
+			return o
 		}
 	}
 	return nil
+}
+
+func openOOMCounter(path string) *oomCounter {
+	fd, err := openat(path, unix.O_RDONLY)
+	if err != nil {
+		return nil
+	}
+	o := &oomCounter{fd: fd}
+	if _, ok := o.kills(); !ok {
+		unix.Close(fd)
+		return nil
+	}
+	o.refresh()
+	return o
+}
+
+func (o *oomCounter) close() { unix.Close(o.fd) }
+
+func (o *oomCounter) kills() (uint64, bool) {
+	var buf [512]byte
+	n, err := unix.Pread(o.fd, buf[:], 0)
+	return parseOOMKills(buf[:max(n, 0)], err)
 }
 
 // refresh forgets the kills so far: they cannot be of a process that starts now.
 func (o *oomCounter) refresh() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if n, ok := oomKills(o.path); ok {
+	if n, ok := o.kills(); ok {
 		o.seen = n
 	}
 }
@@ -47,7 +71,7 @@ func (o *oomCounter) refresh() {
 func (o *oomCounter) took() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	n, ok := oomKills(o.path)
+	n, ok := o.kills()
 	if !ok || n <= o.seen {
 		return false
 	}
@@ -64,26 +88,22 @@ func (y *system) oomKilled(c *Child) bool {
 		return false
 	}
 	if c.group != nil {
-		if n, ok := oomKills(c.group.dir + "/memory.events"); ok {
-			return n > 0
+		var buf [512]byte
+		n, err := readFile(c.group.dir+"/memory.events", buf[:])
+		if kills, ok := parseOOMKills(buf[:n], err); ok {
+			return kills > 0
 		}
 	}
 	return y.ooms != nil && y.ooms.took()
 }
 
-// oomKills reads the line "oom_kill N" of memory.events (cgroup2) or memory.oom_control (cgroup1, Linux 4.13).
-func oomKills(path string) (uint64, bool) {
-	var buf [512]byte
-	n, err := readFile(path, buf[:])
+// parseOOMKills finds the line "oom_kill N" of memory.events (cgroup2) or memory.oom_control (cgroup1, Linux 4.13).
+func parseOOMKills(text []byte, err error) (uint64, bool) {
 	if err != nil {
 		return 0, false
 	}
-	return parseOOMKills(buf[:n])
-}
-
-func parseOOMKills(text []byte) (uint64, bool) {
 	for line := range bytes.Lines(text) {
-		if count, ok := bytes.CutPrefix(line, []byte("oom_kill ")); ok && count[0] >= '0' && count[0] <= '9' {
+		if count, ok := bytes.CutPrefix(line, []byte("oom_kill ")); ok && len(count) > 0 && count[0] >= '0' && count[0] <= '9' {
 			return uint64(atoi(count)), true
 		}
 	}

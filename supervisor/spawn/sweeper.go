@@ -13,8 +13,11 @@ const (
 	maxPause = 100 * time.Millisecond
 )
 
-// scanShare bounds what looking costs: a pause is at least so many times as long as the look before it.
-const scanShare = 4
+// Looking may cost one part in scanShare of a core, once it has gone on for longer than burst.
+const (
+	scanShare = 5
+	burst     = 50 * time.Millisecond
+)
 
 // sweeper finds out when trees become empty whose main process is gone. As long as one member can be waited for (a pidfd)
 // the tree is not empty, so nothing is done until that one ends; else it looks again and again.
@@ -23,7 +26,7 @@ type sweeper struct {
 	pending map[*Child]bool
 	at      bool // a goroutine is at it
 	news    chan struct{}
-	next    time.Time // when the next look may be; of the goroutine that is at it
+	paid    time.Time // when what was looked so far will have been earned; of the goroutine that is at it
 }
 
 func (w *sweeper) init() {
@@ -79,7 +82,7 @@ func (s *Spawner) sweep() {
 	defer s.running.Done()
 	w := &s.sweeper
 	for backoff := minPause; ; {
-		if !s.rest(time.Until(w.next), nil) {
+		if !s.rest(time.Until(w.paid.Add(-burst)), nil) {
 			return
 		}
 		batch := w.take()
@@ -88,8 +91,10 @@ func (s *Spawner) sweep() {
 		}
 		began := time.Now()
 		left := s.lookAll(batch)
-		end := time.Now()
-		w.next = end.Add(min(scanShare*end.Sub(began), maxPause))
+		if w.paid.Before(began) {
+			w.paid = began
+		}
+		w.paid = w.paid.Add(scanShare * time.Since(began))
 		if len(left) == 0 {
 			backoff = minPause
 			continue

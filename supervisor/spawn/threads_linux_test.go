@@ -39,10 +39,12 @@ func countThreads() int {
 	ended.Add(n)
 	for i := range children {
 		start := func() {
-			if children[i], err = s.Launch(command("/bin/sleep", "1000"), func(Exit) { ended.Done() }); err != nil {
+			child, err := s.Launch(command("/bin/sleep", "1000"), func(Exit) { ended.Done() })
+			if err != nil {
 				fmt.Println(err)
 				os.Exit(1)
 			}
+			children[i] = child
 		}
 		if os.Args[2] == "many" {
 			launched.Go(start)

@@ -65,6 +65,9 @@ func (y *system) stop() error { return y.file.Close() }
 
 // forsake closes what was watched, after the goroutine has ended.
 func (y *system) forsake() {
+	if y.ooms != nil {
+		y.ooms.close()
+	}
 	for _, w := range y.watches {
 		w.close()
 	}
