@@ -169,7 +169,7 @@ func (c *Client) List(ctx context.Context, spec bool, cwd string, targets ...app
 
 // Start starts apps.
 func (c *Client) Start(ctx context.Context, r StartRequest, locks []int, report func(app.Progress)) error {
-	return c.operate(ctx, PathStart, r, locks, report)
+	return c.operate(ctx, PathStart, r.pack(), locks, report)
 }
 
 // Act applies a verb.

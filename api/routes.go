@@ -65,10 +65,13 @@ const (
 
 // StartRequest asks for apps to run.
 type StartRequest struct {
-	Op       string     `json:"op,omitempty"`
-	Specs    []app.Spec `json:"specs"`
-	File     string     `json:"file,omitempty"` // the config file that the specs are from, if they are
-	IfExists IfExists   `json:"if_exists,omitempty"`
+	Op    string     `json:"op,omitempty"`
+	Specs []app.Spec `json:"specs"`
+	// Envs and EnvOf carry the specs' environments on the wire, those that are equal once: see pack.
+	Envs     []app.Env `json:"envs,omitempty"`
+	EnvOf    []int     `json:"env_of,omitempty"`
+	File     string    `json:"file,omitempty"` // the config file that the specs are from, if they are
+	IfExists IfExists  `json:"if_exists,omitempty"`
 	// UpdateEnv is always implied for new apps; for existing ones the given Spec's environment replaces the old one.
 	Parallel int `json:"parallel,omitempty"` // 0: as many as useful
 	// Detach answers as soon as everything is recorded and spawned, without waiting for "online".

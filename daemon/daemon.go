@@ -64,6 +64,7 @@ type daemon struct {
 	settings   atomic.Pointer[config.Settings]
 	renderings *cache.Cache[view, rendering]
 	hosts      *cache.Cache[struct{}, api.HostStats]
+	memory     tidy
 	started    time.Time
 
 	stopOnce sync.Once
@@ -117,6 +118,7 @@ func run(ctx context.Context, o Options, l *link) error {
 	if err := d.open(); err != nil {
 		return err
 	}
+	defer d.memory.stop()
 	defer d.sampler.Close()
 	defer d.spawner.Close()
 	defer d.logs.Close()

@@ -67,8 +67,14 @@ func (d *daemon) renderNow(key view) (rendering, error) {
 			Width: key.width, Color: key.color, Unicode: true, Mini: key.kind == "mini", Now: time.Now(), HostLine: d.hostStats().Line,
 		})
 	}
+	if len(r.bytes) > largeRendering {
+		d.memory.soon()
+	}
 	return r, err
 }
+
+// largeRendering is one that is worth giving back to the system, in bytes.
+const largeRendering = 1 << 20
 
 // hostStats returns the machine's figures, from the cache.
 func (d *daemon) hostStats() api.HostStats {

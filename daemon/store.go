@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -38,7 +39,10 @@ type state struct {
 	Format  int        `json:"format"`
 	Written time.Time  `json:"written"`
 	Specs   []app.Spec `json:"specs"`
-	Records []record   `json:"records"`
+	// The specs' environments are kept apart, those that are shared once: Envs[EnvOf[i]] is that of Specs[i].
+	Envs    []app.Env `json:"envs"`
+	EnvOf   []int     `json:"env_of"`
+	Records []record  `json:"records"`
 }
 
 // store keeps the desired list on disk: every change is there before success is reported. Writers that come at the same
@@ -107,15 +111,19 @@ func (s *store) writeOnce() error {
 // stateOf is the desired list of processes. It holds nothing that changes without somebody asking for it, but what an
 // operator sees: restarts since then are lost with the supervisor.
 func stateOf(list []app.Process) state {
-	st := state{Format: stateFormat, Specs: []app.Spec{}, Records: []record{}}
+	st := state{Format: stateFormat, Specs: []app.Spec{}, Envs: []app.Env{}, EnvOf: []int{}, Records: []record{}}
 	at := map[*app.Spec]int{}
+	envs := map[*app.Var]int{}
 	for i := range list {
 		p := &list[i]
 		n, ok := at[p.Spec]
 		if !ok {
 			n = len(st.Specs)
 			at[p.Spec] = n
-			st.Specs = append(st.Specs, *p.Spec)
+			spec := *p.Spec
+			st.EnvOf = append(st.EnvOf, st.env(spec.Env, envs))
+			spec.Env = nil
+			st.Specs = append(st.Specs, spec)
 		}
 		st.Records = append(st.Records, record{
 			ID: p.ID, Instance: p.Instance, Up: p.Wanted, Created: p.Created, UniqueID: p.UniqueID,
@@ -123,6 +131,32 @@ func stateOf(list []app.Process) state {
 		})
 	}
 	return st
+}
+
+// env returns the place of an environment among those kept, where it is put unless the same one is there.
+func (st *state) env(env app.Env, at map[*app.Var]int) int {
+	if len(env) > 0 {
+		if n, ok := at[&env[0]]; ok && len(st.Envs[n]) == len(env) {
+			return n
+		}
+		at[&env[0]] = len(st.Envs)
+	}
+	st.Envs = append(st.Envs, env)
+	return len(st.Envs) - 1
+}
+
+// join gives the specs their environments back.
+func (st *state) join() error {
+	if len(st.EnvOf) != len(st.Specs) {
+		return fmt.Errorf("%d environments for %d specs", len(st.EnvOf), len(st.Specs))
+	}
+	for i, n := range st.EnvOf {
+		if n < 0 || n >= len(st.Envs) {
+			return fmt.Errorf("spec %d has no environment", i)
+		}
+		st.Specs[i].Env = slices.Clip(st.Envs[n])
+	}
+	return nil
 }
 
 // load returns the newest list that is whole, and which file it is from; "" if there never was one. The error tells what
@@ -140,6 +174,9 @@ func (s *store) load() (state, string, error) {
 		}
 		if st.Format > stateFormat {
 			return fmt.Errorf("format %d is newer than this weaver understands (%d)", st.Format, stateFormat)
+		}
+		if err := st.join(); err != nil {
+			return err
 		}
 		for _, r := range st.Records {
 			if r.Spec < 0 || r.Spec >= len(st.Specs) {

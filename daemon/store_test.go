@@ -215,6 +215,7 @@ func TestInstancesShareTheirSpecOnDisk(t *testing.T) {
 	spec := &app.Spec{Name: "a", Script: "/a"}
 	st := stateOf([]app.Process{{ID: 0, Spec: spec}, {ID: 1, Spec: spec, Instance: 1}, {ID: 2, Spec: &app.Spec{Name: "b"}}})
 	assert.Len(t, st.Specs, 2)
+	assert.Equal(t, []int{0, 1}, st.EnvOf)
 	assert.Equal(t, []int{0, 0, 1}, []int{st.Records[0].Spec, st.Records[1].Spec, st.Records[2].Spec})
 }
 
@@ -227,4 +228,22 @@ func FuzzUnseal(f *testing.F) {
 			assert.Equal(t, data, seal(body), "what is accepted is what seal writes")
 		}
 	})
+}
+
+func TestSharedEnvironmentsAreKeptOnce(t *testing.T) {
+	env := app.Env{{Name: "PATH", Value: "/bin"}}
+	list := []app.Process{
+		{ID: 0, Spec: &app.Spec{Name: "a", Env: env}},
+		{ID: 1, Spec: &app.Spec{Name: "b", Env: env}},
+		{ID: 2, Spec: &app.Spec{Name: "c"}},
+	}
+	s := onDisk(&brokenDisk{left: -1, files: map[string][]byte{}})
+	s.list = func() []app.Process { return list }
+	require.NoError(t, s.write())
+	assert.Len(t, stateOf(list).Envs, 2)
+	st, _, err := s.load()
+	require.NoError(t, err)
+	for i := range list {
+		assert.Equal(t, *list[i].Spec, st.Specs[i])
+	}
 }

@@ -19,6 +19,7 @@ func (d *daemon) operation(r *http.Request) (ctx context.Context, done func()) {
 		locks = c.takeRights()
 	}
 	return context.WithoutCancel(r.Context()), func() {
+		d.memory.soon()
 		for _, fd := range locks {
 			closeFD(fd)
 		}
@@ -28,6 +29,9 @@ func (d *daemon) operation(r *http.Request) (ctx context.Context, done func()) {
 func (d *daemon) start(w http.ResponseWriter, r *http.Request) error {
 	var req api.StartRequest
 	if err := read(r, &req); err != nil {
+		return err
+	}
+	if err := req.Unpack(); err != nil {
 		return err
 	}
 	ctx, done := d.operation(r)

@@ -260,7 +260,7 @@ func (s *Supervisor) Scale(ctx context.Context, name string, n int, relative boo
 }
 
 func (s *Supervisor) grow(ctx context.Context, keepers []*keeper, n int, r *reporter) {
-	spec := keepers[0].view.Load().Spec.Clone()
+	spec := *keepers[0].view.Load().Spec // shares what is never changed in place
 	spec.Instances = len(keepers) + n
 	for range n {
 		r.send(app.Progress{Step: app.StepInfo, ID: -1, Message: "Scaling up application"})
@@ -277,7 +277,7 @@ func (s *Supervisor) grow(ctx context.Context, keepers []*keeper, n int, r *repo
 // recount writes the number of instances into the specs, so that it is saved.
 func (s *Supervisor) recount(keepers []*keeper, n int) {
 	for _, k := range keepers {
-		spec := k.view.Load().Spec.Clone()
+		spec := *k.view.Load().Spec
 		spec.Instances = n
 		k.mail.put(respec{&spec})
 		k.sync()

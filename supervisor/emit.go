@@ -1,8 +1,6 @@
 package supervisor
 
 import (
-	"os"
-	"path/filepath"
 	"strconv"
 
 	"weaver/app"
@@ -26,10 +24,11 @@ func (k *keeper) emit(e lifecycle.Emit) {
 	switch e.What {
 	case lifecycle.WhatOnline:
 		k.sup.sampleAgain(k.state.Cur.PID)
-		k.writePID()
-	case lifecycle.WhatExited:
-		if k.state.Cur.Gen == e.Gen || k.state.Cur.Gen == 0 {
-			os.Remove(k.proc.PIDPath) // it may never have been written
+	case lifecycle.WhatStopped, lifecycle.WhatErrored, lifecycle.WhatGone:
+		k.sup.launcher.removePID(k.proc.PIDPath)
+	case lifecycle.WhatRestarting: // without a delay the file is about to be overwritten
+		if e.Delay > 0 {
+			k.sup.launcher.removePID(k.proc.PIDPath)
 		}
 	}
 	kind, ok := kinds[e.What]
@@ -50,23 +49,6 @@ func (k *keeper) emit(e lifecycle.Emit) {
 		ev.Message = "the new process ended before it was ready; the old one goes on"
 	}
 	k.sup.bus.publish(ev)
-}
-
-// writePID leaves the main process's pid where tools look for it. It is written in place, as PM2 does: a reader sees
-// the old number or the new one, and nothing depends on it after a crash.
-func (k *keeper) writePID() {
-	path := k.proc.PIDPath
-	if path == "" {
-		return
-	}
-	data := strconv.AppendInt(nil, int64(k.state.Cur.PID), 10)
-	err := os.WriteFile(path, data, 0o644)
-	if os.IsNotExist(err) {
-		if err = os.MkdirAll(filepath.Dir(path), 0o755); err == nil {
-			err = os.WriteFile(path, data, 0o644)
-		}
-	}
-	k.fail("write the pid file", err)
 }
 
 func itoa(n int) string { return strconv.Itoa(n) }

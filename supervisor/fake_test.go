@@ -118,7 +118,10 @@ func (c *fakeChild) end() {
 	c.waiting = nil
 }
 
+func (w *world) removePID(string) {}
+
 func (c *fakeChild) PID() int             { return c.pid }
+func (c *fakeChild) Trouble() error       { return nil }
 func (c *fakeChild) Membership() string   { return "fake" }
 func (c *fakeChild) Tree() ([]int, error) { return []int{c.pid}, nil }
 func (c *fakeChild) Drain()               {}

@@ -17,6 +17,7 @@ import (
 type child interface {
 	PID() int
 	Membership() string
+	Trouble() error              // what went wrong at its launch that is no reason not to run
 	Tree() ([]int, error)        // pids of the living
 	Signal(syscall.Signal) error // the main process
 	Term(syscall.Signal) error   // as the app wants to be stopped
@@ -29,6 +30,8 @@ type child interface {
 // launcher starts an incarnation. exited is called once, from anywhere, and must not block.
 type launcher interface {
 	launch(p *app.Process, gen uint64, exited func(spawn.Exit)) (child, error)
+	// removePID takes a pid file away.
+	removePID(path string)
 }
 
 // message is what can be in a keeper's mailbox. The set is closed.
@@ -107,30 +110,61 @@ func newKeeper(sup *Supervisor, p app.Process) *keeper {
 }
 
 // run is the keeper's life. It ends when the process is deleted and nothing of it is left.
+//
+// A thousand keepers wait here most of the time, so the frame is kept small: what needs room is called, never inlined, and
+// the collector can then shrink the stack.
 func (k *keeper) run() {
 	alarm := time.NewTimer(time.Hour)
 	defer alarm.Stop()
-	for !k.state.Done() {
-		if d := k.state.Deadline(k.policy); d.IsZero() {
-			alarm.Stop()
-		} else {
-			alarm.Reset(time.Until(d))
-		}
+	for !k.ended() {
+		k.set(alarm)
 		select {
 		case <-k.mail.ready:
-			for _, m := range k.mail.take() {
-				k.handle(m)
-			}
+			k.read()
 		case <-alarm.C:
-			k.step(lifecycle.Tick{})
-		}
-		if !k.state.Done() {
-			k.settle()
+			k.tick()
 		}
 	}
-	k.sup.forget(k) // before anybody hears of the end
-	close(k.done)
+	k.leave()
+}
+
+//go:noinline
+func (k *keeper) ended() bool { return k.state.Done() }
+
+// set has the alarm ring when the machine needs a Tick.
+//
+//go:noinline
+func (k *keeper) set(alarm *time.Timer) {
+	if d := k.state.Deadline(k.policy); d.IsZero() {
+		alarm.Stop()
+	} else {
+		alarm.Reset(time.Until(d))
+	}
+}
+
+//go:noinline
+func (k *keeper) read() {
+	for _, m := range k.mail.take() {
+		k.handle(m)
+	}
 	k.settle()
+}
+
+//go:noinline
+func (k *keeper) tick() {
+	k.step(lifecycle.Tick{})
+	k.settle()
+}
+
+// leave tells everybody of the end, after the process is off the list.
+//
+//go:noinline
+func (k *keeper) leave() {
+	k.sup.forget(k)
+	close(k.done)
+	for _, w := range k.waiters {
+		close(w.done)
+	}
 	for _, m := range k.mail.take() { // whoever came too late
 		switch m := m.(type) {
 		case tell:
@@ -282,6 +316,7 @@ func (k *keeper) spawn(gen uint64) lifecycle.Input {
 	k.kids[gen] = c
 	k.proc.Reason = ""
 	k.proc.Membership = c.Membership()
+	k.fail("launch", c.Trouble())
 	return lifecycle.Spawned{Gen: gen, PID: c.PID()}
 }
 
@@ -327,12 +362,14 @@ func (k *keeper) publish() {
 	k.sup.changed()
 }
 
-// settle answers those whose condition holds now; when the keeper ends, everybody.
+// settle answers those whose condition holds now. When the process is gone leave answers them all.
 func (k *keeper) settle() {
-	ended := k.state.Done()
+	if k.state.Done() {
+		return
+	}
 	keep := k.waiters[:0]
 	for _, w := range k.waiters {
-		if ended || w.until(&k.state, w.gen) {
+		if w.until(&k.state, w.gen) {
 			close(w.done)
 		} else {
 			keep = append(keep, w)

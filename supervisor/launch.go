@@ -17,17 +17,29 @@ import (
 )
 
 // host launches incarnations on this machine: it joins the environment, the log pipes and the process.
-type host struct{ opts *Options }
+type host struct {
+	opts *Options
+	crew *crew
+}
 
 // kid is an incarnation on this machine.
 type kid struct {
 	*spawn.Child
+	crew      *crew
 	wholeTree bool
 	stdin     int // our end; -1 once closed
+	pidFile   string
+	trouble   error // what went wrong that is no reason not to run
 	pipes     []*logs.Pipe
 }
 
-func (h *host) launch(p *app.Process, gen uint64, exited func(spawn.Exit)) (child, error) {
+func (h *host) launch(p *app.Process, gen uint64, exited func(spawn.Exit)) (c child, err error) {
+	h.crew.do(func() { c, err = h.launchHere(p, gen, exited) })
+	return c, err
+}
+
+// launchHere is launch, on the caller's stack.
+func (h *host) launchHere(p *app.Process, gen uint64, exited func(spawn.Exit)) (child, error) {
 	spec := p.Spec
 	if err := h.opts.Spawner.CanFit(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", p.Name, err)
@@ -41,7 +53,7 @@ func (h *host) launch(p *app.Process, gen uint64, exited func(spawn.Exit)) (chil
 	if err != nil {
 		return nil, err
 	}
-	k := &kid{wholeTree: app.IsTrue(spec.TreeKill), stdin: -1}
+	k := &kid{crew: h.crew, wholeTree: app.IsTrue(spec.TreeKill), stdin: -1}
 	started := false
 	defer func() {
 		for _, pipe := range k.pipes {
@@ -75,7 +87,27 @@ func (h *host) launch(p *app.Process, gen uint64, exited func(spawn.Exit)) (chil
 		return nil, err
 	}
 	started = true
+	k.pidFile = p.PIDPath
+	k.writePID()
 	return k, nil
+}
+
+// writePID leaves the pid where tools look for it. It is written in place, as PM2 does: a reader sees the old number or
+// the new one, and nothing depends on it. A process that runs is not stopped for a pid file that cannot be written.
+func (k *kid) writePID() {
+	if k.pidFile == "" {
+		return
+	}
+	data := strconv.AppendInt(nil, int64(k.PID()), 10)
+	err := os.WriteFile(k.pidFile, data, 0o644)
+	if os.IsNotExist(err) {
+		if err = os.MkdirAll(filepath.Dir(k.pidFile), 0o755); err == nil {
+			err = os.WriteFile(k.pidFile, data, 0o644)
+		}
+	}
+	if err != nil {
+		k.trouble = fmt.Errorf("write the pid file: %w", err)
+	}
 }
 
 // environment is the spec's own, and what a door adds.
@@ -210,20 +242,29 @@ func (k *kid) closeStdin() {
 
 func (k *kid) PID() int           { return k.Child.PID }
 func (k *kid) Membership() string { return k.Child.Membership() }
+func (k *kid) Trouble() error     { return k.trouble }
 
 // Term asks the tree to end, or the main process alone where the user wants that.
-func (k *kid) Term(sig syscall.Signal) error {
-	if !k.wholeTree {
-		return k.Signal(sig)
-	}
-	return k.SignalTree(sig)
+func (k *kid) Term(sig syscall.Signal) (err error) {
+	k.crew.do(func() {
+		if k.wholeTree {
+			err = k.SignalTree(sig)
+		} else {
+			err = k.Signal(sig)
+		}
+	})
+	return err
 }
 
-func (k *kid) Kill() error {
-	if !k.wholeTree {
-		return k.Signal(syscall.SIGKILL)
-	}
-	return k.Child.Kill()
+func (k *kid) Kill() (err error) {
+	k.crew.do(func() {
+		if k.wholeTree {
+			err = k.Child.Kill()
+		} else {
+			err = k.Signal(syscall.SIGKILL)
+		}
+	})
+	return err
 }
 
 // drainTime bounds how long a successor waits for the last words of its predecessor.
@@ -231,17 +272,28 @@ const drainTime = 200 * time.Millisecond
 
 // Drain has the output so far written, so that a successor's comes after it.
 func (k *kid) Drain() {
-	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
-	defer cancel()
-	for _, p := range k.pipes {
-		p.Flush(ctx)
-	}
+	k.crew.do(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), drainTime)
+		defer cancel()
+		for _, p := range k.pipes {
+			p.Flush(ctx)
+		}
+	})
 }
 
 // Close gives back what is held. Pipes live on until nobody writes to them any more.
 func (k *kid) Close() {
-	k.closeStdin()
-	if k.Release() != nil { // some of the tree live on, as the user wants it
-		k.WhenEmpty(func() { k.Release() })
+	k.crew.do(func() {
+		k.closeStdin()
+		if k.Release() != nil { // some of the tree live on, as the user wants it
+			k.WhenEmpty(func() { k.Release() })
+		}
+	})
+}
+
+// removePID takes the pid file away once nothing runs under it.
+func (h *host) removePID(path string) {
+	if path != "" {
+		h.crew.do(func() { os.Remove(path) }) // it may never have been written
 	}
 }

@@ -18,7 +18,7 @@ type StartOptions struct {
 }
 
 // Start makes the apps run: new ones are registered and spawned, all at once; for those that exist o.IfExists decides.
-// It returns when each is up or has failed, and the desired list is on disk. report is called for each step, the last
+// The specs are the supervisor's from then on. It returns when each is up or has failed, and the desired list is on disk. report is called for each step, the last
 // being StepEnd; what fails is told there.
 func (s *Supervisor) Start(ctx context.Context, specs []app.Spec, o StartOptions, report func(app.Progress)) {
 	r := &reporter{report: report}
@@ -71,7 +71,7 @@ func (s *Supervisor) sort(specs []app.Spec, o StartOptions) (fresh []app.Spec, e
 		byName[name] = append(byName[name], k)
 	}
 	for i := range specs {
-		spec := specs[i].Clone()
+		spec := specs[i]
 		keepers := byName[spec.Name]
 		if o.IfExists == app.Refuse { // PM2 takes only the same script under the same name for the same app
 			var same []*keeper

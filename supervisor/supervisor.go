@@ -68,7 +68,7 @@ func New(o Options) *Supervisor {
 	s := &Supervisor{opts: o, bus: newBus(), launcher: o.launcher}
 	s.reg.sup = s
 	if s.launcher == nil {
-		s.launcher = &host{opts: &s.opts}
+		s.launcher = &host{opts: &s.opts, crew: newCrew()}
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	s.quit = cancel
@@ -192,6 +192,9 @@ func (s *Supervisor) Shutdown(ctx context.Context, forget bool, report func(app.
 		return fmt.Errorf("stop every process: %w", err)
 	}
 	s.keepers.Wait()
+	if h, ok := s.launcher.(*host); ok {
+		h.crew.close()
+	}
 	s.quit()
 	s.memory.Wait()
 	if forget {
