@@ -1,12 +1,12 @@
 package config
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"strings"
 	"weaver/app"
 	"weaver/config/logname"
 )
@@ -111,14 +111,29 @@ func TestValuesTakeTheirUnits(t *testing.T) {
 
 func TestEverySpellingIsHeard(t *testing.T) {
 	for _, tc := range []struct{ key, text string }{
-		{"script", `{exec: 'x'}`}, {"script", `{cmd: 'x'}`}, {"script", `{command: 'x'}`},
-		{"exec_interpreter", `{interpreter: 'x'}`}, {"exec_interpreter", `{execInterpreter: 'x'}`},
-		{"node_args", `{interpreterArgs: 'x'}`}, {"node_args", `{interpreter_args: 'x'}`}, {"node_args", `{nodeArgs: 'x'}`},
-		{"out_file", `{out: 'x'}`}, {"out_file", `{output: 'x'}`}, {"out_file", `{outLog: 'x'}`},
-		{"error_file", `{err: 'x'}`}, {"error_file", `{error: 'x'}`}, {"error_file", `{err_file: 'x'}`}, {"error_file", `{errLog: 'x'}`},
-		{"log_file", `{log: 'x'}`}, {"pid_file", `{pid: 'x'}`}, {"merge_logs", `{combineLogs: true}`}, {"uid", `{user: 'x'}`},
-		{"cron_restart", `{cron: '* * * * *'}`}, {"max_restarts", `{maxRestarts: 3}`},
-		{"exp_backoff_restart_delay", `{expBackoffRestartDelay: 3}`}, {"windowsHide", `{windowsHide: true}`},
+		{"script", `{exec: 'x'}`},
+		{"script", `{cmd: 'x'}`},
+		{"script", `{command: 'x'}`},
+		{"exec_interpreter", `{interpreter: 'x'}`},
+		{"exec_interpreter", `{execInterpreter: 'x'}`},
+		{"node_args", `{interpreterArgs: 'x'}`},
+		{"node_args", `{interpreter_args: 'x'}`},
+		{"node_args", `{nodeArgs: 'x'}`},
+		{"out_file", `{out: 'x'}`},
+		{"out_file", `{output: 'x'}`},
+		{"out_file", `{outLog: 'x'}`},
+		{"error_file", `{err: 'x'}`},
+		{"error_file", `{error: 'x'}`},
+		{"error_file", `{err_file: 'x'}`},
+		{"error_file", `{errLog: 'x'}`},
+		{"log_file", `{log: 'x'}`},
+		{"pid_file", `{pid: 'x'}`},
+		{"merge_logs", `{combineLogs: true}`},
+		{"uid", `{user: 'x'}`},
+		{"cron_restart", `{cron: '* * * * *'}`},
+		{"max_restarts", `{maxRestarts: 3}`},
+		{"exp_backoff_restart_delay", `{expBackoffRestartDelay: 3}`},
+		{"windowsHide", `{windowsHide: true}`},
 	} {
 		vals, warnings, errs := check(parse(t, tc.text), Context{})
 		assert.Empty(t, errs, tc.text)

@@ -12,7 +12,7 @@ import (
 // and strings without or with single quotes, trailing commas and arithmetic all work. Calls and variables do not:
 // data that runs code belongs into a .config.js.
 func parseJSONish(file string, data []byte) (any, error) {
-	p := &jsonish{file: file, src: strings.TrimPrefix(string(data), "\ufeff")}
+	p := &jsonish{file: file, src: strings.TrimPrefix(strings.ToValidUTF8(string(data), "\ufffd"), "\ufeff")}
 	v, err := p.document()
 	if err != nil {
 		return nil, err

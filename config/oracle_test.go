@@ -102,9 +102,11 @@ func (o *oracle) list() []line {
 		all, err := json.Marshal(p.Env)
 		require.NoError(o.t, err)
 		require.NoError(o.t, json.Unmarshal(all, &e))
-		l := line{Name: p.Name, Namespace: e.Namespace, Script: e.Script, Cwd: e.Cwd, Interpreter: e.Interpreter, Mode: e.Mode, Args: e.Args,
+		l := line{
+			Name: p.Name, Namespace: e.Namespace, Script: e.Script, Cwd: e.Cwd, Interpreter: e.Interpreter, Mode: e.Mode, Args: e.Args,
 			Out: withoutID(e.Out, e.ID), Err: withoutID(e.Err, e.ID), MaxMemory: e.MaxMemory, MinUptime: e.MinUptime, KillTimeout: e.KillTimeout,
-			Watch: !falsy(e.Watch), Env: map[string]string{}}
+			Watch: !falsy(e.Watch), Env: map[string]string{},
+		}
 		for _, name := range compared {
 			var env app.Env
 			if v, ok := p.Env[name]; ok {
@@ -128,8 +130,10 @@ func withoutID(path string, id app.ID) string {
 func (o *oracle) ours(specs []app.Spec) []line {
 	var lines []line
 	for _, s := range specs {
-		l := line{Name: s.Name, Namespace: s.NamespaceOrDefault(), Script: s.Script, Cwd: s.Cwd, Interpreter: filepath.Base(s.Interpreter), Mode: s.Mode,
-			Args: s.Args, Out: s.OutFile, Err: s.ErrorFile, MaxMemory: int64(s.MaxMemoryRestart), Watch: !falsyJSON(s.Watch), Env: map[string]string{}}
+		l := line{
+			Name: s.Name, Namespace: s.NamespaceOrDefault(), Script: s.Script, Cwd: s.Cwd, Interpreter: filepath.Base(s.Interpreter), Mode: s.Mode,
+			Args: s.Args, Out: s.OutFile, Err: s.ErrorFile, MaxMemory: int64(s.MaxMemoryRestart), Watch: !falsyJSON(s.Watch), Env: map[string]string{},
+		}
 		if s.MinUptime != nil {
 			l.MinUptime = s.MinUptime.Milliseconds()
 		}
@@ -239,8 +243,11 @@ func TestFlagsMeanWhatTheyMeanToPM2(t *testing.T) {
 		{[]string{"run.sh", "-n", "c", "-o", "co.log", "-e", "ce.txt"}, "run.sh", func(f *Flags) { f.Name, f.Output, f.Error = "c", "co.log", "ce.txt" }, nil},
 		{[]string{"server.js", "-n", "d", "-x", "-i", "2"}, "server.js", func(f *Flags) { f.Name, f.Execute, f.Instances = "d", true, "2" }, nil},
 		{[]string{"sleep 77"}, "sleep 77", func(*Flags) {}, nil},
-		{[]string{"server.js", "-n", "e", "--max-memory-restart", "1G", "--kill-timeout", "7", "--max-restarts", "0"}, "server.js",
-			func(f *Flags) { f.Name, f.MaxMemory, f.KillTimeout, f.MaxRestarts = "e", "1G", "7", str("0") }, nil},
+		{
+			[]string{"server.js", "-n", "e", "--max-memory-restart", "1G", "--kill-timeout", "7", "--max-restarts", "0"},
+			"server.js",
+			func(f *Flags) { f.Name, f.MaxMemory, f.KillTimeout, f.MaxRestarts = "e", "1G", "7", str("0") }, nil,
+		},
 		{[]string{"server.js", "-n", "f", "--cwd", "sub", "--namespace", "ns"}, "server.js", func(f *Flags) { f.Name, f.Cwd, f.Namespace = "f", "sub", "ns" }, nil},
 		{[]string{"server.js", "-n", "g", "--filter-env", "LAY"}, "server.js", func(f *Flags) { f.Name, f.FilterEnv = "g", []string{"LAY"} }, nil},
 	} {

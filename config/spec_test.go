@@ -208,8 +208,16 @@ func TestLogFileNames(t *testing.T) {
 
 func TestEnvironmentInLayers(t *testing.T) {
 	c := newContext(t)
-	c.Env.Merge(app.Env{{Name: "SHELL_ONLY", Value: "s"}, {Name: "BOTH", Value: "shell"}, {Name: "AWS_KEY", Value: "k"}, {Name: "NODE_CHANNEL_FD", Value: "3"},
-		{Name: "WEAVER_SERVICE", Value: "x"}, {Name: "NOTIFY_SOCKET", Value: "/n"}, {Name: "RELEASE", Value: "shell"}, {Name: "name", Value: "kept"}})
+	c.Env.Merge(app.Env{
+		{Name: "SHELL_ONLY", Value: "s"},
+		{Name: "BOTH", Value: "shell"},
+		{Name: "AWS_KEY", Value: "k"},
+		{Name: "NODE_CHANNEL_FD", Value: "3"},
+		{Name: "WEAVER_SERVICE", Value: "x"},
+		{Name: "NOTIFY_SOCKET", Value: "/n"},
+		{Name: "RELEASE", Value: "shell"},
+		{Name: "name", Value: "kept"},
+	})
 	l, err := load(t, c, "x.json", `{
 		apps: [{name: 'x', script: 'server.js', port: 5, filter_env: ['AWS'], append_env_to_name: true,
 			env: {BOTH: 'app', N: null, L: [1, 'a'], O: {x: 1}, T: true, F: 1.50, PORT: 1, AWS_OWN: 1},

@@ -122,7 +122,7 @@ func FuzzCron(f *testing.F) {
 		}
 		n := len(strings.Fields(expr))
 		require.True(t, n == 5 || n == 6)
-		require.Empty(t, strings.Trim(strings.ToUpper(expr), " \t\n\v\f\r\u0085\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u30000123456789*?,-/L#WABCDEFGHIJKLMNOPQRSTUVWXYZ"))
+		require.Empty(t, strings.Trim(strings.ToUpper(strings.Join(strings.Fields(expr), "")), "0123456789*?,-/#ABCDEFGHIJKLMNOPQRSTUVWXYZ"))
 	})
 }
 

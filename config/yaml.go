@@ -1,6 +1,7 @@
 package config
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"math"
@@ -20,7 +21,7 @@ func parseYAML(file string, data []byte) (any, error) {
 	if err := bounded(file, data); err != nil {
 		return nil, err
 	}
-	parsed, err := parser.ParseBytes(data, 0)
+	parsed, err := parser.ParseBytes(bytes.ToValidUTF8(data, []byte("\ufffd")), 0)
 	if err != nil {
 		return nil, y.explain(err)
 	}
