@@ -50,7 +50,7 @@ func (c *call) hasAppFlags() bool {
 // elsewhere lists those flags of apps that change nothing in an app that exists.
 func elsewhere(name string) bool {
 	switch name {
-	case "env", "only", "write", "attach", "no-daemon", "hp", "wait-ip", "service-name":
+	case "only", "write", "attach", "no-daemon", "hp", "wait-ip", "service-name":
 		return true
 	}
 	return false

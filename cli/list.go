@@ -19,30 +19,18 @@ func runList(c *call) error {
 }
 
 func (c *call) showList() error {
-	list, err := c.processes(c.out.json, c.args)
+	list, err := c.processes(false, c.args)
 	if err != nil {
 		return err
 	}
 	if c.out.json {
-		return c.out.value(shown(list))
+		if list == nil {
+			list = []app.Process{}
+		}
+		return c.out.value(list)
 	}
 	c.render(list)
 	return nil
-}
-
-// shown is list for JSON: never null, and without the environments, which `env` is for.
-func shown(list []app.Process) []app.Process {
-	if list == nil {
-		return []app.Process{}
-	}
-	for i := range list {
-		if list[i].Spec != nil {
-			spec := *list[i].Spec
-			spec.Env, spec.EnvProfiles = nil, nil
-			list[i].Spec = &spec
-		}
-	}
-	return list
 }
 
 // watchList shows the list again and again until it is interrupted.

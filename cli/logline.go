@@ -8,8 +8,8 @@ import (
 	"weaver/app"
 )
 
-// maxSinceLines bounds how far back --since looks in each file.
-const maxSinceLines = 100_000
+// maxSearchedLines bounds how far back --since and --grep look in each file.
+const maxSearchedLines = 100_000
 
 // parseSince reads a point in time: how long ago, a clock time of today, or a date.
 func parseSince(word string, now time.Time) (time.Time, error) {
@@ -73,7 +73,7 @@ func lineTime(line string) (time.Time, bool) {
 
 // wanted drops the lines that --since and --grep do not want. A line without a time is as old as the one before it.
 func (v *logView) wanted(lines []string) []string {
-	if v.grep == nil && v.since.IsZero() {
+	if !v.choosy() {
 		return lines
 	}
 	out := lines[:0]
@@ -90,6 +90,9 @@ func (v *logView) wanted(lines []string) []string {
 	}
 	return out
 }
+
+// choosy reports that not every line is wanted.
+func (v *logView) choosy() bool { return v.grep != nil || !v.since.IsZero() }
 
 func (v *logView) matches(text string) bool { return v.grep == nil || v.grep.MatchString(text) }
 

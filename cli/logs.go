@@ -72,7 +72,7 @@ func (c *call) logView() (*logView, error) {
 			return nil, &usageError{err.Error(), "10m, 2h, 15:04, 2006-01-02 15:04:05, or RFC 3339"}
 		}
 		if !c.given("lines") {
-			v.lines = maxSinceLines
+			v.lines = maxSearchedLines
 		}
 	}
 	switch out, err := c.bool("out"), c.bool("err"); {
@@ -214,11 +214,16 @@ func (v *logView) chosen(list []app.Process) []int {
 }
 
 func (v *logView) file(f logFile, plain bool) error {
-	lines, err := logs.Tail(f.path, v.lines, logs.TailOptions{})
+	n := v.lines
+	if v.choosy() {
+		n = maxSearchedLines
+	}
+	lines, err := logs.Tail(f.path, n, logs.TailOptions{})
 	if err != nil {
 		return v.c.cannot("", "read the log "+f.path, err)
 	}
 	lines = v.wanted(lines)
+	lines = lines[max(0, len(lines)-v.lines):]
 	if plain {
 		v.c.out.say(v.paint(grey, fmt.Sprintf("%s last %d lines:", f.path, v.lines)) + "\n")
 	}
