@@ -225,10 +225,7 @@ func benchRole() int {
 	for _, c := range children {
 		_ = c.Release()
 	}
-	if g := s.system.groups; g != nil {
-		_ = os.Remove(g.dir)
-		_ = os.Remove(filepath.Dir(g.dir))
-	}
+	_ = s.Close()
 	fmt.Println(threads, rss, start.Microseconds(), kill.Microseconds())
 	return 0
 }

@@ -82,6 +82,13 @@ func (g *cgroups) mkdir(dir string) error {
 	return unix.Mkdir(dir, 0o755)
 }
 
+// forsake removes the directory that holds the groups, and weaver's, unless somebody is still in there.
+func (g *cgroups) forsake() {
+	if g.why == "" && unix.Rmdir(g.dir) == nil {
+		_ = unix.Rmdir(filepath.Dir(g.dir)) // busy: of another home
+	}
+}
+
 func (g *cgroup) open() (int, error) { return openat(g.dir, unix.O_PATH|unix.O_DIRECTORY) }
 
 // remove removes the group and those that were made below it, all empty by now.

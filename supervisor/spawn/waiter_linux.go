@@ -68,6 +68,9 @@ func (y *system) forsake() {
 	if y.ooms != nil {
 		y.ooms.close()
 	}
+	if y.groups != nil {
+		y.groups.forsake()
+	}
 	for _, w := range y.watches {
 		w.close()
 	}
