@@ -6,7 +6,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 
 	"weaver/daemon/anchor"
 )
@@ -34,7 +33,7 @@ func dialAnchor() (*link, error) {
 		return nil, fmt.Errorf("descriptor of the anchor %q: %w", text, err)
 	}
 	closeOnExec(fd)
-	if err := syscall.SetNonblock(fd, true); err != nil {
+	if err := setNonblock(fd); err != nil {
 		return nil, fmt.Errorf("use descriptor %d of the anchor: %w", fd, err)
 	}
 	l.file = os.NewFile(uintptr(fd), "anchor")

@@ -14,3 +14,5 @@ func notifyReload(c chan<- os.Signal) { signal.Notify(c, syscall.SIGUSR2) }
 func isReload(s os.Signal) bool { return s == syscall.SIGUSR2 }
 
 func closeOnExec(fd int) { syscall.CloseOnExec(fd) }
+
+func setNonblock(fd int) error { return syscall.SetNonblock(fd, true) }

@@ -1,0 +1,68 @@
+package daemon
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"weaver/api"
+	"weaver/app"
+	"weaver/lock"
+)
+
+func TestLockLivesUntilTheOperationEnds(t *testing.T) {
+	h, c := serve(t)
+	deaf := sleeper("deaf")
+	deaf.Script, deaf.Args = "/bin/sh", []string{"-c", "trap '' INT; echo ready; while :; do sleep 0.05; done"}
+	timeout := app.Duration(300 * time.Millisecond)
+	deaf.KillTimeout = &timeout
+	deaf.OutFile = filepath.Join(h.Logs(), "deaf-out.log")
+	start(t, c, deaf)
+	require.Eventually(t, func() bool {
+		data, _ := os.ReadFile(deaf.OutFile)
+		return string(data) == "ready\n"
+	}, 10*time.Second, time.Millisecond)
+
+	path := filepath.Join(h.Locks(), "deaf.lock")
+	l, err := lock.Try(path, lock.Holder{PID: os.Getpid(), Command: "test"})
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	err = c.Act(ctx, api.ActRequest{Verb: app.VerbStop, Targets: []app.Selector{"deaf"}}, []int{l.FD()}, func(p app.Progress) {
+		if p.Step == app.StepApplying {
+			require.NoError(t, syscall.Close(dup(t, l.FD()))) // a copy of ours that is closed changes nothing
+			closeHeld(t, l)
+			cancel() // the front end dies
+		}
+	})
+	require.Error(t, err)
+	_, err = lock.Try(path, lock.Holder{})
+	require.ErrorIs(t, err, lock.ErrHeld, "the daemon holds it while it works")
+	require.Eventually(t, func() bool { return list(t, c)[0].Status == app.Stopped }, 10*time.Second, time.Millisecond, "it finishes what it began")
+	require.Eventually(t, func() bool {
+		again, err := lock.Try(path, lock.Holder{})
+		if err != nil {
+			return false
+		}
+		return again.Release() == nil
+	}, 10*time.Second, time.Millisecond)
+}
+
+func dup(t *testing.T, fd int) int {
+	n, err := syscall.Dup(fd)
+	require.NoError(t, err)
+	return n
+}
+
+// closeHeld closes our descriptor of a lock without releasing it, as the kernel does for a front end that is killed.
+func closeHeld(t *testing.T, l *lock.Lock) {
+	null, err := os.Open(os.DevNull)
+	require.NoError(t, err)
+	defer null.Close()
+	require.NoError(t, syscall.Dup3(int(null.Fd()), l.FD(), syscall.O_CLOEXEC))
+}
+
