@@ -98,6 +98,7 @@ func TestNewbornAreFoundByTheLastPid(t *testing.T) {
 	f.last(105)
 	require.Equal(t, []int{50, 101, 104, 105}, pids(p, 50))
 	require.Len(t, p.procs, 4)
+	require.Nil(t, pids(p, 103), "a thread is no tree")
 
 	f.end(101)
 	f.put(104, 1, 2) // an orphan now

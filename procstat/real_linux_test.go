@@ -183,7 +183,14 @@ func TestTreesOfBothSourcesAreTheSame(t *testing.T) {
 				require.Eventually(t, func() bool { return slices.Equal(pids(p, tr.root), truth()) }, 10*time.Second, ms,
 					"after signal %d to %d of %v", order, pid, alive)
 			}
-			require.Greater(t, len(truth()), 3, "a tree too small to tell")
+			tree := truth()
+			require.Greater(t, len(tree), 3, "a tree too small to tell")
+			other := play(t, "member")
+			require.Equal(t, other.root, other.number(t))
+			more := append(tree, other.root)
+			slices.Sort(more)
+			require.Equal(t, more, pids(p, tr.root, more...), "extra members, and nobody twice")
+			require.Equal(t, more, pids(newPortable(), tr.root, more...))
 			p.sweep()
 			require.Eventually(t, func() bool {
 				_ = pids(p, tr.root)

@@ -8,7 +8,7 @@ import (
 type Sample struct {
 	At      time.Time
 	CPU     float64       // percent of one core over about the last period; over the life of the main process if this is the first sample
-	RSS     uint64        // bytes, whole tree; pages shared within the tree count for each
+	RSS     uint64        // bytes, whole tree; shared pages count for each process. Linux sums up lazily: up to a few hundred kB per CPU may be missing or too many
 	MainRSS uint64        // bytes, the main process alone
 	Threads int           // whole tree
 	Procs   int           // living processes of the tree, the main one included

@@ -32,6 +32,9 @@ func (s *staged) tree(dst []reading, pid int, start uint64, extra []int) ([]read
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if pid <= 0 {
+		panic("asked for the tree of a process that has not started")
+	}
 	s.reads++
 	s.extra = extra
 	is, ok := s.start[pid]
@@ -217,7 +220,7 @@ func TestRootsComeAndGo(t *testing.T) {
 		require.False(t, ok)
 		require.Equal(t, 2, s.Stats().Trees)
 
-		set(Root{PID: 2})
+		set(Root{PID: 2}, Root{}) // and one that is stopped
 		time.Sleep(time.Second + ms)
 		synctest.Wait()
 		require.Equal(t, 1, s.Stats().Trees)
@@ -253,6 +256,13 @@ func TestSamePidAgainIsAnotherTree(t *testing.T) {
 		src.start[1] = 100 // Some other program has the pid now.
 		_, ok = s.Read(1)
 		require.False(t, ok)
+
+		start = 0 // Unknown: then the system's word is taken.
+		_, _ = s.Read(1)
+		src.start[1], src.self[1] = 101, 0
+		got, ok = s.Read(1)
+		require.True(t, ok)
+		require.Equal(t, 100*ms, got.CPUTime)
 	})
 }
 
