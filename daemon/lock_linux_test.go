@@ -65,4 +65,3 @@ func closeHeld(t *testing.T, l *lock.Lock) {
 	defer null.Close()
 	require.NoError(t, syscall.Dup3(int(null.Fd()), l.FD(), syscall.O_CLOEXEC))
 }
-

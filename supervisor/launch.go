@@ -27,7 +27,6 @@ type kid struct {
 	*spawn.Child
 	crew      *crew
 	wholeTree bool
-	stdin     int // our end; -1 once closed
 	pidFile   string
 	trouble   error // what went wrong that is no reason not to run
 	pipes     []*logs.Pipe
@@ -53,7 +52,7 @@ func (h *host) launchHere(p *app.Process, gen uint64, exited func(spawn.Exit)) (
 	if err != nil {
 		return nil, err
 	}
-	k := &kid{crew: h.crew, wholeTree: app.IsTrue(spec.TreeKill), stdin: -1}
+	k := &kid{crew: h.crew, wholeTree: app.IsTrue(spec.TreeKill)}
 	started := false
 	defer func() {
 		for _, pipe := range k.pipes {
@@ -62,14 +61,11 @@ func (h *host) launchHere(p *app.Process, gen uint64, exited func(spawn.Exit)) (
 				pipe.Discard()
 			}
 		}
-		if !started {
-			k.closeStdin()
-		}
 	}()
 	if err := h.openPipes(k, p); err != nil {
 		return nil, err
 	}
-	stdin, err := k.openStdin()
+	stdin, err := openStdin()
 	if err != nil {
 		return nil, err
 	}
@@ -222,22 +218,14 @@ func (h *host) openPipes(k *kid, p *app.Process) error {
 	return nil
 }
 
-// openStdin makes a pipe that never ends for the child: it holds a writing end itself, so that no death of ours is an end
-// of file to it. It returns the child's end.
-func (k *kid) openStdin() (int, error) {
-	var fds [2]int
-	if err := pipe(fds[:]); err != nil {
+// openStdin makes a pipe that never ends for the child, which alone holds it, both ways: no death of ours is an end of file
+// to it, and it costs no descriptor here. What is to be written to it goes through /proc/<pid>/fd/0.
+func openStdin() (int, error) {
+	fd, err := loop()
+	if err != nil {
 		return -1, fmt.Errorf("open a pipe for standard input: %w", err)
 	}
-	k.stdin = fds[1]
-	return fds[0], nil
-}
-
-func (k *kid) closeStdin() {
-	if k.stdin >= 0 {
-		closeFD(k.stdin)
-		k.stdin = -1
-	}
+	return fd, nil
 }
 
 func (k *kid) PID() int           { return k.Child.PID }
@@ -284,7 +272,6 @@ func (k *kid) Drain() {
 // Close gives back what is held. Pipes live on until nobody writes to them any more.
 func (k *kid) Close() {
 	k.crew.do(func() {
-		k.closeStdin()
 		if k.Release() != nil { // some of the tree live on, as the user wants it
 			k.WhenEmpty(func() { k.Release() })
 		}

@@ -10,18 +10,16 @@ import (
 	"weaver/supervisor/spawn"
 )
 
-// pipe returns a pipe whose first descriptor is open for reading and writing.
-func pipe(fds []int) error {
-	if err := unix.Pipe2(fds, unix.O_CLOEXEC); err != nil {
-		return err
+// loop returns one descriptor that is both ends of a pipe.
+func loop() (int, error) {
+	var fds [2]int
+	if err := unix.Pipe2(fds[:], unix.O_CLOEXEC); err != nil {
+		return -1, err
 	}
 	both, err := unix.Open("/proc/self/fd/"+strconv.Itoa(fds[0]), unix.O_RDWR|unix.O_CLOEXEC, 0)
-	if err != nil { // no /proc: the child sees an end when we die, which is all that is lost
-		return nil //nolint:nilerr // see above
-	}
 	unix.Close(fds[0])
-	fds[0] = both
-	return nil
+	unix.Close(fds[1])
+	return both, err
 }
 
 // rlimits lists the limits that are set.

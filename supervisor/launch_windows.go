@@ -7,8 +7,10 @@ import (
 	"weaver/supervisor/spawn"
 )
 
-// pipe is for descriptors, which this system does not have.
-func pipe([]int) error { return errors.New("standard input of services is not supported on Windows") }
+// loop is for descriptors, which this system does not have.
+func loop() (int, error) {
+	return -1, errors.New("standard input of services is not supported on Windows")
+}
 
 func rlimits(*app.Limits) []spawn.Rlimit { return nil }
 
