@@ -34,10 +34,14 @@ type result struct {
 	code     int
 }
 
+// weaverRun runs weaver in a directory with a weaverd that must never be run.
 func weaverRun(t testing.TB, path string, env []string, argv ...string) result {
 	var out, errOut bytes.Buffer
+	here := t.TempDir()
+	require.NoError(t, os.WriteFile(here+"/weaverd", []byte("#!/bin/sh\necho whoever\n"), 0o755))
 	cmd := exec.Command(path)
 	cmd.Args = argv
+	cmd.Dir = here
 	cmd.Env = append([]string{"PATH=/usr/bin:/bin", "WEAVER_HOME=" + t.TempDir()}, env...)
 	cmd.Stdout, cmd.Stderr = &out, &errOut
 	err := cmd.Run()
@@ -54,7 +58,7 @@ func TestWeaverdBesideTheLinkOrOnPath(t *testing.T) {
 
 	alone := install(t, "")
 	assert.Equal(t, result{weaverd + ": list\n", "", 5}, weaverRun(t, alone+"/weaver", []string{"PATH=:.:" + dir}, "weaver", "list"), "on PATH")
-	got := weaverRun(t, alone+"/weaver", []string{"PATH=/nowhere"}, "weaver", "list")
+	got := weaverRun(t, alone+"/weaver", []string{"PATH=:.:/nowhere"}, "weaver", "list")
 	assert.Equal(t, 127, got.code)
 	assert.Equal(t, "weaver: cannot find weaverd beside weaver or on PATH\nhint: install weaver and weaverd into the same directory\n", got.err)
 

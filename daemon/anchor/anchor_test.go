@@ -209,9 +209,11 @@ func TestOnceReadyItIsTriedForEver(t *testing.T) {
 	p := s.supervisor()
 	p.say("ready")
 	a.word()
+	files := openFiles(t, a.pid)
 	p.exit(1)
 	for n := range maxTries {
 		p = s.supervisor()
+		assert.Len(t, openFiles(t, a.pid), len(files), "nothing is left of the last one")
 		assert.Equal(t, n+1, p.hello.Restarts)
 		if n == 0 {
 			p.say("failed no disk")
@@ -265,6 +267,8 @@ func TestSignalBeforeReadyIsPassedOnWhenReady(t *testing.T) {
 	eventually(t, "the anchor took the signal", func() bool { return signalsTaken(t, a.pid) })
 	p.say("ready")
 	assert.Equal(t, "terminated", p.do("signal"))
+	require.NoError(t, syscall.Kill(a.pid, syscall.SIGINT))
+	assert.Equal(t, "interrupt", p.do("signal"), "the first came once")
 	p.say("bye")
 	p.exit(0)
 	assert.Zero(t, a.exit())
@@ -364,7 +368,7 @@ func TestStrayDescriptorsAreClosed(t *testing.T) {
 // By hand, what is open as 3 need not be a ready pipe.
 func TestWhatIsNoReadyPipeIsNotWrittenTo(t *testing.T) {
 	s := newStage(t)
-	file, err := os.Create(filepath.Join(t.TempDir(), "three"))
+	file, err := os.OpenFile(filepath.Join(t.TempDir(), "three"), os.O_CREATE|os.O_WRONLY, 0o600)
 	require.NoError(t, err)
 	defer file.Close()
 	a := s.start(false, "", func(c *exec.Cmd) { c.ExtraFiles = []*os.File{file} })
