@@ -5,6 +5,7 @@ import (
 	"html"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -25,11 +26,11 @@ const (
 const chartStyle = `
 text { font: 12px system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-serif; fill: #24292f }
 .back { fill: #ffffff } .grid { stroke: #d8dee4 } .one { stroke: #57606a; stroke-width: 1.5 }
-.title { font-size: 17px; font-weight: 600 } .group { font-weight: 600 } .faint { fill: #57606a; font-size: 11px }
-.weaver { fill: #1a7f64 } .pm2 { fill: #c2603f } .other { fill: #8c959f } .target { stroke: #bf8700; stroke-width: 2.5 }
+.title { font-size: 17px; font-weight: 600 } .group { font-weight: 600 } .faint { fill: #57606a; font-size: 11px } .inside { fill: #ffffff; font-size: 11px }
+.weaver { fill: #1a7f64 } .pm2 { fill: #c2603f } .other { fill: #6e7781 } .target { stroke: #bf8700; stroke-width: 2.5 }
 @media (prefers-color-scheme: dark) {
 text { fill: #e6edf3 } .back { fill: #0d1117 } .grid { stroke: #2b323b } .one { stroke: #9198a1 } .faint { fill: #9198a1 }
-.weaver { fill: #3fb68e } .pm2 { fill: #e0825f } .other { fill: #6e7681 } .target { stroke: #d9a520 }
+.weaver { fill: #3fb68e } .pm2 { fill: #e0825f } .other { fill: #656c76 } .target { stroke: #d9a520 }
 }`
 
 // bar is one subject in one row.
@@ -176,8 +177,8 @@ func (a axis) draw(w *strings.Builder, top, bottom int) {
 		if math.Abs(f-1) < 1e-9 {
 			class = "one"
 		}
-		fmt.Fprintf(w, `<line class="%s" x1="%.1f" x2="%[2]f" y1="%d" y2="%d"/>`+"\n", class, a.x(f), top, bottom)
-		fmt.Fprintf(w, `<text class="faint" text-anchor="middle" x="%.1f" y="%d">%s</text>`+"\n", a.x(f), bottom+18, figure(f))
+		fmt.Fprintf(w, `<line class="%s" x1="%.1f" x2="%.1[2]f" y1="%d" y2="%d"/>`+"\n", class, a.x(f), top, bottom)
+		fmt.Fprintf(w, `<text class="faint" text-anchor="middle" x="%.1f" y="%d">%s</text>`+"\n", a.x(f), bottom+18, strconv.FormatFloat(f, 'g', -1, 64))
 	}
 }
 
@@ -191,14 +192,30 @@ func (r chartRow) draw(w *strings.Builder, a axis, y int) int {
 		end := a.x(b.factor)
 		left, width := min(one, end), max(math.Abs(end-one), 1.5)
 		fmt.Fprintf(w, `<rect class="%s" x="%.1f" y="%d" width="%.1f" height="%d" rx="1.5"/>`+"\n", b.class, left, top, width, barHeight)
-		label := b.label
-		if b.class == "other" {
-			label = b.subject + " " + label
+		clear := left + width
+		if i == 0 {
+			clear = max(clear, a.x(r.target)) // the target's mark is no bar to write on
 		}
-		fmt.Fprintf(w, `<text class="faint" x="%.1f" y="%d">%s</text>`+"\n", left+width+6, top+barHeight-1, html.EscapeString(label))
+		b.write(w, clear, left+width, top+barHeight-1)
 	}
 	if r.target > 0 {
-		fmt.Fprintf(w, `<line class="target" x1="%.1f" x2="%[1]f" y1="%d" y2="%d"/>`+"\n", a.x(r.target), y-2, y+barHeight+2)
+		fmt.Fprintf(w, `<line class="target" x1="%.1f" x2="%.1[1]f" y1="%d" y2="%d"/>`+"\n", a.x(r.target), y-2, y+barHeight+2)
 	}
 	return y + height + rowGap
+}
+
+// charWidth is about what a character of a bar's text takes.
+const charWidth = 6.3
+
+// write writes the bar's text behind it, or at its end where there is no room behind.
+func (b bar) write(w *strings.Builder, clear, end float64, y int) {
+	text := b.label
+	if b.class == "other" {
+		text = b.subject + " " + text
+	}
+	class, anchor, x := "faint", "start", clear+6
+	if x+charWidth*float64(len([]rune(text))) > chartWidth {
+		class, anchor, x = "inside", "end", end-6
+	}
+	fmt.Fprintf(w, `<text class="%s" text-anchor="%s" x="%.1f" y="%d">%s</text>`+"\n", class, anchor, x, y, html.EscapeString(text))
 }

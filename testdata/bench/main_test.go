@@ -144,6 +144,7 @@ func TestChartIsWellFormed(t *testing.T) {
 		_, err = d.Token()
 	}
 	require.ErrorIs(t, err, io.EOF)
+	assert.NotContains(t, text, "%!", "a broken format draws nothing")
 	assert.Contains(t, text, "prefers-color-scheme: dark")
 	assert.Contains(t, text, "list &lt;3&gt;")
 	assert.Contains(t, text, "150 ×", "PM2 in floors")
@@ -160,4 +161,12 @@ func TestAxisIsLogarithmic(t *testing.T) {
 	assert.InDelta(t, 1000, a.high, 1e-9)
 	assert.InDelta(t, a.x(10)-a.x(1), a.x(1000)-a.x(100), 1e-6)
 	assert.InDelta(t, labelWidth, a.x(0), 1e-9, "what costs nothing ends at the edge")
+}
+
+func TestTextThatHasNoRoomGoesInside(t *testing.T) {
+	for end, class := range map[float64]string{400: "faint", chartWidth - 60: "inside"} {
+		var w strings.Builder
+		bar{class: "other", subject: "supervisord", label: "1,705 × · 1,012 ms"}.write(&w, end, end, 10)
+		assert.Contains(t, w.String(), `class="`+class+`"`)
+	}
 }
