@@ -30,10 +30,7 @@ func (c *Child) byLineage(t *table) census {
 	if s.options.Reaper != nil {
 		l.reaper = s.options.Reaper()
 	}
-	self := os.Getpid()
-	l.outside = func(pid int) bool {
-		return pid == self || pid == l.reaper || pid != c.PID && s.system.isMain(pid)
-	}
+	l.outside = func(pid int) bool { return pid == l.reaper || s.isOutside(pid, c.PID) }
 	all := t.members(l)
 	if reaped && all.sessionOver {
 		c.mu.Lock()
@@ -41,6 +38,11 @@ func (c *Child) byLineage(t *table) census {
 		c.mu.Unlock()
 	}
 	return all
+}
+
+// isOutside reports whether pid is known not to be of the tree of main: it is this process, or another main process.
+func (s *Spawner) isOutside(pid, main int) bool {
+	return pid == os.Getpid() || pid != main && s.system.isMain(pid)
 }
 
 // tagged reports whether p was seen to carry the child's tag, now or before. Once is enough: what it execs later changes

@@ -169,6 +169,9 @@ func sendIdentified(m member, sig syscall.Signal) error {
 	return os.ErrProcessDone
 }
 
+// gone is not known without a look at the whole table.
+func (c *Child) gone() bool { return false }
+
 func (s *Spawner) watchMember(member, func()) bool { return false }
 
 // RaiseNoFile raises the soft limit on open files to want, within the hard one. Go gives children the original back only

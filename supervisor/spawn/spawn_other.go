@@ -108,6 +108,8 @@ func carries(process, string) (has, sure bool) { return false, true }
 
 func sendIdentified(member, syscall.Signal) error { return errUnsupported }
 
+func (c *Child) gone() bool { return false }
+
 func (s *Spawner) watchMember(member, func()) bool { return false }
 
 // RaiseNoFile does nothing: there is no such limit.

@@ -39,6 +39,10 @@ func (s *Spawner) settle(c *Child) {
 	if c.grouped() && s.look(c, nil) {
 		return
 	}
+	if !c.grouped() && c.gone() {
+		c.becomeEmpty()
+		return
+	}
 	w := &s.sweeper
 	w.mu.Lock()
 	defer w.mu.Unlock()

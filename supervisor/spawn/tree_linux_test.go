@@ -247,6 +247,35 @@ func TestZombieOrphanDoesNotHoldTheTree(t *testing.T) {
 	})
 }
 
+// It would take milliseconds, and be done at every restart.
+func TestEndOfALoneProcessNeedsNoLookAtAllOthers(t *testing.T) {
+	children, ok := childrenOnce(os.Getpid(), func(int) bool { return false })
+	if !ok {
+		t.Skip("this kernel does not list children")
+	}
+	for _, pid := range children { // the dead of tests before
+		_, _ = syscall.Wait4(pid, nil, syscall.WNOHANG, nil)
+	}
+	s := newSpawner(t, mode{})
+	launch(t, s, command("/bin/sleep", "1000"))
+	other := launchRead(t, s, role(t, "daemonise", "leave")) // an orphan of another service
+	daemon := other.pid(t)
+	wait(t, other.exit)
+	eventually(t, func() bool { pids, _ := other.Tree(); return slices.Equal(pids, []int{daemon}) }, "it is known")
+	eventually(t, func() bool {
+		s.sweeper.mu.Lock()
+		defer s.sweeper.mu.Unlock()
+		return !s.sweeper.at
+	}, "it is only waited for")
+	passes := s.system.scan.begun.Load()
+	r := launch(t, s, command("/bin/true"))
+	wait(t, r.empty)
+	assert.Equal(t, passes, s.system.scan.begun.Load())
+	require.NoError(t, other.Kill())
+	wait(t, other.empty)
+	reap(t, daemon)
+}
+
 func TestEmptyWaitsForTheLast(t *testing.T) {
 	eachMode(t, func(t *testing.T, s *Spawner) {
 		r := launchRead(t, s, shell(`for i in 1 2 3; do sleep 1000 & echo $!; done`))
