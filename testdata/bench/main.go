@@ -50,6 +50,9 @@ func run() error {
 	if err != nil {
 		return fmt.Errorf("read -only: %w", err)
 	}
+	if _, err := os.Stat(o.weaver); err != nil {
+		return fmt.Errorf("find weaver (run make first): %w", err)
+	}
 	d, inside := dirsFromEnv()
 	if !inside {
 		if d, err = newDirs(o.homeBase); err != nil {
