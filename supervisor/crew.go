@@ -26,7 +26,7 @@ type crew struct {
 
 func newCrew() *crew {
 	c := &crew{work: make(chan func()), began: time.Now()}
-	for range runtime.GOMAXPROCS(0) + 1 { // one may wait for an exec while the others keep the cores busy
+	for range max(2, runtime.GOMAXPROCS(0)) { // one may wait for an exec while another works
 		c.members.Go(func() { // ends with close
 			for job := range c.work {
 				job()
