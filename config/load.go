@@ -67,10 +67,9 @@ func Load(ctx context.Context, c Context, path string, f Flags) (Loaded, error) 
 	var requests []request
 	under := deployEnv(tree, f.Env)
 	for _, in := range chosen(apps, f.Only) {
+		in = slices.Clone(in)
 		for _, m := range used {
-			// In the place of every spelling, since the first that is found counts.
-			in = slices.DeleteFunc(slices.Clone(in), func(old member) bool { return spells(m.key, old.key) })
-			in.set(m.key, m.val)
+			in.set(m.key, m.val) // under its key, which wins over other spellings
 		}
 		vals, warnings, errs := check(in, c)
 		l.Problems = append(l.Problems, warnings...)
@@ -242,14 +241,4 @@ func noScript(in object, warnings []Problem) Problem {
 
 func faulty(problems []Problem, key string) bool {
 	return slices.ContainsFunc(problems, func(p Problem) bool { return p.Key == key })
-}
-
-// spells reports that word is one of the spellings of key.
-func spells(key, word string) bool {
-	for i := range attributes {
-		if attributes[i].key == key {
-			return slices.Contains(attributes[i].spellings(), word)
-		}
-	}
-	return key == word
 }

@@ -109,11 +109,10 @@ func binary(head []byte) bool {
 	odd := 0
 	for rest := head; len(rest) > 0; {
 		r, size := utf8.DecodeRune(rest)
-		cut := len(rest) < utf8.UTFMax && !utf8.FullRune(rest)
 		switch {
 		case r == 0:
 			return true
-		case r == utf8.RuneError && size == 1 && !cut, r < ' ' && !strings.ContainsRune("\t\n\r\f\b\x1b", r), r == 0x7f:
+		case r == utf8.RuneError && size == 1, r < ' ' && !strings.ContainsRune("\t\n\r\f\b\x1b", r), r == 0x7f:
 			odd++
 		}
 		rest = rest[size:]

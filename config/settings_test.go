@@ -56,6 +56,11 @@ func TestSettingsSurviveADisk(t *testing.T) {
 	_, kept := s.Given()["lock.timeout"]
 	assert.True(t, kept)
 
+	other := s
+	assert.True(t, other.Unset("a.b"))
+	_, kept = s.Given()["a.b"]
+	assert.True(t, kept)
+
 	info, err := os.Stat(h.Settings())
 	require.NoError(t, err)
 	assert.Equal(t, os.FileMode(0o600), info.Mode().Perm())
