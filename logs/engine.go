@@ -24,6 +24,7 @@ type Options struct {
 
 	openFile func(path string, create bool) (out output, st status, real string, err error) // openOutput when nil
 	portable bool                                                                           // use the reader for other systems
+	patience time.Duration                                                                  // drainPatience when 0
 }
 
 // Engine carries the output of all processes to their files. It uses one thread (on Linux; see the package comment).
@@ -32,6 +33,7 @@ type Engine struct {
 	start    time.Time
 	onError  func(path string, err error)
 	openFile func(path string, create bool) (out output, st status, real string, err error)
+	patience time.Duration
 	reader   reader
 	hub      hub
 	janitor  janitor
@@ -43,6 +45,8 @@ type Engine struct {
 	sinks  map[fileKey]*sink
 	rings  map[ringKey]*ring
 	tender tender
+	// rotations counts those that are complete: whoever has opened a file meanwhile looks again.
+	rotations uint64
 
 	closing sync.WaitGroup // sinks that are being closed
 }
@@ -83,7 +87,7 @@ type counters struct{ bytes, lines, dropped, stalls atomic.Int64 }
 // NewEngine starts an engine. Close it to end its goroutines.
 func NewEngine(o Options) (*Engine, error) {
 	e := &Engine{
-		now: o.Now, start: time.Now(), onError: o.OnError, openFile: o.openFile,
+		now: o.Now, start: time.Now(), onError: o.OnError, openFile: o.openFile, patience: o.patience,
 		pipes: map[*Pipe]struct{}{}, sinks: map[fileKey]*sink{}, rings: map[ringKey]*ring{},
 	}
 	if e.now == nil {
@@ -91,6 +95,9 @@ func NewEngine(o Options) (*Engine, error) {
 	}
 	if e.openFile == nil {
 		e.openFile = openOutput
+	}
+	if e.patience == 0 {
+		e.patience = drainPatience
 	}
 	e.janitor = janitor{dir: o.Dir, budget: o.TotalBudget, report: e.report}
 	if o.TotalBudget == 0 {
@@ -111,7 +118,7 @@ func NewEngine(o Options) (*Engine, error) {
 }
 
 // Close writes what is in the pipes now to the files and closes everything. Children that live on may still write until
-// their pipe is full. A disk that hangs is waited for 10 seconds at most.
+// their pipe is full. A disk that hangs is waited for 15 seconds at most.
 func (e *Engine) Close() error {
 	e.mu.Lock()
 	if e.closed {
@@ -126,7 +133,7 @@ func (e *Engine) Close() error {
 	}
 	e.mu.Unlock()
 
-	patience := time.NewTimer(drainPatience)
+	patience := time.NewTimer(e.patience)
 	defer patience.Stop()
 	var errs []error
 	for _, p := range pipes {
@@ -136,7 +143,7 @@ func (e *Engine) Close() error {
 			continue
 		case <-patience.C:
 		}
-		errs = append(errs, fmt.Errorf("drain the log pipes: %s %s is not done after %s", p.o.Name, p.o.Stream, drainPatience))
+		errs = append(errs, fmt.Errorf("drain the log pipes: %s %s is not done after %s", p.o.Name, p.o.Stream, e.patience))
 		break
 	}
 	errs = append(errs, e.reader.stop())
@@ -144,14 +151,29 @@ func (e *Engine) Close() error {
 		e.retire(p)
 	}
 	e.janitor.stop()
-	if len(errs) == 1 { // else a file hangs and its sink cannot be closed
-		e.closing.Wait()
+	if !e.within(&e.closing) || !e.within(&e.janitor.idle) {
+		errs = append(errs, errors.New("close the log files: a disk hangs"))
 	}
 	e.hub.close()
 	return errors.Join(errs...)
 }
 
-// drainPatience bounds how long Close waits for pipes.
+// within waits for a group as long as the engine's patience lasts, and says whether it is done.
+func (e *Engine) within(wg *sync.WaitGroup) bool {
+	done := make(chan struct{})
+	go func() { // ends with the group
+		wg.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return true
+	case <-time.After(e.patience):
+		return false
+	}
+}
+
+// drainPatience bounds how long Close waits for each of: the pipes, the readers, the files.
 const drainPatience = 5 * time.Second
 
 // Stats returns the counters.

@@ -58,12 +58,11 @@ func (j *janitor) submit(c chore) {
 	}
 }
 
-// stop waits for the current chore. A compression under way is given up: the next rotation takes it up again.
+// stop ends the work: idle is done soon after. A compression under way is given up: the next rotation takes it up again.
 func (j *janitor) stop() {
 	j.mu.Lock()
 	j.stopped, j.chores = true, nil
 	j.mu.Unlock()
-	j.idle.Wait()
 }
 
 func (j *janitor) work() {

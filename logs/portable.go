@@ -41,17 +41,10 @@ func (r *portable) stop() error {
 		_ = k.(*portableTap).in.Close() // that ends its Read
 		return true
 	})
-	ended := make(chan struct{})
-	go func() { // ends with the last goroutine
-		r.wg.Wait()
-		close(ended)
-	}()
-	select {
-	case <-ended:
-		return nil
-	case <-time.After(drainPatience):
+	if !r.e.within(&r.wg) {
 		return errors.New("stop reading logs: a write hangs")
 	}
+	return nil
 }
 
 // portableTap reads one pipe.

@@ -26,7 +26,7 @@ const (
 //
 // Pipes are armed one-shot: a pipe that has been polled normally wakes its reader at every single write, at a cost of
 // several times that of carrying the bytes. Between the event and the next arming a pipe is hot: it is read again after a
-// delay that adapts to how full it was found.
+// delay that adapts to how full it was found. Output after a long silence is taken alone.
 //
 // Whoever holds turn serves the pipes. When a write hangs (a network file system, a dying disk) the watch gives the turn
 // to a fresh goroutine; the old one finishes its write and ends. The hung sink stays locked, so only its own pipes wait.
@@ -141,7 +141,7 @@ func (l *loop) run(b *peeker, turn int) {
 		l.e.mu.Lock()
 		for _, ev := range events[:n] {
 			if t := l.taps[ev.Fd]; t != nil {
-				t.heat(l, l.clock())
+				t.event(l)
 			}
 		}
 		l.e.mu.Unlock()
@@ -305,7 +305,7 @@ func (l *loop) stop() error {
 	}()
 	select {
 	case <-ended:
-	case <-time.After(drainPatience):
+	case <-time.After(l.e.patience):
 		return fmt.Errorf("stop reading logs: a write hangs")
 	}
 	l.e.mu.Lock()

@@ -137,9 +137,30 @@ func TestLongJSONLinesStayWhole(t *testing.T) {
 	for range 10 {
 		write(t, child, strings.Repeat("é", 60_000)+"\n")
 	}
-	finish(t, p, child)
+	flush(t, p)
 	require.Equal(t, 10, strings.Count(content(t, path), `{"message":"éé`))
 	require.Equal(t, 10, strings.Count(content(t, path), "\n"))
+	write(t, child, "x"+strings.Repeat("é", 400_000)) // one that cannot stay whole is not cut within a character
+	finish(t, p, child)
+	require.Equal(t, 10*60_000+400_000, strings.Count(content(t, path), "é"))
+}
+
+// What is being written is still in the pipe: a kill at this very moment would not lose it.
+func TestBytesStayInThePipeUntilTheyAreInTheFile(t *testing.T) {
+	d := &disk{room: -1, hang: make(chan struct{}), hung: make(chan struct{}, 1)}
+	e := newEngine(t, Options{openFile: d.openFile})
+	p, child := open(t, e, PipeOptions{Dests: dest(filepath.Join(t.TempDir(), "a"))})
+	inPipe := func() int {
+		n, err := unix.IoctlGetInt(int(child.Fd()), unix.TIOCINQ)
+		require.NoError(t, err)
+		return n
+	}
+	write(t, child, "hello\n")
+	await(t, d.hung)
+	require.Equal(t, 6, inPipe())
+	close(d.hang)
+	flush(t, p)
+	require.Zero(t, inPipe())
 }
 
 func TestPipesAndFIFOsAsFiles(t *testing.T) {

@@ -16,6 +16,9 @@ type destination struct {
 // acquire returns the sink of the file at d.Path, opening it if it is not open. Give it back with release.
 func (e *Engine) acquire(d Dest, json bool) (*sink, error) {
 	for {
+		e.mu.Lock()
+		before := e.rotations
+		e.mu.Unlock()
 		out, st, real, err := e.open(d.Path)
 		if err != nil {
 			return nil, err
@@ -28,7 +31,7 @@ func (e *Engine) acquire(d Dest, json bool) (*sink, error) {
 			return s, nil
 		}
 		moving := e.rotatingAt(real)
-		if moving == nil {
+		if moving == nil && e.rotations == before {
 			s := e.newSink(d, json, out, st, real)
 			s.users = 1
 			e.sinks[st.key] = s
@@ -37,10 +40,13 @@ func (e *Engine) acquire(d Dest, json bool) (*sink, error) {
 			return s, nil
 		}
 		e.mu.Unlock()
+		// What we have opened may just have been renamed, or be the new file that its sink does not know yet.
 		_ = out.Close()
-		moving.mu.Lock() // until it has rotated: then the inode that we have seen is known
-		//lint:ignore SA2001 only to wait
-		moving.mu.Unlock()
+		if moving != nil {
+			moving.mu.Lock()
+			//lint:ignore SA2001 only to wait until it has rotated
+			moving.mu.Unlock()
+		}
 	}
 }
 
@@ -112,6 +118,9 @@ func (e *Engine) rekey(s *sink, key fileKey) {
 func (e *Engine) setRotating(s *sink, is bool) {
 	e.mu.Lock()
 	s.rotating = is
+	if !is {
+		e.rotations++
+	}
 	e.mu.Unlock()
 }
 

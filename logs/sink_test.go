@@ -9,6 +9,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -374,4 +375,19 @@ func TestAFullFileSystemStopsNobody(t *testing.T) {
 	require.NoError(t, err)
 	require.GreaterOrEqual(t, marked, before.Dropped)
 	require.Equal(t, marked, e.Stats().Dropped)
+}
+
+func TestCloseDoesNotWaitForAHungDiskForEver(t *testing.T) {
+	both(t, func(t *testing.T, o Options) {
+		d := &disk{room: -1, hang: make(chan struct{}), hung: make(chan struct{}, 1)}
+		o.openFile, o.patience = d.openFile, time.Millisecond
+		e, err := NewEngine(o)
+		require.NoError(t, err)
+		p, child := open(t, e, PipeOptions{Name: "web", Dests: dest(filepath.Join(t.TempDir(), "a.log"))})
+		write(t, child, "x\n")
+		await(t, d.hung)
+		require.ErrorContains(t, e.Close(), "drain the log pipes: web out")
+		await(t, p.Done())
+		close(d.hang) // what hung ends then, or goleak tells
+	})
 }

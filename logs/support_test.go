@@ -175,6 +175,7 @@ type disk struct {
 	hung  chan struct{} // told when a write hangs
 	noNew error         // why files cannot be opened
 	only  string        // base name of the file this is about; all when empty
+	wrote func()        // called before each write
 }
 
 func (d *disk) openFile(path string, create bool) (output, status, string, error) {
@@ -197,6 +198,12 @@ func (d *disk) set(room int64, err error) {
 	d.room, d.err = room, err
 }
 
+func (d *disk) beforeWrites(f func()) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.wrote = f
+}
+
 func (d *disk) refuseNew(err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -210,7 +217,7 @@ type diskFile struct {
 
 func (f diskFile) Write(b []byte) (int, error) {
 	f.d.mu.Lock()
-	hang := f.d.hang
+	hang, wrote := f.d.hang, f.d.wrote
 	n := len(b)
 	var err error
 	if f.d.room >= 0 {
@@ -220,6 +227,9 @@ func (f diskFile) Write(b []byte) (int, error) {
 		f.d.room -= int64(n)
 	}
 	f.d.mu.Unlock()
+	if wrote != nil {
+		wrote()
+	}
 	if hang != nil {
 		f.d.hung <- struct{}{}
 		<-hang

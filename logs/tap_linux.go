@@ -25,6 +25,8 @@ type pipeTap struct {
 	pouring           bool
 	due               int64         // when it is to be read again, if hot
 	delay             time.Duration // how long after it was read
+	last              int64         // when epoll told of it last
+	lonely            bool          // that was long after the time before: there is hardly more to come at once
 	flushes           []flushing
 	consumed          int64 // bytes, ever
 
@@ -105,7 +107,18 @@ func (t *pipeTap) pour() {
 	t.l.wake()
 }
 
-// heat makes the tap due at a time. Call it, cool and settle with e.mu held.
+// lonelyAfter is how long a pipe must have been silent for its output not to be worth gathering.
+const lonelyAfter = 4 * hotDelay
+
+// event notes that epoll has told of the pipe. Call it, heat, cool and settle with e.mu held.
+func (t *pipeTap) event(l *loop) {
+	now := l.clock()
+	t.lonely = now-t.last > int64(lonelyAfter)
+	t.last = now
+	t.heat(l, now)
+}
+
+// heat makes the tap due at a time.
 func (t *pipeTap) heat(l *loop, due int64) {
 	if t.closed {
 		return
@@ -150,6 +163,9 @@ func (t *pipeTap) settle(l *loop, f finding) (flushed []chan struct{}) {
 		return flushed
 	case len(t.flushes) > 0:
 		t.due = now
+		return flushed
+	case t.lonely && f.held == 0 && f.took < t.room/8:
+		t.rearm(l)
 		return flushed
 	case f.more || f.took >= t.room/3:
 		if t.delay /= 2; t.delay < shortDelay {
