@@ -70,11 +70,15 @@ func TestADaemonThatIsJustStartingIsWaitedFor(t *testing.T) {
 // Nobody but one starts the daemon: whoever comes second finds it running once the lock is free.
 func TestWhoeverComesSecondFindsTheDaemon(t *testing.T) {
 	r := anchored(t, "touch ran")
-	require.NoError(t, os.MkdirAll(r.home, 0o700))
+	require.NoError(t, os.MkdirAll(r.home, 0o755))
 	first, err := lock.Try(filepath.Join(r.home, "spawn.lock"), lock.Holder{PID: os.Getpid()})
 	require.NoError(t, err)
 	done := make(chan outcome)
 	go func() { done <- r.run("ping") }()
+	require.Eventually(t, func() bool { // it has seen that there is no daemon, and prepares to start one
+		info, err := os.Stat(r.home)
+		return err == nil && info.Mode().Perm() == 0o700
+	}, 10*time.Second, time.Millisecond)
 	d := &fakeDaemon{t: t, home: r.home}
 	d.serve()
 	require.NoError(t, first.Release())

@@ -121,7 +121,10 @@ func (d *fakeDaemon) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		d.operation(w, nil)
 	case api.PathKill:
 		d.operation(w, nil)
-		go d.down() // ends with the last connection
+		go func() { // ends with the last connection
+			<-r.Context().Done() // the answer is out
+			d.down()
+		}()
 	case api.PathSave:
 		reply(w, api.SaveResult{Path: d.home + "/dump.pm2", Count: len(list), Skipped: len(list) == 0 && !strings.Contains(string(body), "force")})
 	case api.PathFlush:

@@ -49,6 +49,7 @@ func TestGrammarPutsFlagsBeforeArguments(t *testing.T) {
 		{"start app.js --name=", "--name= -- app.js", ""},
 		{"start --no-autorestart app.js", "--no-autorestart -- app.js", ""},
 		{"start app.js --node-args --harmony", "--interpreter-args=--harmony -- app.js", ""},
+		{"start app.js --node-args --time", "--interpreter-args=--time -- app.js", ""},
 		{"start app.js --interpreter-args '--a --b'", "'--interpreter-args=--a --b' -- app.js", ""},
 		{"start app.js --cron '* * * * *'", "'--cron-restart=* * * * *' -- app.js", ""},
 		{"start 'node app.js --port 3'", "-- 'node app.js --port 3'", ""},
@@ -180,7 +181,7 @@ func TestTheTableHasNoTwoMeanings(t *testing.T) {
 func TestNearestWord(t *testing.T) {
 	names := []string{"web", "worker", "api", "instances", "interpreter"}
 	for word, want := range map[string]string{
-		"wbe": "web", "we": "web", "Web": "web", "wroker": "worker", "inst": "instances", "zzz": "", "a": "", "interpretor": "interpreter",
+		"wbe": "web", "we": "web", "Web": "web", "wroker": "worker", "inst": "instances", "zzz": "", "a": "", "interpretor": "interpreter", "WORKER": "worker",
 	} {
 		assert.Equal(t, want, nearest(word, names), word)
 	}

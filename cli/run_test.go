@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -313,6 +314,36 @@ func TestKillWaitsUntilTheHomeIsFree(t *testing.T) {
 	<-released
 }
 
+// Everybody takes locks in the same order, or two would wait for each other.
+func TestLocksAreTakenInOrder(t *testing.T) {
+	d := newFake(t, process(0, "web", 100), process(1, "api", 101), process(2, "zoo", 102))
+	dir := filepath.Join(d.home, "locks")
+	require.NoError(t, os.MkdirAll(dir, 0o700))
+	held, err := lock.Try(filepath.Join(dir, "web.lock"), lock.Holder{PID: 1})
+	require.NoError(t, err)
+	defer held.Release()
+	o := d.runner().run("stop", "zoo", "web", "api", "--lock-timeout", "1")
+	assert.Contains(t, o.stderr, "cannot lock web")
+	assert.FileExists(t, filepath.Join(dir, "api.lock"))
+	assert.NoFileExists(t, filepath.Join(dir, "zoo.lock"))
+}
+
+// A kill is only done once the anchor has let go of the home.
+func TestKillDoesNotEndBeforeTheAnchor(t *testing.T) {
+	d := newFake(t)
+	held, err := lock.Try(filepath.Join(d.home, "daemon.lock"), lock.Holder{PID: os.Getpid()})
+	require.NoError(t, err)
+	defer held.Release()
+	r := d.runner()
+	ctx, cancel := context.WithCancel(t.Context())
+	r.ctx = ctx
+	down := d.down
+	d.down = func() { down(); cancel() }
+	o := r.run("kill")
+	assert.NotZero(t, o.code)
+	assert.Empty(t, o.stdout)
+}
+
 func TestLocksAreHeldWhileTheDaemonWorks(t *testing.T) {
 	d := newFake(t, process(0, "a/b", 100), process(1, "api", 101))
 	path := filepath.Join(d.home, "locks", hot.LockName("a/b")+".lock")
@@ -382,6 +413,10 @@ func TestLogsShowHistoryInPM2Layout(t *testing.T) {
 	assert.True(t, strings.HasPrefix(all, "[TAILING] Tailing last 15 lines for [all] processes (change the value with --lines option)\n"+
 		d.home+"/weaver.log last 15 lines:\nPM2        | {}\n\n"), all)
 	assert.Contains(t, all, "1|averylon | x\n")
+	merged := process(2, "web", 102)
+	merged.OutPath, merged.ErrorPath = p.OutPath, p.ErrorPath
+	d.list = append(d.list, merged)
+	assert.Equal(t, 1, strings.Count(r.good("logs", "web", "--nostream"), "one"), "instances that share a file")
 	assert.Equal(t, "[TAILING] Tailing last 15 lines for [nope] process (change the value with --lines option)\n", r.good("logs", "nope", "--nostream"))
 	o := r.run("logs", "web", "--raw", "--nostream", "-n", "1")
 	assert.Contains(t, o.stdout, "\nthree\n")
