@@ -127,7 +127,7 @@ func TestFlagsAreCheckedAllAtOnce(t *testing.T) {
 func TestExtWatchesSomeEndings(t *testing.T) {
 	c := newContext(t)
 	write(t, c.Cwd, "a.txt", "", 0o644)
-	write(t, c.Cwd, "node_modules/x/y.js", "", 0o644)
+	write(t, c.Cwd, "node_modules/x/y.txt", "", 0o644)
 	write(t, c.Cwd, ".git/z.js", "", 0o644)
 	s, _, err := FromArgs(c, "server.js", Flags{Ext: "js,json", IgnoreWatch: "tmp"}, nil)
 	require.NoError(t, err)

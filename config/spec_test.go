@@ -38,7 +38,10 @@ func TestInterpreterByFile(t *testing.T) {
 		{"cut", strings.Repeat("x", 511) + "é", 0o644, "node"}, // the head ends within a character
 		{"elf", "\x7fELF\x00\x01", 0o755, None},
 		{"odd", strings.Repeat("\x01\x02x", 20), 0o755, None},
+		{"sixth", strings.Repeat("\x01abcde", 20), 0o755, None}, // one odd byte in six
+		{"twelfth", strings.Repeat("\x01abcdefghijk", 20), 0o644, "node"},
 		{"sh", "#!/bin/sh\n", 0o755, None},
+		{"cli3", "#!/usr/bin/env -S A=1 node --x\n", 0o644, "node"},
 		{"python.cgi", "#! /usr/bin/env -S python3 -u\n", 0o755, None},
 		{"cli", "#!/usr/bin/env node\n", 0o755, "node"},
 		{"cli2", "#!/usr/local/bin/node --x\n", 0o644, "node"},
