@@ -46,7 +46,7 @@ func (c Context) cpus() int {
 
 func (c Context) talk(text []byte) {
 	if c.Talk != nil && len(text) > 0 {
-		c.Talk.Write(text) //nolint:errcheck // what a config prints is a courtesy
+		_, _ = c.Talk.Write(text) // what a config prints is a courtesy
 	}
 }
 
