@@ -15,6 +15,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 )
 
 func TestExitCodesAreExact(t *testing.T) {
@@ -144,6 +145,22 @@ func TestOnlyAskedDescriptorsArrive(t *testing.T) {
 			comeToHave(t, launch(t, s, c).PID, "0 pipe", "1 /dev/null", "2 pipe", "3 pipe", "5 pipe")
 		}
 	})
+}
+
+// What the supervisor was started with is its own: a CI's pipes, a terminal multiplexer's sockets.
+func TestInheritedDescriptorsDoNotLeak(t *testing.T) {
+	fd, err := syscall.Open("/dev/null", syscall.O_RDONLY, 0) // not close-on-exec, as inherited ones are
+	require.NoError(t, err)
+	defer syscall.Close(fd)
+	s := newSpawner(t, mode{})
+	comeToHave(t, launch(t, s, command("/bin/sleep", "1000")).PID, "0 /dev/null", "1 /dev/null", "2 /dev/null")
+
+	_, err = unix.FcntlInt(uintptr(fd), unix.F_SETFD, 0)
+	require.NoError(t, err)
+	require.NoError(t, keepDescriptorsIn("/proc/self/fd")) // as before Linux 5.11
+	flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0)
+	require.NoError(t, err)
+	assert.Equal(t, unix.FD_CLOEXEC, flags)
 }
 
 // comeToHave waits until these are the open descriptors of a process; its loader opens libraries first.
