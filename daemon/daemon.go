@@ -29,6 +29,8 @@ import (
 	"weaver/cache"
 	"weaver/config"
 	"weaver/config/home"
+	"weaver/daemon/anchor"
+	"weaver/lock"
 	"weaver/logs"
 	"weaver/pm2"
 	"weaver/procstat"
@@ -84,7 +86,7 @@ func Run(ctx context.Context, o Options) int {
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "weaver: supervisor:", err)
 		if l != nil {
-			l.tell("failed " + err.Error())
+			l.tell(anchor.MessageFailed + " " + err.Error())
 		}
 		return 1
 	}
@@ -98,6 +100,13 @@ func run(ctx context.Context, o Options, l *link) error {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return fmt.Errorf("make the home: %w", err)
 		}
+	}
+	if !l.present() { // nobody holds the lock for us
+		held, err := lock.Try(o.Home.DaemonLock(), lock.Holder{PID: os.Getpid(), Command: "weaverd supervise", Since: time.Now()})
+		if err != nil {
+			return fmt.Errorf("be the only supervisor of %s: %w", o.Home.Dir, err)
+		}
+		defer held.Release()
 	}
 	log, closeLog := openLog(o.Home.DaemonLog())
 	defer closeLog()
@@ -216,7 +225,7 @@ func (d *daemon) live(ctx context.Context, endStreams func()) error {
 	}()
 	os.WriteFile(d.home.PIDFile(), strconv.AppendInt(nil, int64(os.Getpid()), 10), 0o644) // for people
 	d.log.Info("ready", zap.String("version", d.opts.Version), zap.Int("pid", os.Getpid()), zap.Int("processes", d.sup.Count()))
-	if err := d.link.tell("ready"); err != nil {
+	if err := d.link.tell(anchor.MessageReady); err != nil {
 		return err
 	}
 	err = d.wait(ctx, served)
@@ -259,7 +268,6 @@ func (d *daemon) wait(ctx context.Context, served <-chan error) error {
 
 // end stops every service and closes the door. The desired list stays on disk, unless kill emptied it.
 func (d *daemon) end(server *http.Server) {
-	d.link.tell("bye") // the anchor may be gone
 	err := d.sup.Shutdown(context.Background(), false, func(app.Progress) {})
 	if err != nil && !errors.Is(err, supervisor.ErrClosed) {
 		d.log.Error("stop every service", zap.Error(err))
@@ -268,6 +276,8 @@ func (d *daemon) end(server *http.Server) {
 	defer cancel()
 	server.Shutdown(ctx) // removes the socket too
 	os.Remove(d.home.PIDFile())
+	// Only now, with nothing left running: if we die before, the anchor starts a successor, which takes care of it.
+	d.link.tell(anchor.MessageBye) // the anchor may be gone
 	d.log.Info("ended", zap.Duration("uptime", time.Since(d.started)))
 	d.log.Sync()
 }

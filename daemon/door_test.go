@@ -144,6 +144,16 @@ func TestNobodyElseGetsIn(t *testing.T) {
 	assert.Equal(t, "heard \"HTTP/1.1 200 OK\\r\\n\"\n", connect(0))
 }
 
+func TestSecondSupervisorOfAHomeGivesUp(t *testing.T) {
+	h, c := serve(t)
+	start(t, c, sleeper("a"))
+	assert.Equal(t, 1, Run(t.Context(), Options{Home: h, Version: "second"}))
+	p, err := c.Ping(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, "test", p.Version, "the first one goes on")
+	assert.Equal(t, 1, p.Processes)
+}
+
 func TestPagesOfBrowsersAreRefused(t *testing.T) {
 	h, _ := serve(t)
 	for name, change := range map[string]func(*http.Request){

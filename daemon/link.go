@@ -23,6 +23,10 @@ type link struct {
 // inherit.
 func dialAnchor() (*link, error) {
 	l := &link{lost: make(chan struct{})}
+	if fd, err := strconv.Atoi(os.Getenv(anchor.LockEnv)); err == nil {
+		closeOnExec(fd) // ours to hold, not the services'
+	}
+	os.Unsetenv(anchor.LockEnv)
 	text := os.Getenv(anchor.ControlEnv)
 	os.Unsetenv(anchor.ControlEnv)
 	if text == "" {
