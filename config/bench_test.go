@@ -36,7 +36,9 @@ func BenchmarkLoad(b *testing.B) {
 		many += fmt.Sprintf("- name: a%d\n  script: server.js\n  interpreter: sh\n  env: {A: %d}\n", i, i)
 	}
 	b.Run("json", func(b *testing.B) { benchmarkLoad(b, "x.json", one, "") })
-	b.Run("yaml", func(b *testing.B) { benchmarkLoad(b, "x.yaml", "apps:\n- name: a\n  script: server.js\n  interpreter: sh\n", "") })
+	b.Run("yaml", func(b *testing.B) {
+		benchmarkLoad(b, "x.yaml", "apps:\n- name: a\n  script: server.js\n  interpreter: sh\n", "")
+	})
 	b.Run("yaml with 1000 apps", func(b *testing.B) { benchmarkLoad(b, "x.yaml", many, "") })
 	b.Run("js by goja", func(b *testing.B) { benchmarkLoad(b, "x.config.js", "module.exports = "+one, "") })
 	if node != "" {
