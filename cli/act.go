@@ -33,13 +33,18 @@ func (c *call) act(verb app.Verb) error {
 // request is the request for a verb, with what the flags of every verb say.
 func (c *call) request(verb app.Verb, targets []app.Selector) (api.ActRequest, error) {
 	r := api.ActRequest{Op: newOp(), Verb: verb, Targets: targets, Cwd: c.env.Cwd}
-	if c.given("parallel") {
-		n, err := strconv.Atoi(c.str("parallel"))
-		if err != nil || n < 1 {
-			return r, &usageError{message: fmt.Sprintf("option `--parallel' needs a number above 0, not %q", c.str("parallel"))}
-		}
-		r.Parallel = n
+	what, word := "option `--parallel'", c.str("parallel")
+	if !c.given("parallel") {
+		what, word = "PM2_CONCURRENT_ACTIONS", c.env.Getenv("PM2_CONCURRENT_ACTIONS")
 	}
+	if word == "" && !c.given("parallel") {
+		return r, nil
+	}
+	n, err := strconv.Atoi(word)
+	if err != nil || n < 1 {
+		return r, &usageError{message: fmt.Sprintf("%s needs a number above 0, not %q", what, word)}
+	}
+	r.Parallel = n
 	return r, nil
 }
 

@@ -49,7 +49,11 @@ func Run(ctx context.Context, env Env, args []string) int {
 	}
 	table := commands()
 	l, err := parse(table, args, c.onlyTarget)
-	c.out = newOutput(&env, hasWord(args, "--no-color"), hasWord(args, "--silent", "-s"))
+	said := args
+	if err == nil && l.argv != nil {
+		said = l.argv // flags by their first names
+	}
+	c.out = newOutput(&env, hasWord(said, "--no-color"), hasWord(said, "--silent", "-s"))
 	switch {
 	case err != nil:
 		return c.fail(err)

@@ -13,17 +13,14 @@ import (
 
 // runDescribe shows everything about processes. A name that means nothing is an error, in PM2's words.
 func runDescribe(c *call) error {
-	up, err := c.daemonUp()
-	if err != nil {
+	if err := c.findHome(); err != nil {
 		return err
 	}
 	var all []api.Description
 	for _, name := range c.args {
-		var found []api.Description
-		if up {
-			if found, err = c.client.Describe(c.ctx, app.Selector(name)); err != nil && !isAnswer(err) {
-				return err
-			}
+		found, err := c.client.Describe(c.ctx, app.Selector(name))
+		if err != nil && !isAnswer(err) && !api.IsDown(err) {
+			return err
 		}
 		if len(found) == 0 {
 			f := &failure{text: fmt.Sprintf("[PM2][WARN] %s doesn't exist", name)}

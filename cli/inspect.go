@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"strings"
 
+	"weaver/api"
 	"weaver/app"
 	"weaver/pm2"
 )
@@ -11,11 +12,13 @@ import (
 // processes returns what the arguments mean, everything without arguments. Looking does not start a daemon: without one
 // there is nothing, which is what PM2 says after starting one.
 func (c *call) processes(spec bool, args []string) ([]app.Process, error) {
-	up, err := c.daemonUp()
-	if err != nil || !up {
+	if err := c.findHome(); err != nil {
 		return nil, err
 	}
 	list, err := c.client.List(c.ctx, spec, "")
+	if api.IsDown(err) {
+		return nil, nil
+	}
 	if err != nil || len(args) == 0 {
 		return list, err
 	}

@@ -1,10 +1,7 @@
 package cli
 
 import (
-	"context"
 	"encoding/json"
-	"fmt"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,8 +13,6 @@ import (
 
 	"weaver/api"
 	"weaver/app"
-	"weaver/cli/hot"
-	"weaver/lock"
 )
 
 func TestStopSaysWhatPM2SaysAndShowsTheTable(t *testing.T) {
@@ -62,6 +57,7 @@ func TestSilenceIsForTalkNotForData(t *testing.T) {
 	d := newFake(t, process(0, "web", 100))
 	assert.Empty(t, d.runner().good("-s", "stop", "web"))
 	assert.Equal(t, "100\n", d.runner().good("-s", "pid", "web"))
+	assert.Empty(t, d.runner().good("stop", "web", "-fs"))
 	o := d.runner().run("stop", "nope", "--silent")
 	assert.Equal(t, outcome{code: 1}, o)
 }
@@ -265,6 +261,18 @@ func TestScaleSendsNumbersAndSteps(t *testing.T) {
 	}
 }
 
+func TestParallelReachesTheDaemon(t *testing.T) {
+	d := newFake(t, process(0, "web", 100))
+	d.runner().good("restart", "web", "--parallel", "7")
+	r := d.runner()
+	r.env = []string{"PM2_CONCURRENT_ACTIONS=5"}
+	r.good("restart", "web")
+	assert.Contains(t, d.asked(api.PathAct)[0], `"parallel":7`)
+	assert.Contains(t, d.asked(api.PathAct)[1], `"parallel":5`)
+	r.env = []string{"PM2_CONCURRENT_ACTIONS=many"}
+	assert.Contains(t, r.run("restart", "web").stderr, "PM2_CONCURRENT_ACTIONS needs a number above 0")
+}
+
 func TestSignalAndResetGoToTheDaemon(t *testing.T) {
 	d := newFake(t, process(0, "web", 100))
 	assert.Contains(t, d.runner().good("sendSignal", "SIGUSR2", "web"), "successfully sent signal SIGUSR2 to process name web\n")
@@ -297,173 +305,6 @@ func TestPing(t *testing.T) {
 	require.NoError(t, json.Unmarshal([]byte(d.runner().good("ping", "--json")), &p))
 	assert.Equal(t, 4711, p.PID)
 	assert.EqualValues(t, 5, p.UptimeMS)
-}
-
-func TestKillWaitsUntilTheHomeIsFree(t *testing.T) {
-	d := newFake(t, process(0, "web", 100))
-	held, err := lock.Try(filepath.Join(d.home, "daemon.lock"), lock.Holder{PID: os.Getpid()})
-	require.NoError(t, err)
-	released := make(chan struct{})
-	d.during = func() {
-		go func() { // ends by itself
-			defer close(released)
-			held.Release()
-		}()
-	}
-	assert.Equal(t, "[PM2] [v] All Applications Stopped\n[PM2] [v] PM2 Daemon Stopped\n", d.runner().good("kill"))
-	<-released
-}
-
-// Everybody takes locks in the same order, or two would wait for each other.
-func TestLocksAreTakenInOrder(t *testing.T) {
-	d := newFake(t, process(0, "web", 100), process(1, "api", 101), process(2, "zoo", 102))
-	dir := filepath.Join(d.home, "locks")
-	require.NoError(t, os.MkdirAll(dir, 0o700))
-	held, err := lock.Try(filepath.Join(dir, "web.lock"), lock.Holder{PID: 1})
-	require.NoError(t, err)
-	defer held.Release()
-	o := d.runner().run("stop", "zoo", "web", "api", "--lock-timeout", "1")
-	assert.Contains(t, o.stderr, "cannot lock web")
-	assert.FileExists(t, filepath.Join(dir, "api.lock"))
-	assert.NoFileExists(t, filepath.Join(dir, "zoo.lock"))
-}
-
-// A kill is only done once the anchor has let go of the home.
-func TestKillDoesNotEndBeforeTheAnchor(t *testing.T) {
-	d := newFake(t)
-	held, err := lock.Try(filepath.Join(d.home, "daemon.lock"), lock.Holder{PID: os.Getpid()})
-	require.NoError(t, err)
-	defer held.Release()
-	r := d.runner()
-	ctx, cancel := context.WithCancel(t.Context())
-	r.ctx = ctx
-	down := d.down
-	d.down = func() { down(); cancel() }
-	o := r.run("kill")
-	assert.NotZero(t, o.code)
-	assert.Empty(t, o.stdout)
-}
-
-func TestLocksAreHeldWhileTheDaemonWorks(t *testing.T) {
-	d := newFake(t, process(0, "a/b", 100), process(1, "api", 101))
-	path := filepath.Join(d.home, "locks", hot.LockName("a/b")+".lock")
-	var infos []lock.Info
-	d.during = func() {
-		infos, _ = lock.List(filepath.Join(d.home, "locks"))
-	}
-	d.runner().good("restart", "all")
-	require.Len(t, infos, 2)
-	assert.True(t, infos[0].Held && infos[1].Held)
-	assert.Equal(t, path, infos[0].Path)
-	assert.Equal(t, "weaver restart all", infos[0].Holder.Command)
-
-	d.during = func() { infos, _ = lock.List(filepath.Join(d.home, "locks")) }
-	d.runner().good("restart", "all", "--no-lock")
-	assert.False(t, infos[0].Held)
-}
-
-func TestLockTimeoutNamesTheHolder(t *testing.T) {
-	d := newFake(t, process(0, "web", 100))
-	dir := filepath.Join(d.home, "locks")
-	require.NoError(t, os.MkdirAll(dir, 0o700))
-	held, err := lock.Try(filepath.Join(dir, "web.lock"), lock.Holder{PID: 12345, Command: "weaver restart web", Since: time.Now()})
-	require.NoError(t, err)
-	defer held.Release()
-	for _, how := range []func(*runner) outcome{
-		func(r *runner) outcome { return r.run("stop", "web", "--lock-timeout", "1") },
-		func(r *runner) outcome { r.env = []string{"WEAVER_LOCK_TIMEOUT=1"}; return r.run("stop", "web") },
-		func(r *runner) outcome {
-			require.NoError(t, os.WriteFile(filepath.Join(d.home, "settings.json"), []byte(`{"lock.timeout": "1ms"}`), 0o600))
-			return r.run("stop", "web")
-		},
-	} {
-		o := how(d.runner())
-		assert.Equal(t, 1, o.code)
-		assert.Contains(t, o.stderr, "weaver: cannot lock web: held by pid 12345 (weaver restart web) since ")
-		assert.Contains(t, o.stderr, "; waited 1ms\nhint: ")
-	}
-	assert.Empty(t, d.asked(api.PathAct), "nothing was done")
-	assert.Contains(t, d.runner().good("lock", "list"), "web  held   12345")
-	o := d.runner().run("stop", "web", "--lock-timeout", "soon")
-	assert.Contains(t, o.stderr, "error: option `--lock-timeout' needs milliseconds")
-	require.NoError(t, os.WriteFile(filepath.Join(d.home, "settings.json"), []byte(`{"lock.enabled": "false"}`), 0o600))
-	d.runner().good("stop", "web")
-}
-
-func TestLogsShowHistoryInPM2Layout(t *testing.T) {
-	p := process(0, "web", 100)
-	long := process(1, "averylongname", 101)
-	d := newFake(t)
-	dir := t.TempDir()
-	p.OutPath, p.ErrorPath = dir+"/web-out.log", dir+"/web-error.log"
-	long.OutPath, long.ErrorPath = dir+"/long-out.log", "/dev/null"
-	d.list = []app.Process{p, long}
-	for i, f := range []struct{ path, text string }{
-		{p.OutPath, "one\ntwo\nthree\n"}, {p.ErrorPath, "bad\n"}, {long.OutPath, "x\n"}, {d.home + "/weaver.log", "{}\n"},
-	} {
-		require.NoError(t, os.WriteFile(f.path, []byte(f.text), 0o600))
-		at := time.Unix(int64(1000+i), 0)
-		require.NoError(t, os.Chtimes(f.path, at, at))
-	}
-	r := d.runner()
-	assert.Equal(t, "[TAILING] Tailing last 2 lines for [web] process (change the value with --lines option)\n"+
-		p.OutPath+" last 2 lines:\n0|web      | two\n0|web      | three\n\n"+
-		p.ErrorPath+" last 2 lines:\n0|web      | bad\n\n", r.good("logs", "web", "--nostream", "--lines", "2"))
-	all := r.good("logs", "--nostream")
-	assert.True(t, strings.HasPrefix(all, "[TAILING] Tailing last 15 lines for [all] processes (change the value with --lines option)\n"+
-		d.home+"/weaver.log last 15 lines:\nPM2        | {}\n\n"), all)
-	assert.Contains(t, all, "1|averylon | x\n")
-	merged := process(2, "web", 102)
-	merged.OutPath, merged.ErrorPath = p.OutPath, p.ErrorPath
-	d.list = append(d.list, merged)
-	assert.Equal(t, 1, strings.Count(r.good("logs", "web", "--nostream"), "one"), "instances that share a file")
-	assert.Equal(t, "[TAILING] Tailing last 15 lines for [nope] process (change the value with --lines option)\n", r.good("logs", "nope", "--nostream"))
-	o := r.run("logs", "web", "--raw", "--nostream", "-n", "1")
-	assert.Contains(t, o.stdout, "\nthree\n")
-	assert.Equal(t, "bad\n", o.stderr)
-	assert.NotContains(t, r.good("logs", "web", "--out", "--nostream"), "bad")
-	assert.Contains(t, r.good("logs", "web", "--nostream", "--grep", "^t"), "| two\n0|web      | three\n")
-	assert.NotContains(t, r.good("logs", "web", "--nostream", "--grep", "^t"), "one")
-	r.cols = 200
-	assert.Contains(t, r.good("logs", "web", "--nostream", "--highlight", "wo"), "t\x1b[7mwo\x1b[27m")
-}
-
-func TestLogsFollowAcrossADeath(t *testing.T) {
-	d := newFake(t, process(0, "web", 100))
-	round := 0
-	at := time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)
-	d.follow = func(w http.ResponseWriter, r *http.Request) {
-		round++
-		send(w, app.Line{At: at, ID: 0, Name: "web", Stream: app.Out, Text: fmt.Sprint("line ", round)})
-		send(w, app.Line{At: at, ID: 0, Name: "web", Stream: app.Out})
-		send(w, app.Line{At: at, ID: 10, Name: "longer", Stream: app.Err, Text: "oops", Missed: round - 1})
-		if round == 2 {
-			<-r.Context().Done()
-		}
-	}
-	stamp := at.Local().Format("15:04") + " "
-	o := d.runner().until("line 2\n"+stamp+"10|longer  | oops\n", "logs", "--lines", "0", "--timestamp", "HH:mm")
-	assert.Zero(t, o.code)
-	assert.Equal(t, stamp+"0|web  | line 1\n"+stamp+"10|longer  | oops\n"+stamp+"0|web     | line 2\n"+stamp+"10|longer  | oops\n", o.stdout)
-	assert.Contains(t, o.stderr, "weaver: the supervisor went away; waiting for it\n")
-	assert.Contains(t, o.stderr, "weaver: 1 lines of longer not shown")
-}
-
-func TestLogsAsData(t *testing.T) {
-	d := newFake(t, process(0, "web", 100))
-	at := time.Date(2030, 1, 2, 3, 4, 5, 6e6, time.UTC)
-	d.follow = func(w http.ResponseWriter, r *http.Request) {
-		send(w, app.Line{At: at, ID: 0, Name: "web", Stream: app.Err, Text: "a <b>"})
-		<-r.Context().Done()
-	}
-	line := `{"message":"a <b>","timestamp":"2030-01-02T03:04:05.006Z","type":"err","process_id":0,"app_name":"web"}` + "\n"
-	assert.Contains(t, d.runner().until(line, "logs", "--json").stdout, line)
-	event := `"type":"process_event","status":"exit","app_name":"web"}` + "\n"
-	assert.Contains(t, d.runner().until(event, "logs", "--json").stdout, event)
-	line = "timestamp=" + at.Local().Format("2006-01-02-15:04:05-0700") + " app=web id=0 type=error message=a <b>\n"
-	assert.Equal(t, line, d.runner().until(line, "logs", "--format").stdout)
-	o := d.runner().until("a <b>\n", "logs", "--raw", "--lines", "0")
-	assert.Equal(t, outcome{0, "", "a <b>\n"}, o)
 }
 
 func TestColourIsForTerminalsUnlessSomebodySaysOtherwise(t *testing.T) {

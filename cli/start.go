@@ -67,11 +67,11 @@ func (c *call) start(target string) error {
 	if c.isFile(target) {
 		return c.startFile(target, app.Restart)
 	}
-	list, err := c.known(target)
-	if err != nil {
+	list, known, err := c.known(target)
+	switch {
+	case err != nil:
 		return err
-	}
-	if list != nil {
+	case known:
 		return c.startKnown(target, list)
 	}
 	return c.startScript(target)
@@ -80,31 +80,28 @@ func (c *call) start(target string) error {
 // isFile reports that a target is a config file, or stdin.
 func (c *call) isFile(target string) bool { return target == "-" || config.IsConfigFile(target) }
 
-// known returns what there is if target may be, or as an id must be, the name of something in it. PM2 takes a word
-// without slash and ending for a name first.
-func (c *call) known(target string) ([]app.Process, error) {
+// known reports whether target is, or as an id must be, the name of something there is, and returns all that is. PM2 takes
+// a word without slash and ending for a name first.
+func (c *call) known(target string) (list []app.Process, known bool, err error) {
 	s := app.Selector(target)
-	if !s.Numeric() && !s.Many() && (strings.ContainsAny(target, "/ ") || filepath.Ext(target) != "") {
-		return nil, nil
+	must := s.Numeric() || s.Many()
+	if !must && (strings.ContainsAny(target, "/ ") || filepath.Ext(target) != "") {
+		return nil, false, nil
 	}
-	if s.Numeric() || s.Many() {
-		if err := c.ensureDaemon(); err != nil {
-			return nil, err
-		}
+	if must {
+		err = c.ensureDaemon()
+	} else if up, upErr := c.daemonUp(); !up {
+		return nil, false, upErr
 	}
-	up, err := c.daemonUp()
-	if err != nil || !up {
-		return nil, err
-	}
-	list, err := c.client.List(c.ctx, true, c.env.Cwd)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	// No path: a script of that name in this directory is not what a bare word means, if it is known otherwise.
-	if at, err := s.Match(list, ""); err != nil || len(at) > 0 || s.Numeric() || s.Many() {
-		return list, err
+	if list, err = c.client.List(c.ctx, true, c.env.Cwd); err != nil || must {
+		return list, must, err
 	}
-	return nil, nil
+	// No directory: a script of that name in this one is not what a bare word means, if it is known otherwise.
+	at, err := s.Match(list, "")
+	return list, len(at) > 0, err
 }
 
 // startKnown restarts what exists, with the flags given.
