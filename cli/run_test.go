@@ -161,7 +161,11 @@ func TestStartOfAScript(t *testing.T) {
 	assert.Equal(t, []string{"--port", "1"}, req.Specs[0].Args)
 	assert.Equal(t, app.Refuse, req.IfExists)
 
-	r.good("start", "./app.sh", "-f")
+	r.good("start", "./app.sh", "-f", "-w", "-k", "50")
+	written, err := os.ReadFile(filepath.Join(r.cwd, "app-pm2.json"))
+	require.NoError(t, err)
+	assert.Contains(t, string(written), `"kill_timeout": 50`)
+	assert.NotContains(t, string(written), `"env"`)
 	assert.Contains(t, d.asked(api.PathStart)[1], `"if_exists":"duplicate"`)
 }
 

@@ -4,9 +4,9 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"weaver/app"
-	"weaver/config/logname"
 )
 
 // writeFile writes what was asked for into NAME-pm2.json, a config file that starts the same again.
@@ -17,7 +17,7 @@ func (c *call) writeFile(spec *app.Spec) error {
 	if err != nil {
 		return err
 	}
-	path := filepath.Join(c.env.Cwd, logname.Base(spec.Name)+"-pm2.json")
+	path := filepath.Join(c.env.Cwd, strings.ReplaceAll(spec.Name, "/", "-")+"-pm2.json")
 	if err := os.WriteFile(path, append(data, '\n'), 0o644); err != nil {
 		return c.cannot("", "write "+path, err)
 	}
