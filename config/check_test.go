@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"weaver/app"
+	"weaver/config/logname"
 )
 
 func parse(t *testing.T, text string) object {
@@ -75,7 +76,7 @@ func TestALongNameIsRefusedShortly(t *testing.T) {
 	assert.Contains(t, errs[0].Message, "is 1048576 bytes long, 200 are allowed")
 	_, _, errs = check(object{{"name", strings.Repeat("n", maxName)}}, Context{})
 	assert.Empty(t, errs)
-	assert.LessOrEqual(t, len(logBase(strings.Repeat("n", maxName))+"-error-1234567.log__2026-11-23_14-00-49.log.gz"), 255)
+	assert.LessOrEqual(t, len(logname.Base(strings.Repeat("n", maxName))+"-error-1234567.log__2026-11-23_14-00-49.log.gz"), 255)
 }
 
 func TestValuesTakeTheirUnits(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"weaver/app"
+	"weaver/config/logname"
 )
 
 // discard is where a stream goes that is not stored.
@@ -12,7 +13,7 @@ const discard = "/dev/null"
 
 // logFiles gives the app its log and pid files: those that were asked for, made absolute, else PM2's names.
 func (c Context) logFiles(s *app.Spec, v values) {
-	base := logBase(s.Name)
+	base := logname.Base(s.Name)
 	file := func(key, standard string) string {
 		switch path, _ := v[key].(string); path {
 		case "":
@@ -35,7 +36,7 @@ func (c Context) combined(s *app.Spec, v values) string {
 	switch path := v["log_file"].(type) {
 	case bool:
 		if path {
-			return filepath.Join(c.Home.Logs(), logBase(s.Name)+".log")
+			return filepath.Join(c.Home.Logs(), logname.Base(s.Name)+".log")
 		}
 	case string:
 		switch path {
@@ -55,15 +56,4 @@ func (c Context) tilde(path string) string {
 		return home + path[1:]
 	}
 	return path
-}
-
-// logBase is name as it is in a file name: what is neither a letter of ASCII, a digit, "." nor "-" becomes "-".
-func logBase(name string) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', r == '.', r == '-':
-			return r
-		}
-		return '-'
-	}, name)
 }

@@ -8,6 +8,7 @@ import (
 	"unicode"
 
 	"weaver/app"
+	"weaver/config/logname"
 )
 
 // meaning checks what types alone do not tell: names that can be files, ports, signals, schedules. It brings the
@@ -67,7 +68,7 @@ func checkName(key, name string) error {
 	switch {
 	case name == "":
 		return nil // as if it were absent
-	case len(logBase(name)) > maxName || len(name) > maxName:
+	case len(logname.Base(name)) > maxName || len(name) > maxName:
 		return fmt.Errorf("%s %q is %d bytes long, %d are allowed", key, clip(name), len(name), maxName)
 	case strings.IndexFunc(name, unicode.IsControl) >= 0:
 		return fmt.Errorf("%s %q holds a control character", key, clip(name))

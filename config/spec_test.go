@@ -341,10 +341,3 @@ func TestMissingDirectoryIsSaid(t *testing.T) {
 		assert.EqualError(t, l.Failed[0].Err, want)
 	}
 }
-
-func TestNamesBecomeFileNames(t *testing.T) {
-	assert.Equal(t, "und-er", logBase("und_er"))
-	assert.Equal(t, "sleep-500", logBase("sleep 500"))
-	assert.Equal(t, "-..-a-b", logBase("/../a\\b"))
-	assert.Equal(t, "caf-", logBase("café"))
-}
