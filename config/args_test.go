@@ -117,7 +117,7 @@ func TestFlagsBecomeASpec(t *testing.T) {
 }
 
 func TestFlagsAreCheckedAllAtOnce(t *testing.T) {
-	_, _, err := FromArgs(newContext(t), "server.js", Flags{KillTimeout: "abc", MaxMemory: "1.5G", Name: "a/b", KillSignal: "SIGFOO", Port: "99999"}, nil)
+	_, _, err := FromArgs(newContext(t), "server.js", Flags{KillTimeout: "abc", MaxMemory: "1.5G", Name: "a/../b", KillSignal: "SIGFOO", Port: "99999"}, nil)
 	var invalid *Invalid
 	require.ErrorAs(t, err, &invalid)
 	assert.Len(t, invalid.Problems, 5)
@@ -220,4 +220,14 @@ func TestPatchKnowsTheSectionsOfItsFile(t *testing.T) {
 	assert.ErrorAs(t, err, &invalid)
 	_, err = Patch(s, Flags{Interpreter: "ruby"}, nil, c)
 	assert.ErrorContains(t, err, "NOT AVAILABLE")
+}
+
+func TestScopedPackagesMayNameApps(t *testing.T) {
+	for _, name := range []string{"@scope/app", "team/web/api"} {
+		s, _, err := FromArgs(newContext(t), "server.js", Flags{Name: name}, nil)
+		require.NoError(t, err, name)
+		assert.Equal(t, name, s.Name)
+		assert.NotContains(t, filepath.Base(s.OutFile), "/")
+		assert.Equal(t, "logs", filepath.Base(filepath.Dir(s.OutFile)), "its files are where all are")
+	}
 }

@@ -58,9 +58,9 @@ func TestTypesAreCheckedInPM2sWords(t *testing.T) {
 		`{kill_signal: 99}`:                    `unknown signal 99`,
 		`{name: 'a\nb'}`:                       `name "a\nb" holds a control character`,
 		`{name: '..'}`:                         `name ".." means a directory`,
-		`{name: '../x'}`:                       `name "../x" holds a slash: it names files`,
-		`{name: 'a\\b'}`:                       `name "a\\b" holds a slash: it names files`,
-		`{namespace: 'a/b'}`:                   `namespace "a/b" holds a slash: it names files`,
+		`{name: '../x'}`:                       `name "../x" means a directory`,
+		`{name: 'a\\b'}`:                       `name "a\\b" holds a slash where it names a path or a pattern`,
+		`{namespace: '/b/'}`:                   `namespace "/b/" holds a slash where it names a path or a pattern`,
 	} {
 		_, _, errs := check(parse(t, text), Context{})
 		require.Len(t, errs, 1, text)

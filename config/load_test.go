@@ -110,7 +110,7 @@ func TestEverythingWrongIsListedAndNothingStarts(t *testing.T) {
 	assert.Empty(t, l.Apps)
 	all := err.Error()
 	for _, want := range []string{
-		`name "a/../b" holds a slash: it names files`,
+		`name "a/../b" means a directory`,
 		`Expect "instances" to be a typeof [object Number], but now is [object Object]`,
 		`Expect "autorestart" to be a typeof [object Boolean], but now is [object String]`,
 		`Verify "max_memory_restart" with regex failed, it should be a NUMBER - byte, "[NUMBER]G"(Gigabyte), "[NUMBER]M"(Megabyte) or "[NUMBER]K"(Kilobyte)`,

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -72,10 +73,10 @@ func checkName(key, name string) error {
 		return fmt.Errorf("%s %q is %d bytes long, %d are allowed", key, clip(name), len(name), maxName)
 	case strings.IndexFunc(name, unicode.IsControl) >= 0:
 		return fmt.Errorf("%s %q holds a control character", key, clip(name))
-	case strings.ContainsAny(name, `/\`):
-		return fmt.Errorf("%s %q holds a slash: it names files", key, clip(name))
-	case name == "." || name == "..":
-		return fmt.Errorf("%s %q means a directory", key, name)
+	case strings.Contains(name, `\`), strings.HasPrefix(name, "/"), strings.HasSuffix(name, "/"):
+		return fmt.Errorf("%s %q holds a slash where it names a path or a pattern", key, clip(name))
+	case slices.ContainsFunc(strings.Split(name, "/"), func(part string) bool { return part == "" || part == "." || part == ".." }):
+		return fmt.Errorf("%s %q means a directory", key, clip(name)) // @scope/app is a name
 	}
 	return nil
 }
