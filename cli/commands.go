@@ -46,7 +46,7 @@ func commands() []command {
 		{
 			name: "start", args: "[SCRIPT|\"COMMAND LINE\"|FILE|NAME|ID|-]… [-- ARGS]", max: -1, spec: true, rest: true, target: true,
 			group: groupRun, help: "start scripts, programs, config files, or what is known already", run: runStart,
-			// Not hot: the door prints restart's words for it.
+			hot: hotForm{verb: "start", mutates: true, min: 1, max: 1, flags: "mini-list no-color no-lock no-cache"},
 		},
 		{
 			name: "stop", args: targetArgs, min: 1, max: -1,

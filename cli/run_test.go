@@ -280,7 +280,7 @@ func TestParallelReachesTheDaemon(t *testing.T) {
 func TestSignalAndResetGoToTheDaemon(t *testing.T) {
 	d := newFake(t, process(0, "web", 100))
 	assert.Contains(t, d.runner().good("sendSignal", "SIGUSR2", "web"), "successfully sent signal SIGUSR2 to process name web\n")
-	assert.Contains(t, d.runner().good("reset", "all"), "[PM2] Resetting meta for process id [ 0 ]")
+	assert.Contains(t, d.runner().good("reset", "all"), "[PM2] Resetting meta for process id 0\n")
 }
 
 func TestSaveAndItsFriends(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 	"weaver/api"
 	"weaver/app"
 	"weaver/config"
+	"weaver/pm2"
 )
 
 // defaultFile is what `start` without a target starts.
@@ -117,7 +118,7 @@ func (c *call) startKnown(target string, list []app.Process) error {
 	if err := c.applyLocked(r); err != nil {
 		return err
 	}
-	c.out.talk("Process successfully started")
+	c.out.talk(pm2.Started)
 	return nil
 }
 

@@ -164,6 +164,10 @@ func (d *daemon) hotAct(w http.ResponseWriter, r *http.Request) error {
 	if !ok || len(q.args) == 0 {
 		return notHot(w)
 	}
+	start := r.PathValue("verb") == "start"
+	if start && len(q.args) != 1 {
+		return notHot(w) // what is said comes after each
+	}
 	a := supervisor.Action{Verb: verb}
 	for _, t := range q.args {
 		a.Targets = append(a.Targets, app.Selector(t))
@@ -171,7 +175,7 @@ func (d *daemon) hotAct(w http.ResponseWriter, r *http.Request) error {
 	ctx, done := d.operation(r)
 	defer done()
 	var out, errOut []byte
-	if verb == app.VerbRestart || verb == app.VerbReload {
+	if !start && (verb == app.VerbRestart || verb == app.VerbReload) {
 		out = append(out, pm2.UpdateEnvHint...)
 	}
 	failures := 0
@@ -183,6 +187,9 @@ func (d *daemon) hotAct(w http.ResponseWriter, r *http.Request) error {
 	})
 	if failures > 0 {
 		return respond(w, 1, out, errOut)
+	}
+	if start {
+		out, _ = pm2.AppendProgress(out, nil, app.Progress{Step: app.StepInfo, Message: pm2.Started}, pm2.ProgressOptions{Color: q.color})
 	}
 	if verb != app.VerbReload {
 		kind := "list"

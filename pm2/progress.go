@@ -19,6 +19,9 @@ const (
 // UpdateEnvHint is what PM2 prints before a restart or reload that leaves the environment as it was.
 const UpdateEnvHint = "Use --update-env to update environment variables\n"
 
+// Started is what PM2 says after a start of something known.
+const Started = "Process successfully started"
+
 // rpcName is what PM2 calls a verb in "Applying action".
 func rpcName(v app.Verb) string {
 	switch v {
@@ -86,8 +89,14 @@ func appendApplying(out []byte, p app.Progress, o ProgressOptions) []byte {
 		out = appendClean(out, p.Target)
 		return append(out, '\n')
 	case app.VerbReset:
-		out = append(out, "Resetting meta for process id "...)
-		return append(appendIDs(out, p), '\n')
+		for i, id := range p.IDs { // a line each
+			if i > 0 {
+				out = appendPrefix(out, prefixPlain, o)
+			}
+			out = append(out, "Resetting meta for process id "...)
+			out = append(strconv.AppendInt(out, int64(id), 10), '\n')
+		}
+		return out
 	}
 	out = append(out, "Applying action "...)
 	out = append(out, rpcName(p.Verb)...)
@@ -118,8 +127,7 @@ func appendStarting(out []byte, p app.Progress, o ProgressOptions) []byte {
 
 func appendOK(out []byte, p app.Progress, o ProgressOptions) []byte {
 	switch p.Verb {
-	case app.VerbSignal:
-		out = appendPrefix(out, prefixPlain, o)
+	case app.VerbSignal: // PM2 prints this one without a prefix
 		out = append(out, "successfully sent signal "...)
 		out = append(out, p.Message...)
 		out = append(out, " to process name "...)
@@ -171,8 +179,8 @@ func appendPrefix(dst []byte, prefix string, o ProgressOptions) []byte {
 		color = "\x1b[31m"
 	}
 	dst = append(dst, color...)
-	dst = append(dst, prefix[:len(prefix)-1]...)
-	return append(dst, "\x1b[39m "...)
+	dst = append(dst, prefix...)
+	return append(dst, "\x1b[39m"...)
 }
 
 // appendClean writes text that a user chose, without the control characters that could steer a terminal.

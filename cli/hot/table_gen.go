@@ -5,6 +5,17 @@ package hot
 // forms are the commands that are hot, from the table in package cli.
 var forms = [...]form{
 	{
+		words: []string{"start"},
+		verb:  "start", mutates: true, min: 1, max: 1,
+		flags: []flag{
+			{"--mini-list", "mini-list"},
+			{"-m", "mini-list"},
+			{"--no-color", "no-color"},
+			{"--no-lock", "no-lock"},
+			{"--no-cache", "no-cache"},
+		},
+	},
+	{
 		words: []string{"stop"},
 		verb:  "stop", mutates: true, min: 1, max: -1,
 		flags: []flag{

@@ -18,7 +18,7 @@ import (
 )
 
 // version is set by the linker.
-var version = "devel"
+var version = "0.1.0-dev"
 
 func main() { os.Exit(run(os.Args)) }
 
