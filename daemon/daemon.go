@@ -169,7 +169,7 @@ func (d *daemon) open() (err error) {
 		Rotation: func() logs.Rotation { return rotation(d.settings.Load()) },
 		Persist:  func([]app.Process) error { return d.store.write() },
 	})
-	d.store.list = d.sup.Views
+	d.store.list, d.store.wishes = d.sup.Views, d.sup.Wishes
 	d.renderings = cache.New[view, rendering](cache.Options{MaxEntries: 32})
 	d.hosts = cache.New[struct{}, api.HostStats](cache.Options{TTL: time.Second})
 	d.applySettings(d.settings.Load())

@@ -54,8 +54,9 @@ type store struct {
 	writing bool
 	waiting []chan error // for the next write
 	list    func() []app.Process
+	wishes  func() uint64 // changes when the list does
 	failed  error
-	last    []byte // digest of what is on disk: an unchanged list costs no disk
+	written uint64 // wishes as of what is on disk: an unchanged list costs no disk
 }
 
 // write has the list that is current when it begins written, and returns when it is on disk.
@@ -92,19 +93,18 @@ func (s *store) problem() error {
 }
 
 func (s *store) writeOnce() error {
-	st := stateOf(s.list())
-	data, err := json.Marshal(st)
+	wishes := s.wishes() // before the list: a change in between is written once more
+	if wishes == s.written {
+		return nil
+	}
+	data, err := json.Marshal(stateOf(s.list()))
 	if err != nil {
 		return fmt.Errorf("encode the list of processes: %w", err)
-	}
-	sum := sha256.Sum256(data)
-	if s.last != nil && bytes.Equal(s.last, sum[:]) {
-		return nil
 	}
 	if err := s.file.write(seal(data)); err != nil {
 		return err
 	}
-	s.last = sum[:]
+	s.written = wishes
 	return nil
 }
 

@@ -91,7 +91,9 @@ func (b *brokenDisk) Remove(path string) error {
 func (b *brokenDisk) SyncDir(string) error { return b.step() }
 
 func onDisk(d files) *store {
-	return &store{file: generations{path: "state", old: []string{"state.1", "state.2"}, fs: d}}
+	s := &store{file: generations{path: "state", old: []string{"state.1", "state.2"}, fs: d}}
+	s.wishes = func() uint64 { return s.written + 1 }
+	return s
 }
 
 func listOf(n int) []app.Process {
@@ -148,6 +150,7 @@ func TestDamagedStateFallsBackAndSaysSo(t *testing.T) {
 			dir := t.TempDir()
 			path := filepath.Join(dir, "state.json")
 			s := &store{file: generations{path: path, old: []string{path + ".1"}, fs: disk{}}}
+			s.wishes = func() uint64 { return s.written + 1 }
 			require.NoError(t, s.writeList(1))
 			require.NoError(t, s.writeList(2))
 			data, err := os.ReadFile(path)
@@ -171,10 +174,14 @@ func TestStateOfANewerWeaverIsNotTaken(t *testing.T) {
 func TestUnchangedListCostsNoDisk(t *testing.T) {
 	d := &brokenDisk{left: -1, files: map[string][]byte{}}
 	s := onDisk(d)
+	wishes := uint64(1)
+	s.wishes = func() uint64 { return wishes }
 	require.NoError(t, s.writeList(3))
 	d.left = 0
 	assert.NoError(t, s.writeList(3))
+	wishes++
 	assert.Error(t, s.writeList(4))
+	assert.Error(t, s.writeList(4), "what could not be written is tried again")
 }
 
 func TestWritersAtOnceShareAndAllAreOnDisk(t *testing.T) {

@@ -358,7 +358,9 @@ func (k *keeper) publish() {
 	}
 	k.proc.Started = p.Started
 	k.life.Store(&s)
-	k.view.Store(&p)
+	if old := k.view.Swap(&p); old == nil || old.Wanted != p.Wanted || old.Spec != p.Spec {
+		k.sup.wishes.Add(1)
+	}
 	k.sup.changed()
 }
 

@@ -56,6 +56,7 @@ type Supervisor struct {
 	bus      *bus
 	reg      registry
 	version  atomic.Uint64 // counts changes of any view
+	wishes   atomic.Uint64 // counts changes of what is wished: processes, their specs, whether they are to run
 	closed   atomic.Bool
 	frozen   atomic.Bool // the desired list on disk stays as it is
 	keepers  sync.WaitGroup
@@ -124,6 +125,9 @@ func (s *Supervisor) Tree(id app.ID) []int {
 
 // Version changes whenever any process changes; not with CPU and memory.
 func (s *Supervisor) Version() uint64 { return s.version.Load() }
+
+// Wishes changes whenever something is wished that was not: the list on disk is then not the current one.
+func (s *Supervisor) Wishes() uint64 { return s.wishes.Load() }
 
 // Events returns what happens from now on, and before that what is remembered after the event numbered since, if that
 // is not 0. The channel closes with ctx.

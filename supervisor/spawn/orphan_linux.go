@@ -5,11 +5,33 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
+	"time"
 )
 
+// orphansFresh is how long a look at the reaper's children counts: callers ask for one service after the other.
+const orphansFresh = 250 * time.Millisecond
+
+// orphans is the last look at the reaper's children.
+type orphans struct {
+	mu    sync.Mutex
+	at    time.Time
+	byTag map[string][]int
+}
+
 // Orphans returns the processes that fell to the reaper, by the tag of the child they came from: members of a tree that
-// are no descendants any more. It costs one read when there are none.
+// are no descendants any more. The map is for reading; it may be a quarter of a second old.
 func (s *Spawner) Orphans() map[string][]int {
+	o := &s.orphans
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if now := time.Now(); o.at.IsZero() || now.Sub(o.at) > orphansFresh {
+		o.byTag, o.at = s.findOrphans(), now
+	}
+	return o.byTag
+}
+
+func (s *Spawner) findOrphans() map[string][]int {
 	if s.options.Reaper == nil {
 		return nil
 	}
@@ -18,19 +40,19 @@ func (s *Spawner) Orphans() map[string][]int {
 		return nil
 	}
 	self := os.Getpid()
-	var orphans map[string][]int
+	var found map[string][]int
 	for _, pid := range childrenOf(reaper) {
 		if pid == self {
 			continue
 		}
 		if tag := s.tagOf(pid); tag != "" {
-			if orphans == nil {
-				orphans = make(map[string][]int)
+			if found == nil {
+				found = make(map[string][]int)
 			}
-			orphans[tag] = append(orphans[tag], pid)
+			found[tag] = append(found[tag], pid)
 		}
 	}
-	return orphans
+	return found
 }
 
 // childrenOf returns the children of every thread of a process.

@@ -38,6 +38,7 @@ type Spawner struct {
 	closing chan struct{}
 	running sync.WaitGroup // the goroutines of this Spawner
 	sweeper sweeper
+	orphans orphans
 	system  system // what waiting needs on this OS
 }
 
