@@ -89,9 +89,13 @@ func TestSpeedIsTheOtherWayRound(t *testing.T) {
 }
 
 func TestNoCheckWithoutBothSides(t *testing.T) {
+	failed := newRow(map[string]float64{subWeaver: 1, subSpawn: 1})
+	failed.add(subHello, nil, errors.New("broken"))
+	failed.add(subPM2, nil, errors.New("broken"))
 	for _, r := range []*row{
 		newRow(map[string]float64{subWeaver: 1}),
 		newRow(map[string]float64{subHello: 1, subPM2: 1, subSpawn: 1}),
+		failed,
 	} {
 		r.atMost(1.35, subHello, subSpawn)
 		r.speed(5, subPM2, subPM2)
