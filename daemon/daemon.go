@@ -228,6 +228,7 @@ func (d *daemon) live(ctx context.Context, endStreams func()) error {
 	if err := d.link.tell(anchor.MessageReady); err != nil {
 		return err
 	}
+	d.memory.soon()
 	err = d.wait(ctx, served)
 	endStreams()
 	d.end(server)
