@@ -101,7 +101,7 @@ func TestOOMKillIsTold(t *testing.T) {
 	s.system.ooms = openOOMCounter(events)
 	require.NotNil(t, s.system.ooms)
 	kill := func(n string, with func(r *run)) Exit {
-		r := launch(t, s, command("/bin/sleep", "1000"))
+		r := launch(t, s, command("/bin/sleep", "100"))
 		count(n)
 		with(r)
 		return wait(t, r.exit)

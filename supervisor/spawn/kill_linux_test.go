@@ -71,10 +71,11 @@ func TestSignalTreeIsDeepestFirst(t *testing.T) {
 }
 
 func TestForkStormIsKilled(t *testing.T) {
+	// Each is bounded, lest it outlive a test that cannot end it.
 	storms := map[string]string{
-		"orphans": `while :; do (setsid sleep 1000 &) ; done`,
-		"forks":   `f() { while :; do sleep 1000 & done; }; f & f & f`,
-		"relay":   `f() { sleep 0.001; f & }; f & f & f & while :; do sleep 1000; done`,
+		"orphans": `i=0; while [ $i -lt 1000 ]; do (setsid sleep 100 &); i=$((i+1)); done; sleep 100`,
+		"forks":   `f() { i=0; while [ $i -lt 300 ]; do sleep 100 & i=$((i+1)); done; wait; }; f & f & f`,
+		"relay":   `f() { [ $1 -gt 2000 ] || { sleep 0.001; f $(($1+1)) & }; }; f 0 & f 0 & f 0 & sleep 100`,
 	}
 	for name, script := range storms {
 		t.Run(name, func(t *testing.T) {
@@ -110,7 +111,7 @@ func bearers(t *testing.T, tag string) (pids []string) {
 
 func TestRecycledPidIsNotSignalled(t *testing.T) {
 	s := newSpawner(t, mode{})
-	r := launch(t, s, command("/bin/sleep", "1000"))
+	r := launch(t, s, command("/bin/sleep", "100"))
 	m := member{pid: r.PID, start: r.StartTime + 1}
 	assert.ErrorIs(t, sendIdentified(m, syscall.SIGKILL), os.ErrProcessDone)
 	assert.ErrorIs(t, sendIdentified(member{pid: 1 << 22}, syscall.SIGKILL), os.ErrProcessDone)
@@ -124,7 +125,7 @@ func TestRecycledPidIsNotSignalled(t *testing.T) {
 // The process group of a main process that is gone is still killed in one stroke, through its pidfd.
 func TestGroupOfDeadLeaderIsKilled(t *testing.T) {
 	s := newSpawner(t, mode{})
-	r := launchRead(t, s, shell(`env -i sleep 1000 & echo $!`))
+	r := launchRead(t, s, shell(`env -i sleep 100 & echo $!`))
 	left := r.pid(t)
 	wait(t, r.exit)
 	r.killSession()

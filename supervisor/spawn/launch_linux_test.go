@@ -34,7 +34,7 @@ func TestExitCodesAreExact(t *testing.T) {
 func TestEndBySignalIsTold(t *testing.T) {
 	s := newSpawner(t, mode{})
 	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL, syscall.SIGSEGV, syscall.SIGUSR1, 35} {
-		r := launch(t, s, command("/bin/sleep", "1000"))
+		r := launch(t, s, command("/bin/sleep", "100"))
 		require.NoError(t, r.Signal(sig))
 		e := wait(t, r.exit)
 		assert.Equal(t, sig, e.Signal)
@@ -46,7 +46,7 @@ func TestEndBySignalIsTold(t *testing.T) {
 
 func TestCoreFlagIsTold(t *testing.T) {
 	s := newSpawner(t, mode{})
-	c := command("/bin/sleep", "1000")
+	c := command("/bin/sleep", "100")
 	c.Dir = t.TempDir()
 	c.Rlimits = []Rlimit{{Resource: syscall.RLIMIT_CORE, Soft: 1 << 30, Hard: ^uint64(0)}}
 	r := launch(t, s, c)
@@ -136,7 +136,7 @@ func TestOnlyAskedDescriptorsArrive(t *testing.T) {
 		defer extra.Close()
 		defer w.Close()
 		for _, limits := range [][]Rlimit{nil, {{syscall.RLIMIT_CORE, 0, 0}}} {
-			c := command("/bin/sleep", "1000")
+			c := command("/bin/sleep", "100")
 			c.Rlimits = limits
 			comeToHave(t, launch(t, s, c).PID, "0 /dev/null", "1 /dev/null", "2 /dev/null")
 			c.Tag = newTag()
@@ -153,7 +153,7 @@ func TestInheritedDescriptorsDoNotLeak(t *testing.T) {
 	require.NoError(t, err)
 	defer syscall.Close(fd)
 	s := newSpawner(t, mode{})
-	comeToHave(t, launch(t, s, command("/bin/sleep", "1000")).PID, "0 /dev/null", "1 /dev/null", "2 /dev/null")
+	comeToHave(t, launch(t, s, command("/bin/sleep", "100")).PID, "0 /dev/null", "1 /dev/null", "2 /dev/null")
 
 	_, err = unix.FcntlInt(uintptr(fd), unix.F_SETFD, 0)
 	require.NoError(t, err)
@@ -183,7 +183,7 @@ func comeToHave(t *testing.T, pid int, want ...string) {
 
 func TestChildLeadsItsOwnSession(t *testing.T) {
 	s := newSpawner(t, mode{})
-	r := launch(t, s, command("/bin/sleep", "1000"))
+	r := launch(t, s, command("/bin/sleep", "100"))
 	p, err := readProcess(r.PID)
 	require.NoError(t, err)
 	assert.Equal(t, r.PID, p.sid)
@@ -266,7 +266,7 @@ func TestWithoutPidfdsAllWorksToo(t *testing.T) {
 	s := newSpawner(t, mode{})
 	s.system.blind = true
 	assert.Equal(t, 9, wait(t, launch(t, s, shell("exit 9")).exit).Code)
-	r := launch(t, s, command("/bin/sleep", "1000"))
+	r := launch(t, s, command("/bin/sleep", "100"))
 	require.NoError(t, r.SignalTree(syscall.SIGTERM))
 	assert.Equal(t, syscall.SIGTERM, wait(t, r.exit).Signal)
 	wait(t, r.empty)

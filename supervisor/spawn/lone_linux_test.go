@@ -13,9 +13,9 @@ import (
 // Every child of the reaper has to be explained before a tree counts as gone without a look at all processes.
 func TestForeignOrphans(t *testing.T) {
 	s := newSpawner(t, mode{})
-	r := launch(t, s, command("/bin/sleep", "1000"))
+	r := launch(t, s, command("/bin/sleep", "100"))
 	start := func(session bool, env ...string) process {
-		c := exec.Command("/bin/sleep", "1000")
+		c := exec.Command("/bin/sleep", "100")
 		c.Env = append(env, "A=1")
 		c.SysProcAttr = &syscall.SysProcAttr{Setsid: session}
 		require.NoError(t, c.Start())
@@ -44,7 +44,7 @@ func TestForeignOrphans(t *testing.T) {
 
 func TestGroupGone(t *testing.T) {
 	s := newSpawner(t, mode{})
-	r := launchRead(t, s, shell(`sleep 1000 & echo $!`))
+	r := launchRead(t, s, shell(`sleep 100 & echo $!`))
 	left := r.pid(t)
 	wait(t, r.exit)
 	assert.False(t, r.groupGone())
@@ -56,7 +56,7 @@ func TestGroupGone(t *testing.T) {
 }
 
 func TestChildrenOfAllThreads(t *testing.T) {
-	c := exec.Command("/bin/sleep", "1000")
+	c := exec.Command("/bin/sleep", "100")
 	require.NoError(t, c.Start())
 	defer c.Wait()
 	defer c.Process.Kill()

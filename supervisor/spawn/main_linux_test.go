@@ -197,6 +197,9 @@ func (r *run) pid(tb testing.TB) int {
 	return n
 }
 
+// lifetime is that of processes that a test is to end; if it fails to, they do not stay for good.
+const lifetime = 100 * time.Second
+
 // patience is how long a test waits for what has to come; nothing is measured by it.
 const patience = 30 * time.Second
 
@@ -224,14 +227,14 @@ func alive(pid int) bool {
 func sleepLong() int {
 	fmt.Println(os.Getpid())
 	signal.Reset()
-	time.Sleep(time.Hour)
+	time.Sleep(lifetime)
 	return 0
 }
 
 func deaf() int {
 	signal.Ignore(syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
 	fmt.Println("deaf")
-	time.Sleep(time.Hour)
+	time.Sleep(lifetime)
 	return 0
 }
 
@@ -239,9 +242,8 @@ func deaf() int {
 func headless() int {
 	go func() {
 		runtime.LockOSThread()
-		for {
-			_ = unix.Pause()
-		}
+		time.Sleep(lifetime) // on this thread, as it is locked
+		os.Exit(0)
 	}()
 	for status("Threads") < 3 {
 		runtime.Gosched()
@@ -261,7 +263,7 @@ func daemonise() int {
 			c.Env = append(os.Environ(), roleVariable+"=headless")
 		}
 		if len(os.Args) > 2 && os.Args[2] == "scrubbed" {
-			c = exec.Command("/bin/sleep", "3600")
+			c = exec.Command("/bin/sleep", "100")
 			c.Env = []string{}
 		}
 		c.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
@@ -278,7 +280,7 @@ func daemonise() int {
 			return 1
 		}
 		if os.Args[1] == "stay" {
-			time.Sleep(time.Hour)
+			time.Sleep(lifetime)
 		}
 		return 7
 	}

@@ -39,7 +39,7 @@ func countThreads() int {
 	ended.Add(n)
 	for i := range children {
 		start := func() {
-			child, err := s.Launch(command("/bin/sleep", "1000"), func(Exit) { ended.Done() })
+			child, err := s.Launch(command("/bin/sleep", "100"), func(Exit) { ended.Done() })
 			if err != nil {
 				fmt.Println(err)
 				os.Exit(1)

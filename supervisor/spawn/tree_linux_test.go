@@ -24,7 +24,7 @@ func TestMembershipIsTold(t *testing.T) {
 
 func TestUnusableCgroupFallsBackAndSaysWhy(t *testing.T) {
 	s := newSpawner(t, mode{cgroup: true})
-	c := command("/bin/sleep", "1000")
+	c := command("/bin/sleep", "100")
 	holder := launch(t, s, c)
 	r := launch(t, s, c) // the same tag: the group is populated
 	assert.Equal(t, "cgroup2", holder.Membership())
@@ -35,8 +35,9 @@ func TestUnusableCgroupFallsBackAndSaysWhy(t *testing.T) {
 	assert.True(t, alive(holder.PID))
 
 	plain := newSpawner(t, mode{cgroup: true})
+	require.NoError(t, os.Remove(plain.system.groups.dir))
 	plain.system.groups.dir = t.TempDir() // no cgroup2: cloning into it is refused
-	r = launch(t, plain, command("/bin/sleep", "1000"))
+	r = launch(t, plain, command("/bin/sleep", "100"))
 	assert.Equal(t, "session+marker (clone into cgroup: bad file descriptor)", r.Membership())
 	entries, err := os.ReadDir(plain.system.groups.dir)
 	require.NoError(t, err)
@@ -48,7 +49,7 @@ func TestUnusableCgroupFallsBackAndSaysWhy(t *testing.T) {
 
 func TestCgroupIsGoneAfterRelease(t *testing.T) {
 	s := newSpawner(t, mode{cgroup: true})
-	r := launch(t, s, command("/bin/sleep", "1000"))
+	r := launch(t, s, command("/bin/sleep", "100"))
 	dir := r.group.dir
 	require.DirExists(t, dir)
 	for _, sub := range []string{"/a", "/a/b", "/c"} {
@@ -66,7 +67,7 @@ func TestCgroupIsGoneAfterRelease(t *testing.T) {
 
 func TestSubgroupsBelongToTheTree(t *testing.T) {
 	s := newSpawner(t, mode{cgroup: true})
-	c := shell(`sleep 1000 & echo $!; read x`)
+	c := shell(`sleep 100 & echo $!; read x`)
 	in, out, err := os.Pipe()
 	require.NoError(t, err)
 	defer out.Close()
@@ -89,7 +90,7 @@ func TestSubgroupsBelongToTheTree(t *testing.T) {
 
 func TestTreeHasDescendantsDeepestFirst(t *testing.T) {
 	eachMode(t, func(t *testing.T, s *Spawner) {
-		r := launchRead(t, s, shell(`sh -c 'sh -c "echo \$\$; sleep 1000; :"; :'; :`))
+		r := launchRead(t, s, shell(`sh -c 'sh -c "echo \$\$; sleep 100; :"; :'; :`))
 		deep := r.pid(t)
 		var pids []int
 		eventually(t, func() bool {
@@ -147,7 +148,7 @@ func TestOrphanOnceSeenStaysKnown(t *testing.T) {
 	in, out, err := os.Pipe()
 	require.NoError(t, err)
 	defer out.Close()
-	c := shell(`(setsid sh -c 'echo $$; read x; exec env -i sleep 1000' <&3 &)`)
+	c := shell(`(setsid sh -c 'echo $$; read x; exec env -i sleep 100' <&3 &)`)
 	c.Extra = []int{int(in.Fd())}
 	r := launchRead(t, s, c)
 	in.Close()
@@ -172,7 +173,7 @@ func TestOrphanOnceSeenStaysKnown(t *testing.T) {
 
 func TestOrphanInTheSessionIsFoundWithoutReaper(t *testing.T) {
 	s := newSpawner(t, mode{}, func(o *Options) { o.Reaper = nil })
-	r := launchRead(t, s, shell(`env -i sleep 1000 & echo $!`))
+	r := launchRead(t, s, shell(`env -i sleep 100 & echo $!`))
 	orphan := r.pid(t)
 	wait(t, r.exit)
 	pids, err := r.Tree()
@@ -185,9 +186,9 @@ func TestOrphanInTheSessionIsFoundWithoutReaper(t *testing.T) {
 
 func TestStrangersAreNotMembers(t *testing.T) {
 	s := newSpawner(t, mode{})
-	a := launch(t, s, command("/bin/sleep", "1000"))
-	b := launch(t, s, command("/bin/sleep", "1000"))
-	stranger := exec.Command("/bin/sleep", "1000") // a child of the reaper, with another's marker
+	a := launch(t, s, command("/bin/sleep", "100"))
+	b := launch(t, s, command("/bin/sleep", "100"))
+	stranger := exec.Command("/bin/sleep", "100") // a child of the reaper, with another's marker
 	stranger.Env = append(os.Environ(), marker+"="+a.Tag+"0")
 	require.NoError(t, stranger.Start())
 	defer stranger.Wait()
@@ -204,7 +205,7 @@ func TestStrangersAreNotMembers(t *testing.T) {
 func TestZombiesDoNotCount(t *testing.T) {
 	eachMode(t, func(t *testing.T, s *Spawner) {
 		// The grandchild ends, and its parent, which became a sleep, never waits for it.
-		r := launchRead(t, s, shell(`sh -c 'echo $$' & exec sleep 1000`))
+		r := launchRead(t, s, shell(`sh -c 'echo $$' & exec sleep 100`))
 		zombie := r.pid(t)
 		eventually(t, func() bool { p, err := readProcess(zombie); return err == nil && p.dead }, "a zombie")
 		pids, err := r.Tree()
@@ -257,7 +258,7 @@ func TestEndOfALoneProcessNeedsNoLookAtAllOthers(t *testing.T) {
 		_, _ = syscall.Wait4(pid, nil, syscall.WNOHANG, nil)
 	}
 	s := newSpawner(t, mode{})
-	launch(t, s, command("/bin/sleep", "1000"))
+	launch(t, s, command("/bin/sleep", "100"))
 	other := launchRead(t, s, role(t, "daemonise", "leave")) // an orphan of another service
 	daemon := other.pid(t)
 	wait(t, other.exit)
@@ -278,7 +279,7 @@ func TestEndOfALoneProcessNeedsNoLookAtAllOthers(t *testing.T) {
 
 func TestEmptyWaitsForTheLast(t *testing.T) {
 	eachMode(t, func(t *testing.T, s *Spawner) {
-		r := launchRead(t, s, shell(`for i in 1 2 3; do sleep 1000 & echo $!; done`))
+		r := launchRead(t, s, shell(`for i in 1 2 3; do sleep 100 & echo $!; done`))
 		var pids []int
 		for range 3 {
 			pids = append(pids, r.pid(t))
