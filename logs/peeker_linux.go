@@ -26,6 +26,7 @@ func (b *peeker) openScratch() error {
 	}
 	b.r, b.w = ends[0], ends[1]
 	_, _ = unix.FcntlInt(uintptr(b.w), unix.F_SETPIPE_SZ, chunk) // or a peek is shorter
+	b.in = b.in[:min(cap(b.in), pipeRoom(b.w))]
 	return nil
 }
 
@@ -113,7 +114,7 @@ func (b *peeker) carry(t *pipeTap) (f finding) {
 		b.consume(t, used)
 		f.took += used
 	}
-	f.more = n == len(b.in)
+	f.more = n > len(b.in)*3/4 // pages are seldom quite full
 	f.held = t.held
 	return f
 }
@@ -127,14 +128,15 @@ func (b *peeker) portion(t *pipeTap, n int) int {
 	}
 	now := t.l.clock()
 	whole := lineEnd(b.in[:n])
+	full := n >= min(t.room, len(b.in))/2 // pages are seldom quite full, but half full on average
 	switch {
 	case whole == n, t.urgent:
 		t.held = 0
 		return n
-	case whole > 0 || t.held == 0 && n < t.room/2:
+	case whole > 0 || t.held == 0 && !full:
 		t.held = now
 		return whole
-	case n >= t.room/2:
+	case full:
 		t.held = 0
 		return max(1, wholeRunes(b.in[:n]))
 	case now-t.held >= int64(holdPartial):

@@ -1,4 +1,11 @@
 // Command weaverd is the supervisor, and the whole front end behind the thin one.
+//
+// The settings below keep the runtime from reading a dozen files at every start; it has little use for more threads than
+// the affinity allows.
+//
+//go:debug containermaxprocs=0
+//go:debug updatemaxprocs=0
+//go:debug decoratemappings=0
 package main
 
 import (
