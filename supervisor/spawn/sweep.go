@@ -13,37 +13,43 @@ const maxSweeps = 64
 
 // sweep sends sig to every member that has not had it yet, in at most passes looks at the tree.
 func (c *Child) sweep(sig syscall.Signal, passes int) error {
-	signalled := make(map[member]bool)
+	return sweep(passes, func() (census, error) {
+		all, err := c.members()
+		if sig == syscall.SIGKILL && err == nil {
+			c.killSession()
+		}
+		return all, err
+	}, func(m member) error { return c.sendMember(m, sig) })
+}
+
+func sweep(passes int, look func() (census, error), send func(member) error) error {
+	sent := make(map[member]bool)
 	var first error
 	for range passes {
-		all, err := c.members()
+		all, err := look()
 		if err != nil {
 			return err
 		}
-		if sig == syscall.SIGKILL {
-			c.killSession()
-		}
-		news := 0
+		news := false
 		for _, m := range all.tree {
 			m.depth = 0 // not part of who it is
-			if signalled[m] {
+			if sent[m] {
 				continue
 			}
-			signalled[m] = true
-			news++
-			if err := c.sendMember(m, sig); err != nil && !errors.Is(err, os.ErrProcessDone) && first == nil {
+			sent[m], news = true, true
+			if err := send(m); err != nil && !errors.Is(err, os.ErrProcessDone) && first == nil {
 				first = fmt.Errorf("signal process %d: %w", m.pid, err)
 			}
 		}
-		if news == 0 && !all.unsure {
-			break
-		}
-		if news == 0 {
+		switch {
+		case news:
+		case all.unsure:
 			time.Sleep(time.Millisecond) // an exec is under way, which is soon over
+		case len(sent) == 0:
+			return os.ErrProcessDone
+		default:
+			return first
 		}
-	}
-	if len(signalled) == 0 {
-		return os.ErrProcessDone
 	}
 	return first
 }
