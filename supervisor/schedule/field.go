@@ -51,8 +51,8 @@ func (s *Schedule) field(f *field, list string, now int) (uint64, error) {
 	if !found {
 		return 0, errors.New("has no value")
 	}
-	if f.name == dayOfWeek && set&(1<<7) != 0 {
-		set = set&^(1<<7) | 1
+	if f.name == dayOfWeek {
+		set |= set >> 7 // Sunday is 7 and 0
 	}
 	return set, nil
 }

@@ -131,3 +131,10 @@ func TestQuestionMarkIsTheTimeOfParsing(t *testing.T) {
 		assert.Equal(t, []string{want}, dues(s, after, 1), expr)
 	}
 }
+
+func TestQuestionMarkIsReadInTheZoneOfTheSchedule(t *testing.T) {
+	in(t, "Asia/Tokyo", "* * * * *")
+	s, err := ParseAt("TZ=Asia/Tokyo 0 ? ? * *", at(t, "2024-01-01T20:30:00Z"))
+	require.NoError(t, err)
+	assert.Equal(t, []string{"Fri 2024-02-02 05:00:00 +0900"}, dues(s, at(t, "2024-01-01T20:30:00Z"), 1))
+}

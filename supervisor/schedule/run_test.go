@@ -106,6 +106,17 @@ func TestNothingFiresAfterTheEnd(t *testing.T) {
 	})
 }
 
+func TestNothingFiresAfterTheEndEvenIfItIsLate(t *testing.T) {
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(errOver)
+	clock := time.Now()
+	err := run(ctx, utc(t, "* * * * *"), func() time.Time {
+		clock = clock.Add(time.Hour)
+		return clock
+	}, func(time.Time) { t.Error("fired") })
+	assert.ErrorIs(t, err, errOver)
+}
+
 func TestAClockSetForwardFiresOnceForAllItMissed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &wall{}
@@ -131,6 +142,17 @@ func TestAClockSetBackFiresNothingTwice(t *testing.T) {
 		f.after(time.Hour)
 		assert.Equal(t, []string{"01 00:30:00", "01 01:00:00", "01 01:30:00", "01 02:00:00"}, f.due())
 		assert.Equal(t, f.due(), f.at())
+		f.finish(t)
+	})
+}
+
+func TestAClockSetBackWhileFireRunsFiresNothingTwice(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &wall{}
+		f := start(utc(t, "*/30 * * * *"), w, func(*diary) { w.set(-10 * time.Minute) }).after(65 * time.Minute)
+		assert.Equal(t, []string{"01 00:30:00"}, f.due()) // it is 00:55
+		f.after(time.Hour)
+		assert.Equal(t, []string{"01 00:30:00", "01 01:00:00", "01 01:30:00"}, f.due())
 		f.finish(t)
 	})
 }
