@@ -8,87 +8,51 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"net"
 	"net/http"
 	"net/url"
 	"strconv"
-	"sync"
-	"time"
 
 	"weaver/app"
 )
-
-// DialTimeout bounds how long a connection may take: a daemon that accepts nothing is worth an error, not a hang.
-const DialTimeout = 5 * time.Second
 
 // Client talks to the daemon behind Socket. It is safe for concurrent use, and keeps idle connections for 60 s.
 type Client struct {
 	Socket string
 
-	once sync.Once
-	http *http.Client
+	pool pool
 }
 
-// Close drops idle connections.
-func (c *Client) Close() { c.client().CloseIdleConnections() }
+// Close drops idle connections. The client can be used afterwards.
+func (c *Client) Close() { c.pool.close() }
 
-func (c *Client) client() *http.Client {
-	c.once.Do(func() { c.http = &http.Client{Transport: c.transport(nil)} })
-	return c.http
-}
-
-func (c *Client) transport(fds []int) *http.Transport {
-	return &http.Transport{
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			d := net.Dialer{Timeout: DialTimeout}
-			conn, err := d.DialContext(ctx, "unix", c.Socket)
-			if err != nil || len(fds) == 0 {
-				return conn, err
-			}
-			return withRights(conn, fds), nil
-		},
-		MaxIdleConnsPerHost: 8,
-		IdleConnTimeout:     60 * time.Second,
-		DisableCompression:  true,
-	}
-}
-
-// do sends one request and returns the body of a good answer. The caller closes it.
-func (c *Client) do(ctx context.Context, hc *http.Client, method, path string, query url.Values, body any) (io.ReadCloser, error) {
-	var r io.Reader
-	if body != nil {
-		data, err := json.Marshal(body)
-		if err != nil {
-			return nil, fmt.Errorf("encode the request: %w", err)
-		}
-		r = bytes.NewReader(data)
-	}
-	target := "http://" + Host + path
-	if len(query) > 0 {
-		target += "?" + query.Encode()
-	}
-	req, err := http.NewRequestWithContext(ctx, method, target, r)
-	if err != nil {
-		return nil, err
-	}
-	resp, err := hc.Do(req)
-	if err != nil {
-		return nil, fmt.Errorf("ask the daemon at %s: %w", c.Socket, err)
-	}
-	if resp.StatusCode == http.StatusOK {
-		return resp.Body, nil
-	}
-	defer resp.Body.Close()
-	data, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
+// errorOf reads what the daemon answered instead of a result.
+func errorOf(resp *http.Response, body io.Reader, method, path string) *Error {
+	data, _ := io.ReadAll(io.LimitReader(body, 1<<20))
 	var e Error
 	if json.Unmarshal(data, &e) != nil || e.Message == "" {
 		e = Error{Kind: Internal, Message: fmt.Sprintf("daemon answered %s to %s %s: %s", resp.Status, method, path, bytes.TrimSpace(data))}
 	}
-	return nil, &e
+	return &e
+}
+
+// encode words a body; nil is none.
+func encode(body any) ([]byte, error) {
+	if body == nil {
+		return nil, nil
+	}
+	data, err := json.Marshal(body)
+	if err != nil {
+		return nil, fmt.Errorf("encode the request: %w", err)
+	}
+	return data, nil
 }
 
 func (c *Client) call(ctx context.Context, method, path string, query url.Values, body, into any) error {
-	rc, err := c.do(ctx, c.client(), method, path, query, body)
+	data, err := encode(body)
+	if err != nil {
+		return err
+	}
+	rc, err := c.do(ctx, nil, method, path, query, data)
 	if err != nil {
 		return err
 	}
@@ -124,13 +88,11 @@ func stream[T any](rc io.ReadCloser) iter.Seq2[T, error] {
 // operate runs a request that answers with progress, calling report for each line. It returns an error if the daemon
 // went away before the last line. locks are descriptors of held lock files; the daemon keeps them until it is done.
 func (c *Client) operate(ctx context.Context, path string, body any, locks []int, report func(app.Progress)) error {
-	hc := c.client()
-	if len(locks) > 0 {
-		t := c.transport(locks)
-		t.DisableKeepAlives = true
-		hc = &http.Client{Transport: t}
+	data, err := encode(body)
+	if err != nil {
+		return err
 	}
-	rc, err := c.do(ctx, hc, http.MethodPost, path, nil, body)
+	rc, err := c.do(ctx, locks, http.MethodPost, path, nil, data)
 	if err != nil {
 		return err
 	}
@@ -232,7 +194,7 @@ func (c *Client) Follow(ctx context.Context, s app.Stream, targets ...app.Select
 	if s != "" {
 		q.Set("stream", string(s))
 	}
-	rc, err := c.do(ctx, c.client(), http.MethodGet, PathFollow, q, nil)
+	rc, err := c.do(ctx, nil, http.MethodGet, PathFollow, q, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -245,7 +207,7 @@ func (c *Client) Events(ctx context.Context, since uint64) (iter.Seq2[app.Event,
 	if since > 0 {
 		q.Set("since", strconv.FormatUint(since, 10))
 	}
-	rc, err := c.do(ctx, c.client(), http.MethodGet, PathEvents, q, nil)
+	rc, err := c.do(ctx, nil, http.MethodGet, PathEvents, q, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -88,9 +88,3 @@ func (l *link) pid() int {
 		return os.Getppid()
 	}
 }
-
-func (l *link) close() {
-	if l.file != nil {
-		l.file.Close()
-	}
-}

@@ -30,8 +30,7 @@ type world struct {
 	next     behaviour
 	script   []behaviour // for the coming launches, before next
 	launched []launch
-	alive    map[string]int // living main processes, by app
-	overlap  bool           // two of one process lived at the same time
+	overlap  bool // two of one process lived at the same time
 	trees    map[app.ID]int
 }
 

@@ -148,12 +148,15 @@ func command(spec *app.Spec, env app.Env) (path string, argv []string, err error
 		return "", nil, err
 	}
 	if _, err := os.Stat(spec.Script); errors.Is(err, os.ErrNotExist) {
-		return "", nil, fmt.Errorf("Script not found: %s", spec.Script) //nolint:staticcheck // PM2's words, which scripts grep
+		return "", nil, fmt.Errorf("%s: %s", scriptNotFound, spec.Script)
 	}
 	argv = append([]string{spec.Interpreter}, spec.InterpreterArgs...)
 	argv = append(argv, spec.Script)
 	return path, append(argv, spec.Args...), nil
 }
+
+// scriptNotFound is what PM2 says, and scripts look for.
+const scriptNotFound = "Script not found"
 
 // lookPath finds an executable as execvp would in the given environment.
 func lookPath(name string, env app.Env, cwd string) (string, error) {

@@ -29,8 +29,14 @@ func rlimits(l *app.Limits) []spawn.Rlimit {
 		resource int
 		value    *uint64
 	}{
-		{unix.RLIMIT_NOFILE, l.NoFile}, {unix.RLIMIT_NPROC, l.NProc}, {unix.RLIMIT_CORE, l.Core}, {unix.RLIMIT_AS, l.AddressRoom},
-		{unix.RLIMIT_STACK, l.Stack}, {unix.RLIMIT_FSIZE, l.FSize}, {unix.RLIMIT_CPU, l.CPU}, {unix.RLIMIT_MEMLOCK, l.MemLock},
+		{unix.RLIMIT_NOFILE, l.NoFile},
+		{unix.RLIMIT_NPROC, l.NProc},
+		{unix.RLIMIT_CORE, l.Core},
+		{unix.RLIMIT_AS, l.AddressRoom},
+		{unix.RLIMIT_STACK, l.Stack},
+		{unix.RLIMIT_FSIZE, l.FSize},
+		{unix.RLIMIT_CPU, l.CPU},
+		{unix.RLIMIT_MEMLOCK, l.MemLock},
 	} {
 		if v.value == nil {
 			continue
