@@ -15,9 +15,9 @@
 //
 // A pipe that writes plain bytes to files of its own is not split into lines at all. A pipe is in line mode while
 // somebody follows it, its format is JSON, or it shares a sink with another pipe. Then an unfinished line stays in the
-// pipe for up to 100 ms (holdPartial) or 128 KiB (32 where the pipe cannot be enlarged), so that lines of different pipes
-// do not mix and readers see whole ones; after that it is written as it is (as JSON: an object of its own), and the sink
-// is reserved for the rest of that line for a short while.
+// pipe until it has not grown for 100 ms (holdPartial), or for a second while it grows, or until it has 128 KiB (32 where
+// the pipe cannot be enlarged): so lines of different pipes do not mix and readers see whole ones. After that it is
+// written as it is (as JSON: an object of its own), and the sink is reserved for the rest of that line for a short while.
 //
 // # Descriptors
 //

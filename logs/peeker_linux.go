@@ -85,7 +85,7 @@ func (b *peeker) peek(fd int) (int, error) {
 
 // carry persists and consumes what is in a pipe.
 func (b *peeker) carry(t *pipeTap) (f finding) {
-	f.held = t.held
+	f.held = t.waitsSince()
 	if !t.p.begin(&b.bench) {
 		f.wait = true
 		return f
@@ -115,7 +115,7 @@ func (b *peeker) carry(t *pipeTap) (f finding) {
 		f.took += used
 	}
 	f.more = n > len(b.in)*3/4 // pages are seldom quite full
-	f.held = t.held
+	f.held = t.waitsSince()
 	return f
 }
 
@@ -129,17 +129,21 @@ func (b *peeker) portion(t *pipeTap, n int) int {
 	now := t.l.clock()
 	whole := lineEnd(b.in[:n])
 	full := n >= min(t.room, len(b.in))/2 // pages are seldom quite full, but half full on average
+	tail := n - whole
 	switch {
-	case whole == n, t.urgent:
+	case tail == 0, t.urgent:
 		t.held = 0
 		return n
-	case whole > 0 || t.held == 0 && !full:
-		t.held = now
+	case whole > 0, t.held == 0 && !full:
+		t.held, t.grown, t.tail = now, now, tail
 		return whole
 	case full:
 		t.held = 0
 		return max(1, wholeRunes(b.in[:n]))
-	case now-t.held >= int64(holdPartial):
+	case tail > t.tail && now-t.held < int64(holdGrowing): // somebody is at it
+		t.grown, t.tail = now, tail
+		return 0
+	case now-t.grown >= int64(holdPartial):
 		t.held = 0
 		return n
 	default:

@@ -212,6 +212,8 @@ const (
 	outMax = 256 << 10
 	// holdPartial is how long an unfinished line waits for its end when lines matter.
 	holdPartial = 100 * time.Millisecond
+	// holdGrowing is how long it waits while it grows.
+	holdGrowing = time.Second
 )
 
 // begin locks the pipe's sinks. It returns false, with none locked, when one is busy or reserved for another's line.

@@ -39,6 +39,8 @@ type pipeTap struct {
 	failed bool  // a read error was reported
 	urgent bool  // there are flushes: an unfinished line does not wait
 	held   int64 // since when an unfinished line waits; 0 when none does
+	grown  int64 // when it was last seen to have become longer
+	tail   int   // how long it was then
 }
 
 // flushing is a Flush under way.
@@ -54,7 +56,7 @@ type finding struct {
 	empty bool
 	end   bool // nobody holds the other end
 	wait  bool // a sink was not available
-	held  int64
+	held  int64 // since when an unfinished line has not grown; 0 when none waits
 }
 
 func (t *pipeTap) flush() <-chan struct{} {
@@ -87,6 +89,14 @@ func (t *pipeTap) measure() {
 			t.flushes[i].until = until
 		}
 	}
+}
+
+// waitsSince is since when an unfinished line has not grown; 0 when none waits.
+func (t *pipeTap) waitsSince() int64 {
+	if t.held == 0 {
+		return 0
+	}
+	return t.grown
 }
 
 // waiting is how many bytes are in the pipe.
