@@ -120,7 +120,7 @@ func (b *peeker) carry(t *pipeTap) (f finding) {
 }
 
 // portion decides how much of the n bytes in b.in to take now: everything, unless lines matter and the last one is not
-// finished. Then that one stays in the pipe for a while.
+// finished. Then that one stays in the pipe for a while; if somebody flushes, until the next read, which may find its end.
 func (b *peeker) portion(t *pipeTap, n int) int {
 	if !b.byLine {
 		t.held = 0
@@ -131,7 +131,7 @@ func (b *peeker) portion(t *pipeTap, n int) int {
 	full := n >= min(t.room, len(b.in))/2 // pages are seldom quite full, but half full on average
 	tail := n - whole
 	switch {
-	case tail == 0, t.urgent:
+	case tail == 0, t.urgent && whole == 0:
 		t.held = 0
 		return n
 	case whole > 0, t.held == 0 && !full:

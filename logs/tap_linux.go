@@ -54,8 +54,8 @@ type finding struct {
 	took  int  // bytes consumed
 	more  bool // there is more than one read takes
 	empty bool
-	end   bool // nobody holds the other end
-	wait  bool // a sink was not available
+	end   bool  // nobody holds the other end
+	wait  bool  // a sink was not available
 	held  int64 // since when an unfinished line has not grown; 0 when none waits
 }
 
