@@ -77,7 +77,7 @@ func (h *hub) close() {
 }
 
 // wanting returns the followers of a pipe.
-func (h *hub) wanting(o *PipeOptions) []*follower {
+func (h *hub) wanting(o *origin) []*follower {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	var out []*follower
@@ -104,7 +104,7 @@ type follower struct {
 }
 
 // publish queues the pieces of in, which became the pieces of out.
-func (f *follower) publish(o *PipeOptions, in, out []byte, plain bool, now time.Time) {
+func (f *follower) publish(o *origin, in, out []byte, plain bool, now time.Time) {
 	f.mu.Lock()
 	for len(in) > 0 {
 		raw, text := nextPiece(in), nextPiece(out)

@@ -98,7 +98,7 @@ func TestSlowFollowersMissLinesAndKnowIt(t *testing.T) {
 
 func TestWhatWaitsForAFollowerIsBoundedInBytes(t *testing.T) {
 	f := &follower{buffer: 1 << 20, wake: make(chan struct{}, 1)}
-	o := &PipeOptions{}
+	o := &origin{}
 	long := []byte(strings.Repeat("x", 100_000) + "\n")
 	for range 1000 {
 		f.publish(o, long, long, true, someTime)

@@ -31,18 +31,26 @@ type PipeOptions struct {
 	Disabled bool
 }
 
+// origin is whose output it is.
+type origin struct {
+	ID              app.ID
+	Name, Namespace string
+	Stream          app.Stream
+}
+
 // Pipe takes one stream of one process.
 type Pipe struct {
-	o       PipeOptions
+	o       origin
 	e       *Engine
 	form    *formatter // nil: bytes go through as they are
 	tap     tap
 	done    chan struct{}
 	retired sync.Once
 
-	fd      int
-	closeFD func()
+	nowhere bool // Disabled
 	childMu sync.Mutex
+	fd      int // the child's end; -1 once closed
+	closeFD func()
 
 	dests []*destination // guarded by e.mu; nil once retired
 
@@ -65,8 +73,7 @@ var ErrClosed = errors.New("the log engine is closed")
 
 // Pipe makes a pipe for a child and opens its files. Errors name the path.
 func (e *Engine) Pipe(o PipeOptions) (*Pipe, error) {
-	p := &Pipe{o: o, e: e, form: newFormatter(&o), done: make(chan struct{}), fd: -1}
-	p.o.Dests = nil // in dests from here on
+	p := &Pipe{o: origin{o.ID, o.Name, o.Namespace, o.Stream}, nowhere: o.Disabled, e: e, form: newFormatter(&o), done: make(chan struct{}), fd: -1}
 	json := p.form != nil && p.form.json
 	for _, d := range o.Dests {
 		if isNowhere(d.Path) {
@@ -141,7 +148,7 @@ func (p *Pipe) CloseChild() {
 	}
 	p.closeFD()
 	p.fd, p.closeFD = -1, nil
-	if p.o.Disabled {
+	if p.nowhere {
 		p.retired.Do(func() { close(p.done) })
 	}
 }
@@ -152,7 +159,7 @@ func (p *Pipe) Done() <-chan struct{} { return p.done }
 
 // Flush returns when everything that was written before the call is in the files and with the followers.
 func (p *Pipe) Flush(ctx context.Context) error {
-	if p.o.Disabled {
+	if p.nowhere {
 		return nil
 	}
 	select {
@@ -169,7 +176,7 @@ func (p *Pipe) Flush(ctx context.Context) error {
 // the child's end can go on writing, to nowhere: it must neither hang on a full pipe nor be killed by it.
 func (p *Pipe) Discard() {
 	p.CloseChild()
-	if p.o.Disabled {
+	if p.nowhere {
 		return
 	}
 	p.e.retire(p)
