@@ -170,6 +170,7 @@ func TestStreamsEndWithTheirContext(t *testing.T) {
 	c := &Client{Socket: d.path}
 	defer c.Close()
 	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
 	lines, err := c.Follow(ctx, "", "a")
 	require.NoError(t, err)
 	n := 0
