@@ -70,6 +70,20 @@ func (w *world) launches() []launch {
 	return append([]launch(nil), w.launched...)
 }
 
+// overlapped reports whether two trees of one process lived at the same time.
+func (w *world) overlapped() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.overlap
+}
+
+// living counts the trees of a process.
+func (w *world) living(id app.ID) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.trees[id]
+}
+
 type fakeChild struct {
 	w      *world
 	b      behaviour

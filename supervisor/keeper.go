@@ -95,6 +95,7 @@ type keeper struct {
 	kids    map[uint64]child
 	waiters []*join
 	byHand  bool // the last input came from an operator
+	sources sources
 	hurried bool // policy has another kill timeout than the spec
 	exit    spawn.Exit
 }
@@ -147,12 +148,14 @@ func (k *keeper) read() {
 	for _, m := range k.mail.take() {
 		k.handle(m)
 	}
+	k.attach()
 	k.settle()
 }
 
 //go:noinline
 func (k *keeper) tick() {
 	k.step(lifecycle.Tick{})
+	k.attach()
 	k.settle()
 }
 
@@ -160,6 +163,7 @@ func (k *keeper) tick() {
 //
 //go:noinline
 func (k *keeper) leave() {
+	k.detach()
 	k.sup.forget(k)
 	close(k.done)
 	for _, w := range k.waiters {
@@ -343,6 +347,7 @@ func (k *keeper) publish() {
 	s := k.state
 	p.Status = app.Status(s.Status())
 	p.Wanted = s.Want == lifecycle.Up && p.Status != app.Stopped
+	p.Watching = p.Wanted && watches(p.Spec)
 	p.Gen = s.LastGen
 	p.Restarts, p.Unstable = s.Restarts, s.Unstable
 	p.Created, p.RestartAt, p.Backoff = s.Born, s.RestartAt, app.Duration(s.Backoff)

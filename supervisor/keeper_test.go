@@ -77,7 +77,7 @@ func TestSuccessorWaitsForTheTree(t *testing.T) {
 		l := w.launches()
 		require.GreaterOrEqual(t, len(l), 9)
 		assert.Equal(t, 6*time.Second, l[1].at.Sub(l[0].at))
-		assert.False(t, w.overlap, "two trees of one process at the same time")
+		assert.False(t, w.overlapped(), "two trees of one process at the same time")
 	})
 }
 

@@ -219,7 +219,7 @@ func TestShutdownWithoutForgettingKeepsTheWishes(t *testing.T) {
 		before := f.persist.Load()
 		require.NoError(t, f.Shutdown(t.Context(), false, func(app.Progress) {}))
 		assert.Equal(t, before, f.persist.Load(), "the list on disk stays")
-		assert.Zero(t, w.trees[0])
+		assert.Zero(t, w.living(0))
 		steps := f.start(app.Spec{Name: "b", Script: "/b"})
 		assert.Equal(t, []string{ErrClosed.Error()}, failed(steps))
 		assert.ErrorIs(t, f.Shutdown(t.Context(), true, nil), ErrClosed)
@@ -243,7 +243,7 @@ func TestCommandsAtOnceLeaveOneProcess(t *testing.T) {
 		for range 30 {
 			<-done
 		}
-		assert.False(t, w.overlap)
+		assert.False(t, w.overlapped())
 		assert.Len(t, f.List(), 1)
 		f.do(app.VerbStart, "a")
 		assert.Equal(t, app.Online, f.get(0).Status)
