@@ -10,6 +10,7 @@ import (
 
 // stamp is what a look at a file tells.
 type stamp struct {
+	inode          uint64
 	size, modified int64
 	mode           fs.FileMode
 }
@@ -62,9 +63,9 @@ func (w *watcher) snapshot() map[string]stamp {
 		switch info, err := stat(path); {
 		case err != nil: // gone, or a link to nothing
 		case info.IsDir():
-			stamps[path] = stamp{mode: fs.ModeDir} // its times change with what is in it
+			stamps[path] = stamp{inode: inode(info), mode: fs.ModeDir} // its times change with what is in it
 		default:
-			stamps[path] = stamp{info.Size(), info.ModTime().UnixNano(), info.Mode()}
+			stamps[path] = stamp{inode(info), info.Size(), info.ModTime().UnixNano(), info.Mode()}
 		}
 	}
 	for _, r := range w.roots {
