@@ -3,7 +3,6 @@ package supervisor
 import (
 	"errors"
 	"os"
-	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -33,50 +32,6 @@ type launcher interface {
 	// removePID takes a pid file away.
 	removePID(path string)
 }
-
-// message is what can be in a keeper's mailbox. The set is closed.
-type message interface{ message() }
-
-type (
-	// tell is an input for the state machine; by is set when an operator gave it, who may wait for what comes of it.
-	tell struct {
-		in   lifecycle.Input
-		by   bool
-		join *join
-	}
-	// died is the news of an exit, with what the state machine need not know.
-	died struct {
-		gen  uint64
-		exit spawn.Exit
-	}
-	// respec is a new spec; what runs goes on with the old one.
-	respec struct{ spec *app.Spec }
-	// hurry replaces the kill timeout for the stop under way or to come; 0 kills at once.
-	// It holds until the process has come to rest.
-	hurry struct{ timeout time.Duration }
-	// sendSignal goes to the main process.
-	sendSignal struct {
-		sig   syscall.Signal
-		reply chan<- error
-	}
-	// listTree asks which processes are part of this one.
-	listTree struct{ reply chan<- []int }
-	// join waits for a condition. done is closed when it holds, and when the keeper ends. gen is the newest incarnation as
-	// of the input that the join came with: other inputs may come between, and what they bring is not what was asked for.
-	join struct {
-		until func(s *lifecycle.State, gen uint64) bool
-		gen   uint64
-		done  chan struct{}
-	}
-)
-
-func (tell) message()       {}
-func (died) message()       {}
-func (respec) message()     {}
-func (hurry) message()      {}
-func (sendSignal) message() {}
-func (listTree) message()   {}
-func (*join) message()      {}
 
 // keeper owns one process: its wish, its state, its children. One goroutine runs it; everybody else talks to its mailbox
 // and reads its view.
@@ -255,40 +210,6 @@ func (k *keeper) step(in lifecycle.Input) {
 	}
 }
 
-// note keeps what the view says and the machine does not remember.
-func (k *keeper) note(in lifecycle.Input) {
-	e, ok := in.(lifecycle.Exited)
-	if !ok || k.state.Exit.Gen != e.Gen {
-		return
-	}
-	exit := &app.Exit{Gen: e.Gen, Code: e.Code, Err: e.Err, At: k.state.Exit.At}
-	if e.Err == "" {
-		exit.Core, exit.OOM = k.exit.Core, k.exit.OOM
-		if e.Signal != 0 {
-			exit.Signal = signalName(syscall.Signal(e.Signal))
-		}
-	}
-	k.proc.Exit = exit
-	k.proc.Reason = reasonOf(exit)
-}
-
-// reasonOf says in words how an incarnation ended, when that is worth saying.
-func reasonOf(e *app.Exit) string {
-	switch {
-	case e.Err != "":
-		return e.Err
-	case e.OOM:
-		return "killed by the kernel: out of memory"
-	case e.Core:
-		return "killed by " + e.Signal + " (core dumped)"
-	case e.Signal != "":
-		return "killed by " + e.Signal
-	case e.Code != 0:
-		return "exited with code " + itoa(e.Code)
-	}
-	return ""
-}
-
 // do carries out one effect. What comes of a Spawn is the next input.
 func (k *keeper) do(e lifecycle.Effect) lifecycle.Input {
 	switch e := e.(type) {
@@ -339,34 +260,6 @@ func (k *keeper) reap() {
 			c.Close()
 		}
 	}
-}
-
-// publish derives the view from the state and shows it.
-func (k *keeper) publish() {
-	p := k.proc
-	s := k.state
-	p.Status = app.Status(s.Status())
-	p.Wanted = s.Want == lifecycle.Up && p.Status != app.Stopped
-	p.Watching = p.Wanted && watches(p.Spec)
-	p.Gen = s.LastGen
-	p.Restarts, p.Unstable = s.Restarts, s.Unstable
-	p.Created, p.RestartAt, p.Backoff = s.Born, s.RestartAt, app.Duration(s.Backoff)
-	p.PID = 0
-	switch {
-	case s.Cur.Alive():
-		p.PID, p.Started = s.Cur.PID, s.Cur.Since
-	case s.Old.Alive():
-		p.PID, p.Started = s.Old.PID, s.Old.Since
-	}
-	if s.GaveUp {
-		p.Reason = strings.TrimSuffix("gave up after too many quick exits: "+p.Reason, ": ")
-	}
-	k.proc.Started = p.Started
-	k.life.Store(&s)
-	if old := k.view.Swap(&p); old == nil || old.Wanted != p.Wanted || old.Spec != p.Spec {
-		k.sup.wishes.Add(1)
-	}
-	k.sup.changed()
 }
 
 // settle answers those whose condition holds now. When the process is gone leave answers them all.

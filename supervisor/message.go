@@ -1,0 +1,54 @@
+package supervisor
+
+import (
+	"syscall"
+	"time"
+
+	"weaver/app"
+	"weaver/supervisor/lifecycle"
+	"weaver/supervisor/spawn"
+)
+
+// message is what can be in a keeper's mailbox. The set is closed.
+type message interface{ message() }
+
+type (
+	// tell is an input for the state machine; by is set when an operator gave it, who may wait for what comes of it.
+	tell struct {
+		in   lifecycle.Input
+		by   bool
+		join *join
+	}
+	// died is the news of an exit, with what the state machine need not know.
+	died struct {
+		gen  uint64
+		exit spawn.Exit
+	}
+	// respec is a new spec; what runs goes on with the old one.
+	respec struct{ spec *app.Spec }
+	// hurry replaces the kill timeout for the stop under way or to come; 0 kills at once.
+	// It holds until the process has come to rest.
+	hurry struct{ timeout time.Duration }
+	// sendSignal goes to the main process.
+	sendSignal struct {
+		sig   syscall.Signal
+		reply chan<- error
+	}
+	// listTree asks which processes are part of this one.
+	listTree struct{ reply chan<- []int }
+	// join waits for a condition. done is closed when it holds, and when the keeper ends. gen is the newest incarnation as
+	// of the input that the join came with: other inputs may come between, and what they bring is not what was asked for.
+	join struct {
+		until func(s *lifecycle.State, gen uint64) bool
+		gen   uint64
+		done  chan struct{}
+	}
+)
+
+func (tell) message()       {}
+func (died) message()       {}
+func (respec) message()     {}
+func (hurry) message()      {}
+func (sendSignal) message() {}
+func (listTree) message()   {}
+func (*join) message()      {}

@@ -1,0 +1,71 @@
+package supervisor
+
+import (
+	"strings"
+	"syscall"
+
+	"weaver/app"
+	"weaver/supervisor/lifecycle"
+)
+
+// publish derives the view from the state and shows it.
+func (k *keeper) publish() {
+	p := k.proc
+	s := k.state
+	p.Status = app.Status(s.Status())
+	p.Wanted = s.Want == lifecycle.Up && p.Status != app.Stopped
+	p.Watching = p.Wanted && watches(p.Spec)
+	p.Gen = s.LastGen
+	p.Restarts, p.Unstable = s.Restarts, s.Unstable
+	p.Created, p.RestartAt, p.Backoff = s.Born, s.RestartAt, app.Duration(s.Backoff)
+	p.PID = 0
+	switch {
+	case s.Cur.Alive():
+		p.PID, p.Started = s.Cur.PID, s.Cur.Since
+	case s.Old.Alive():
+		p.PID, p.Started = s.Old.PID, s.Old.Since
+	}
+	if s.GaveUp {
+		p.Reason = strings.TrimSuffix("gave up after too many quick exits: "+p.Reason, ": ")
+	}
+	k.proc.Started = p.Started
+	k.life.Store(&s)
+	if old := k.view.Swap(&p); old == nil || old.Wanted != p.Wanted || old.Spec != p.Spec {
+		k.sup.wishes.Add(1)
+	}
+	k.sup.changed()
+}
+
+// note keeps what the view says and the machine does not remember.
+func (k *keeper) note(in lifecycle.Input) {
+	e, ok := in.(lifecycle.Exited)
+	if !ok || k.state.Exit.Gen != e.Gen {
+		return
+	}
+	exit := &app.Exit{Gen: e.Gen, Code: e.Code, Err: e.Err, At: k.state.Exit.At}
+	if e.Err == "" {
+		exit.Core, exit.OOM = k.exit.Core, k.exit.OOM
+		if e.Signal != 0 {
+			exit.Signal = signalName(syscall.Signal(e.Signal))
+		}
+	}
+	k.proc.Exit = exit
+	k.proc.Reason = reasonOf(exit)
+}
+
+// reasonOf says in words how an incarnation ended, when that is worth saying.
+func reasonOf(e *app.Exit) string {
+	switch {
+	case e.Err != "":
+		return e.Err
+	case e.OOM:
+		return "killed by the kernel: out of memory"
+	case e.Core:
+		return "killed by " + e.Signal + " (core dumped)"
+	case e.Signal != "":
+		return "killed by " + e.Signal
+	case e.Code != 0:
+		return "exited with code " + itoa(e.Code)
+	}
+	return ""
+}
