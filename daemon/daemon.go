@@ -134,6 +134,14 @@ func run(ctx context.Context, o Options, l *link) error {
 	return d.live(ctx, endStreams)
 }
 
+// noticed has memory given back some time after the last request.
+func (d *daemon) noticed(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		next.ServeHTTP(w, r)
+		d.memory.sometime()
+	})
+}
+
 // wantDescriptors is room for 5,000 services.
 const wantDescriptors = 65536
 
@@ -212,7 +220,7 @@ func (d *daemon) live(ctx context.Context, endStreams func()) error {
 		return err
 	}
 	server := &http.Server{
-		Handler:           d.handler(),
+		Handler:           d.noticed(d.handler()),
 		ReadHeaderTimeout: 5 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    256 << 10,

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// calm is how long nothing big may have happened before memory is given back, and rest how long at least from one time to
-// the next where it was little things: who asks every few seconds should not have everything fetched anew each time.
+// calm is how long nothing may have happened before memory is given back, and rest how long at least from one collection to
+// the next where it was little things.
 const (
 	calm = 2 * time.Second
 	rest = time.Minute
@@ -17,44 +17,37 @@ const (
 type tidy struct {
 	mu    sync.Mutex
 	timer *time.Timer
-	due   time.Time // zero is not
-	last  time.Time
+	big   bool      // something worth a collection happened
+	last  time.Time // of the last collection
 }
 
 // soon has it done once it is calm.
-func (t *tidy) soon() { t.at(time.Now().Add(calm)) }
+func (t *tidy) soon() { t.later(true) }
 
-// sometime has it done in a while.
-func (t *tidy) sometime() {
-	t.mu.Lock()
-	due, last := t.due, t.last
-	t.mu.Unlock()
-	if !due.IsZero() {
-		return
-	}
-	at := time.Now().Add(calm)
-	if next := last.Add(rest); next.After(at) {
-		at = next
-	}
-	t.at(at)
-}
+// sometime is for little things: the program's pages are given back once it is calm, the heap now and then.
+func (t *tidy) sometime() { t.later(false) }
 
-func (t *tidy) at(due time.Time) {
+func (t *tidy) later(big bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.due = due
+	t.big = t.big || big
 	if t.timer == nil {
-		t.timer = time.AfterFunc(time.Until(due), t.run)
+		t.timer = time.AfterFunc(calm, t.run)
 		return
 	}
-	t.timer.Reset(time.Until(due))
+	t.timer.Reset(calm)
 }
 
 func (t *tidy) run() {
 	t.mu.Lock()
-	t.due, t.last = time.Time{}, time.Now()
+	collect := t.big || time.Since(t.last) >= rest
+	if collect {
+		t.big, t.last = false, time.Now()
+	}
 	t.mu.Unlock()
-	debug.FreeOSMemory()
+	if collect {
+		debug.FreeOSMemory()
+	}
 	releaseProgram()
 }
 

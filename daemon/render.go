@@ -69,8 +69,6 @@ func (d *daemon) renderNow(key view) (rendering, error) {
 	}
 	if len(r.bytes) > largeRendering {
 		d.memory.soon()
-	} else {
-		d.memory.sometime()
 	}
 	return r, err
 }

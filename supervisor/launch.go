@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -263,6 +264,9 @@ const drainTime = 200 * time.Millisecond
 
 // Drain has the output so far written, so that a successor's comes after it.
 func (k *kid) Drain() {
+	if !slices.ContainsFunc(k.pipes, func(p *logs.Pipe) bool { return !isClosed(p.Done()) }) {
+		return // all of it is, as mostly: nobody holds the pipes any more
+	}
 	k.crew.do(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), drainTime)
 		defer cancel()
@@ -270,6 +274,15 @@ func (k *kid) Drain() {
 			p.Flush(ctx)
 		}
 	})
+}
+
+func isClosed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
 }
 
 // Close gives back what is held. Pipes live on until nobody writes to them any more.

@@ -9,7 +9,8 @@ import (
 // A glob is, as in picomatch, of
 //
 //	*  ?  [abc]  [!a-z]      within a name, dots at its beginning included
-//	**                       as a whole name: any number of directories, none as well
+//	**                       as a whole name: any number of directories, none as well; "a/**" is also a, but "*/**" is
+//	                         only what is below directories
 //	{a,b}  @(a|b)  +(a)  *(a)  ?(a)
 //	\x                       the character x
 //
@@ -83,9 +84,12 @@ func (t *translator) next(p string, i int) int {
 	rest := p[i:]
 	atName := i == 0 || p[i-1] == '/'
 	switch {
-	case rest == "/**":
+	case strings.ReplaceAll(rest, "/**", "") == "" && i > 0 && p[i-1] == '*':
+		t.WriteString(`/.*`)
+		return len(rest)
+	case strings.ReplaceAll(rest, "/**", "") == "":
 		t.WriteString(`(?:/.*)?`)
-		return 3
+		return len(rest)
 	case atName && rest == "**":
 		t.WriteString(`.*`)
 		return 2

@@ -5,6 +5,7 @@ import (
 	"path"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -14,8 +15,8 @@ import (
 //
 // chokidar takes strings for globs always, so that the regular expressions of PM2's own examples, like
 // "[\\/\\\\]\\./", do nothing there. Here, a string is a regular expression if it cannot sensibly be a glob, or is
-// written between slashes. It is searched for in the path relative to the directory, with a slash before it, and with
-// a slash after it if the path is a directory; in the absolute path, if it is elsewhere.
+// written between slashes. It is searched for in the path relative to the directory, or the absolute path if it is
+// elsewhere; with or without a slash before it and, if the path is a directory, after it.
 type filter struct {
 	dir      string // with slashes, as all here
 	usual    bool   // the default is on
@@ -111,14 +112,17 @@ func (f *filter) matches(file string, isDir bool) bool {
 	if len(f.searched) == 0 {
 		return false
 	}
-	if rest, ok := strings.CutPrefix(file, strings.TrimSuffix(f.dir, "/")+"/"); ok {
-		file = rest
+	forms := []string{file}
+	if short, ok := strings.CutPrefix(file, strings.TrimSuffix(f.dir, "/")+"/"); ok {
+		forms = []string{short, "/" + short}
 	}
 	if isDir {
-		file += "/"
+		for _, form := range forms {
+			forms = append(forms, form+"/")
+		}
 	}
 	for _, re := range f.searched {
-		if re.MatchString(file) || !strings.HasPrefix(file, "/") && re.MatchString("/"+file) {
+		if slices.ContainsFunc(forms, re.MatchString) {
 			return true
 		}
 	}
