@@ -68,11 +68,11 @@ func (b *bench) weigh(m *manager, n int) (f footprint, threads int, err error) {
 			return f, 0, err
 		}
 	}
-	time.Sleep(b.scale.settle)
 	pids, err := m.pids(m)
 	if err != nil {
 		return f, 0, err
 	}
+	time.Sleep(b.scale.settle) // idle means that nobody asked anything for a while
 	if f, err = footprints(pids); err != nil {
 		return f, 0, err
 	}
