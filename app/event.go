@@ -1,6 +1,9 @@
 package app
 
-import "time"
+import (
+	"encoding/json"
+	"time"
+)
 
 // Kind names what happened to a process, or to the supervisor when ID is negative.
 type Kind string
@@ -20,6 +23,7 @@ const (
 	EventSignal    Kind = "signal"
 	EventDaemon    Kind = "daemon" // about the supervisor itself
 	EventWarning   Kind = "warning"
+	EventMessage   Kind = "message" // a program sent Data over its IPC channel, under Topic if it named one
 )
 
 // Event is something that happened. Seq counts up without gaps within one supervisor, so a reader sees what it missed.
@@ -37,6 +41,11 @@ type Event struct {
 	Exit      *Exit         `json:"exit,omitempty"`
 	Delay     time.Duration `json:"delay,omitempty"`
 	Message   string        `json:"message,omitempty"`
+
+	// Topic and Data are an EventMessage's: the type that the program gave it ("" if none), and what it sent under that
+	// type, or the whole message.
+	Topic string          `json:"topic,omitempty"`
+	Data  json.RawMessage `json:"data,omitempty"`
 }
 
 // Stream is one of a process's two outputs.

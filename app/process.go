@@ -51,6 +51,8 @@ type Process struct {
 	Reason string `json:"reason,omitempty"`
 
 	Usage Usage `json:"usage"`
+	// Reported is what the current incarnation told of itself; nil if nothing. Shared by readers: never changed in place.
+	Reported *Reported `json:"reported,omitempty"`
 	// Membership says how weaver knows which processes belong to this one ("cgroup2", "session+marker").
 	Membership string `json:"membership,omitempty"`
 
