@@ -176,6 +176,7 @@ func (d *daemon) open() (err error) {
 		ChildEnv: d.childEnv,
 		Rotation: func() logs.Rotation { return rotation(d.settings.Load()) },
 		Persist:  func([]app.Process) error { return d.store.write() },
+		Store:    d.link.store,
 	})
 	d.store.list, d.store.wishes = d.sup.Views, d.sup.Wishes
 	d.renderings = cache.New[view, rendering](cache.Options{MaxEntries: 32})
@@ -211,6 +212,8 @@ func (d *daemon) live(ctx context.Context, endStreams func()) error {
 	defer cancel()
 	background.Go(func() { d.sampler.Run(ctx) })
 	background.Go(func() { d.logEvents(ctx) })
+	background.Go(func() { d.link.answerPings(ctx, func() { d.sup.Count() }) })
+	background.Go(func() { d.link.orphans(ctx, d.orphanDied, d.orphansMissed) })
 
 	if err := d.restore(ctx); err != nil {
 		return err
@@ -233,7 +236,7 @@ func (d *daemon) live(ctx context.Context, endStreams func()) error {
 	}()
 	os.WriteFile(d.home.PIDFile(), strconv.AppendInt(nil, int64(os.Getpid()), 10), 0o644) // for people
 	d.log.Info("ready", zap.String("version", d.opts.Version), zap.Int("pid", os.Getpid()), zap.Int("processes", d.sup.Count()))
-	if err := d.link.tell(anchor.MessageReady); err != nil {
+	if err := d.link.ready(); err != nil {
 		return err
 	}
 	d.memory.soon()

@@ -8,6 +8,7 @@ import (
 	"go.uber.org/zap"
 
 	"weaver/app"
+	"weaver/daemon/anchor"
 	"weaver/pm2"
 	"weaver/supervisor"
 	"weaver/supervisor/spawn"
@@ -63,3 +64,13 @@ func saved(records []pm2.Record) []supervisor.Saved {
 
 // isOurs names the processes of weaver itself, which may have been started from within a service.
 func (d *daemon) isOurs(pid int) bool { return pid == os.Getpid() || pid == os.Getppid() }
+
+// orphanDied takes note of the death of a process that was left to the anchor. What was a service's is seen by whoever
+// looks after that one's tree; nobody else waits for it.
+func (d *daemon) orphanDied(o anchor.Orphan) {
+	d.log.Debug("orphan died", zap.Int("pid", o.PID), zap.Uint32("status", o.Status))
+}
+
+func (d *daemon) orphansMissed(n int) {
+	d.log.Warn("orphans died and were not told of", zap.Int("count", n))
+}

@@ -43,6 +43,8 @@ type Options struct {
 	// Persist writes the desired list to disk and returns when it is there. It is called after every change of it,
 	// before success is reported.
 	Persist func(list []app.Process) error
+	// Store keeps the descriptors that services need; nil if nobody does.
+	Store Store
 	// KillSignal stops apps that name none; zero is SIGINT.
 	KillSignal syscall.Signal
 

@@ -22,16 +22,31 @@ const (
 // Run is the anchor's whole life. It must be called early in a process that does nothing else: it closes descriptors
 // that it does not know, and reaps all children. If descriptor 3 is the write end of a pipe, the outcome of the start is
 // written there: "ok PID", "held PID" or "error TEXT".
+//
+// A process that becomes the anchor by exec, the supervisor of one that died or the anchor that is replaced by a newer one,
+// leaves a listing in InheritEnv: then the lock is held already, the children are those that it had, and what it held goes
+// on being held.
 func Run(o Options) int {
 	lean()
-	ready := inheritReady()
-	closeStray(ready)
-	a, code := set(o, ready)
+	from, err := inherit(InheritEnv)
+	var ready *readyPipe
+	if from.Lock < 0 {
+		ready = inheritReady()
+	}
+	closeStray(ready, from)
+	if err != nil {
+		complain(err.Error())
+		return exitFailed
+	}
+	a, code := set(o, ready, from)
 	if a == nil {
 		return code
 	}
 	return a.loop()
 }
+
+// InheritEnv names the descriptor of the listing that a process leaves to itself when it becomes the anchor.
+const InheritEnv = "WEAVER_INHERIT_FD"
 
 // lean keeps small a process that hardly allocates.
 func lean() {
@@ -43,7 +58,7 @@ func lean() {
 const collectEvery = 512
 
 // set takes hold: after it this process is the anchor of the home. If it cannot be, a is nil.
-func set(o Options, ready *readyPipe) (a *anchor, code int) {
+func set(o Options, ready *readyPipe, from Listing) (a *anchor, code int) {
 	fail := func(doing string, err error) (*anchor, int) {
 		text := doing + ": " + err.Error()
 		ready.say("error", text)
@@ -57,10 +72,16 @@ func set(o Options, ready *readyPipe) (a *anchor, code int) {
 		}
 		*path = abs
 	}
-	if err := os.MkdirAll(o.Home, 0o700); err != nil {
+	heir := from.Lock >= 0 // then nothing is a reason to give up
+	if err := os.MkdirAll(o.Home, 0o700); err != nil && !heir {
 		return fail("make the home", err)
 	}
-	lock, err := takeLock(o.Lock, "weaver --anchor "+o.Home)
+	lock, err := from.Lock, error(nil)
+	if !heir {
+		lock, err = takeLock(o.Lock, holderCommand(o))
+	} else {
+		signLock(lock, holderCommand(o))
+	}
 	if held, ok := err.(*heldError); ok {
 		if ready.say("held", strconv.Itoa(held.pid)) {
 			return nil, 0
@@ -73,9 +94,13 @@ func set(o Options, ready *readyPipe) (a *anchor, code int) {
 	}
 	log, err := openLog(o.Log)
 	if err != nil {
-		return fail("open the log", err)
+		if !heir {
+			return fail("open the log", err)
+		}
+		log = &logFile{fd: 2}
+		log.print("cannot open the log: " + err.Error())
 	}
-	if err := os.Chdir("/"); err != nil { // keep no file system busy
+	if err := os.Chdir("/"); err != nil && !heir { // keep no file system busy
 		return fail("leave the current directory", err)
 	}
 	if err := adoptOrphans(); err != nil {
@@ -83,8 +108,12 @@ func set(o Options, ready *readyPipe) (a *anchor, code int) {
 		log.print("cannot adopt orphans: " + err.Error())
 	}
 	setTitle("weaver")
-	return &anchor{options: o, ready: ready, lock: lock, log: log}, 0
+	a = &anchor{options: o, ready: ready, lock: lock, log: log, exes: noExecutables(), dog: watchdog{limit: DefaultWatchdog}}
+	a.takeOver(from)
+	return a, 0
 }
+
+func holderCommand(o Options) string { return "weaver --anchor " + o.Home }
 
 // anchor is the state of the loop. One goroutine owns it.
 type anchor struct {
@@ -93,13 +122,46 @@ type anchor struct {
 	lock    int // descriptor of daemon.lock
 	log     *logFile
 
-	life  life
-	sup   *supervisor // the one that lives; nil between two
-	last  string      // how the last one ended
-	news  news        // orphans that no supervisor knows of yet
-	asked syscall.Signal
-	done  bool
-	code  int
+	life    life
+	exes    executables
+	sup     *supervisor // the one that lives; nil between two
+	last    string      // how the last one ended
+	dog     watchdog
+	killAt  time.Time // when one that hangs is killed; zero if none does
+	orphans orphans
+	pass    time.Time // when to look at all children; zero if no zombie hides another
+	store   store
+	asked   syscall.Signal
+	done    bool
+	code    int
+}
+
+// takeOver goes on with what the process had that has become this one.
+func (a *anchor) takeOver(from Listing) {
+	if from.Lock < 0 {
+		return
+	}
+	a.life.everReady = true // services may run: never give up
+	a.life.restarts, a.last = from.Restarts, from.Last
+	if from.Watchdog > 0 {
+		a.dog.limit = time.Duration(from.Watchdog) * time.Millisecond
+	}
+	if fd, had := from.FDs[ExeName]; had {
+		a.exes.current = fd
+		a.exes.prove()
+		delete(from.FDs, ExeName)
+	}
+	a.store.fds = from.FDs
+	if from.Control >= 0 && from.PID > 0 {
+		a.sup = attach(from.PID, from.Control)
+		a.sup.protocol = from.Protocol
+		a.life.started(time.Now())
+		if from.Ready {
+			a.life.becameReady()
+			a.watch()
+		}
+	}
+	a.log.print("took over with " + strconv.Itoa(len(from.FDs)) + " descriptors")
 }
 
 // loop runs until the supervisor has ended for good.
@@ -111,12 +173,13 @@ func (a *anchor) loop() int {
 	defer signal.Stop(children)
 	defer signal.Stop(signals)
 
-	wake := time.NewTimer(0) // when to start a supervisor, or to try again to tell it the news
+	a.reap() // whoever died before there was anybody to hear of it
+	wake := time.NewTimer(0)
 	for n := 1; !a.done; n++ {
 		if n%collectEvery == 0 {
 			runtime.GC()
 		}
-		var messages <-chan string
+		var messages <-chan message
 		if a.sup != nil {
 			messages = a.sup.messages
 		}
@@ -125,26 +188,62 @@ func (a *anchor) loop() int {
 			a.reap()
 		case s := <-signals:
 			a.signal(s.(syscall.Signal))
-		case text, ok := <-messages:
+		case m, ok := <-messages:
 			if !ok {
 				a.sup.messages = nil // it has closed its end, and will be reaped
 				break
 			}
-			a.hear(text)
+			a.hear(m)
 		case <-wake.C:
-			if a.sup == nil {
-				a.start()
-			}
+			a.act(time.Now())
 		}
 		a.tell()
-		switch {
-		case a.sup == nil:
-			wake.Reset(time.Until(a.life.startAt))
-		case !a.news.empty():
-			wake.Reset(newsRetry)
+		if next, any := a.next(); any {
+			wake.Reset(time.Until(next))
 		}
 	}
 	return a.code
+}
+
+// act does what is due.
+func (a *anchor) act(now time.Time) {
+	if !a.pass.IsZero() && !now.Before(a.pass) {
+		a.passOver()
+	}
+	if a.sup == nil {
+		if !a.done && !now.Before(a.life.startAt) {
+			a.start()
+		}
+		return
+	}
+	a.supervise(now)
+}
+
+// next is when something is due, if anything is.
+func (a *anchor) next() (next time.Time, any bool) {
+	sooner := func(t time.Time) {
+		if !any || t.Before(next) {
+			next, any = t, true
+		}
+	}
+	if !a.pass.IsZero() {
+		sooner(a.pass)
+	}
+	switch {
+	case a.sup == nil:
+		sooner(a.life.startAt)
+		return next, any
+	case !a.killAt.IsZero():
+		sooner(a.killAt)
+	case !a.life.ready:
+		sooner(a.life.born.Add(startLimit))
+	case a.dog.watches():
+		sooner(a.dog.due())
+	}
+	if a.orphans.waiting() {
+		sooner(time.Now().Add(newsRetry))
+	}
+	return next, any
 }
 
 // newsRetry is how long to wait for a supervisor that does not read.
@@ -153,42 +252,46 @@ const newsRetry = 100 * time.Millisecond
 // start starts a supervisor.
 func (a *anchor) start() {
 	a.log.shorten()
-	sup, err := launch(a.options, a.lock, a.log.fd)
+	how := a.life.plan()
+	previous, err := a.choose(how.previous)
+	skipTail := how.skipTail || how.previous && !previous
+	if err == nil {
+		a.sup, err = launch(a.options, a.exes.current, previous, a.lock, a.log.fd, &a.store)
+	}
 	if err != nil {
+		if e, ok := err.(*os.PathError); ok {
+			err = e.Err // the text names the file already
+		}
 		problem := "cannot run " + a.options.Weaverd + ": " + err.Error()
 		a.died(problem, exitFailed, problem)
 		return
 	}
-	a.sup = sup
 	a.life.started(time.Now())
-	a.log.print("supervisor " + strconv.Itoa(sup.pid) + " started")
-	hello := Hello{Protocol: Protocol, Restarts: a.life.restarts, Last: a.last}
-	if err := sup.send(hello.String()); err != nil {
+	a.orphans.again()
+	text := "supervisor " + strconv.Itoa(a.sup.pid) + " started"
+	if previous {
+		text += ", of the weaverd that ran before: the one on disk does not start"
+	}
+	if skipTail {
+		text += ", without what was written last"
+	}
+	a.log.print(text)
+	hello := Hello{
+		Protocol: Protocol, Restarts: a.life.restarts, Last: a.last, SkipTail: skipTail, Previous: previous,
+	}
+	if err := a.sup.send(hello.String()); err != nil {
 		a.log.print("cannot greet the supervisor: " + err.Error())
 	}
 }
 
-// reap takes the status of every child that is dead.
-func (a *anchor) reap() {
-	pid := 0
-	if a.sup != nil {
-		pid = a.sup.pid
+// choose opens the executable for the next start: the file on disk, or the one that worked before.
+func (a *anchor) choose(previous bool) (isPrevious bool, err error) {
+	err = a.exes.open(a.options.Weaverd)
+	unlike := a.exes.current != a.exes.proven
+	if (err != nil || previous && unlike) && a.exes.back() { // an upgrade has removed it, or it does not work
+		return true, nil
 	}
-	reap(pid, func(dead int, status syscall.WaitStatus) {
-		if a.sup == nil || dead != a.sup.pid {
-			a.news.add(dead, uint32(status))
-			return
-		}
-		a.sup.reaped = true
-		for _, text := range a.sup.rest() { // what it said last may still lie in the socket
-			a.hear(text)
-		}
-		how, code := ending(status)
-		if a.sup.failed != "" {
-			how += ": " + a.sup.failed
-		}
-		a.died(how, code, a.sup.failed)
-	})
+	return false, err
 }
 
 // died decides what the end of a supervisor means. problem is the cause, if it is known: then there is no point in trying
@@ -201,6 +304,8 @@ func (a *anchor) died(how string, code int, problem string) {
 		a.log.print(how)
 	}
 	a.sup, a.last = nil, how
+	a.dog.end()
+	a.killAt = time.Time{}
 	told := problem != ""
 	if !told {
 		problem = "the supervisor ended before it was ready: " + how
@@ -225,19 +330,14 @@ func (a *anchor) end(code int, problem string) {
 }
 
 // hear acts on a message of the supervisor.
-func (a *anchor) hear(text string) {
-	word, rest, _ := strings.Cut(text, " ")
+func (a *anchor) hear(m message) {
+	word, rest, _ := strings.Cut(m.text, " ")
+	if word != MessageKeep {
+		closeAll(m.fds)
+	}
 	switch word {
 	case MessageReady:
-		if a.life.ready {
-			return
-		}
-		a.life.becameReady()
-		a.log.print("supervisor " + strconv.Itoa(a.sup.pid) + " is ready")
-		a.ready.say("ok", strconv.Itoa(a.sup.pid))
-		if a.asked != 0 {
-			a.sup.signal(a.asked)
-		}
+		a.becameReady(rest)
 	case MessageFailed:
 		a.sup.failed = rest
 		if !a.life.everReady {
@@ -245,10 +345,88 @@ func (a *anchor) hear(text string) {
 		}
 	case MessageBye:
 		a.life.bye = true
-	case MessageAck: // reserved: orphans are not kept as zombies yet
+	case MessageAck:
+		a.acknowledged(rest)
+	case MessageKeep:
+		a.keep(strings.Fields(rest), m.fds)
+	case MessageDrop:
+		a.store.drop(strings.Fields(rest))
+	case MessagePong:
+		a.dog.alive(time.Now())
+	case MessageWatchdog:
+		if ms, err := strconv.Atoi(rest); err == nil && ms >= 0 {
+			a.dog.limit = time.Duration(ms) * time.Millisecond
+		}
 	default:
 		a.log.print("supervisor " + strconv.Itoa(a.sup.pid) + " says what this anchor does not know: " + strconv.Quote(word))
 	}
+}
+
+// becameReady is told that the supervisor serves.
+func (a *anchor) becameReady(protocol string) {
+	if a.life.ready {
+		return
+	}
+	a.life.becameReady()
+	a.exes.prove()
+	a.sup.protocol, _ = strconv.Atoi(protocol) // the first said nothing
+	a.watch()
+	a.log.print("supervisor " + strconv.Itoa(a.sup.pid) + " is ready")
+	a.ready.say("ok", strconv.Itoa(a.sup.pid))
+	if a.asked != 0 {
+		a.sup.signal(a.asked)
+	}
+}
+
+// watch begins to ask a supervisor that is ready how it is, if it knows how to answer.
+func (a *anchor) watch() {
+	if a.sup.protocol >= 2 {
+		a.dog.begin(time.Now())
+	}
+}
+
+// keep takes descriptors into the store.
+func (a *anchor) keep(names []string, fds []int) {
+	refused := a.store.keep(names, fds)
+	if len(refused) == 0 {
+		return
+	}
+	a.log.print("cannot keep " + strconv.Itoa(len(refused)) + " descriptors, such as " + strconv.Quote(refused[0]))
+	if a.sup != nil && !a.sup.reaped {
+		_ = a.sup.send(MessageRefused + " " + strings.Join(refused, " ")) // it is no worse off for not knowing
+	}
+}
+
+// supervise sees to it that the supervisor is well.
+func (a *anchor) supervise(now time.Time) {
+	switch {
+	case !a.killAt.IsZero():
+		if !now.Before(a.killAt) {
+			a.sup.signal(syscall.SIGKILL)
+			a.killAt = now.Add(dumpTime) // a process in the middle of a system call may take its time
+		}
+	case !a.life.ready:
+		if now.Sub(a.life.born) >= startLimit {
+			a.putDown(now, "is not ready after "+startLimit.String())
+		}
+	default:
+		ping, hangs := a.dog.look(now)
+		if hangs {
+			a.putDown(now, "has not answered for "+a.dog.limit.String())
+		}
+		if ping {
+			_ = a.sup.send(MessagePing + " " + strconv.FormatInt(now.Unix(), 10)) // a full socket is not answered either
+		}
+	}
+}
+
+// putDown ends a supervisor that hangs; its last words, where each goroutine is, go to the log. SIGABRT makes the Go
+// runtime say them; SIGQUIT would too, but is a request to end in order.
+func (a *anchor) putDown(now time.Time, why string) {
+	a.log.print("supervisor " + strconv.Itoa(a.sup.pid) + " " + why + ": ending it")
+	a.sup.signal(syscall.SIGABRT)
+	a.sup.signal(syscall.SIGCONT) // it may have been stopped
+	a.killAt = now.Add(dumpTime)
 }
 
 // signal passes a request to end on to the supervisor, who knows how to stop services.
@@ -271,8 +449,16 @@ func (a *anchor) signal(s syscall.Signal) {
 
 // tell sends what is known of orphans, as far as the supervisor takes it.
 func (a *anchor) tell() {
-	if a.sup != nil {
-		a.news.flush(a.sup.send)
+	if a.sup == nil {
+		return
+	}
+	a.orphans.flush(a.sup.send)
+	if a.life.ready && a.sup.protocol < 2 { // it does not answer
+		for pid := range a.orphans.dead {
+			if a.orphans.isTold(pid) && a.orphans.acknowledge(pid) {
+				takeStatus(pid)
+			}
+		}
 	}
 }
 

@@ -23,7 +23,7 @@ func TestReadyByeAndTheExitCode(t *testing.T) {
 		p := s.supervisor()
 		assert.Equal(t, Hello{Protocol: Protocol}, p.hello)
 		assert.Equal(t, s.home, p.do("WEAVER_HOME"))
-		assert.Equal(t, "3 4", p.do(ControlEnv)+" "+p.do(LockEnv))
+		assert.Equal(t, "3 4 5", p.do(ControlEnv)+" "+p.do(LockEnv)+" "+p.do(StoreEnv))
 		p.say("ready 1")
 		assert.Equal(t, "ok "+strconv.Itoa(p.pid)+"\n", a.word())
 		comm, err := os.ReadFile("/proc/" + strconv.Itoa(a.pid) + "/comm")
@@ -102,7 +102,7 @@ func TestKilledSupervisorHasASuccessorThatKnowsHowItEnded(t *testing.T) {
 	first.kill()
 
 	second := s.supervisor()
-	assert.Equal(t, Hello{Protocol, 1, "signal 9 (killed)"}, second.hello)
+	assert.Equal(t, Hello{Protocol: Protocol, Restarts: 1, Last: "signal 9 (killed)"}, second.hello)
 	second.say("ready")
 	parent, state := parentOf(service)
 	assert.Equal(t, a.pid, parent, "the service is the anchor's child now")
@@ -110,10 +110,10 @@ func TestKilledSupervisorHasASuccessorThatKnowsHowItEnded(t *testing.T) {
 	assert.NotEqual(t, first.pid, second.pid)
 
 	require.NoError(t, syscall.Kill(service, syscall.SIGKILL))
-	assert.Equal(t, Orphan{service, 9}.String(), second.do("receive"))
+	assert.Equal(t, second.orphan(), Orphan{PID: service, Status: 9})
 	second.exit(3)
 	third := s.supervisor()
-	assert.Equal(t, Hello{Protocol, 2, "exit 3"}, third.hello)
+	assert.Equal(t, Hello{Protocol: Protocol, Restarts: 2, Last: "exit 3"}, third.hello)
 	third.say("ready")
 	third.say("bye")
 	third.exit(0)
@@ -126,18 +126,19 @@ func TestOrphansAreReaped(t *testing.T) {
 	p := s.supervisor()
 	p.say("ready")
 	a.word()
-	orphans := map[string]bool{}
+	orphans := map[int]bool{}
 	for range 10 {
 		pid := p.process("orphan")
 		parent, _ := parentOf(pid)
 		require.Equal(t, a.pid, parent, "the anchor adopts")
 		require.NoError(t, syscall.Kill(pid, syscall.SIGTERM))
-		orphans[Orphan{pid, 15}.String()] = true
+		orphans[pid] = true
 	}
 	for len(orphans) > 0 {
-		text := p.do("receive")
-		require.True(t, orphans[text], "%q again, or never asked for", text)
-		delete(orphans, text)
+		o := p.orphan()
+		require.True(t, orphans[o.PID], "%v again, or never asked for", o)
+		assert.EqualValues(t, 15, o.Status)
+		delete(orphans, o.PID)
 	}
 	alive, dead := children(t, a.pid)
 	assert.Equal(t, []int{p.pid}, alive)
@@ -162,7 +163,7 @@ func TestOrphansThatDieBetweenTwoSupervisorsAreNotForgotten(t *testing.T) {
 	eventually(t, "the service is dead", func() bool { _, state := parentOf(service); return state == "Z" })
 	require.NoError(t, syscall.Kill(a.pid, syscall.SIGCONT))
 	next := s.supervisor()
-	assert.Equal(t, Orphan{service, 15}.String(), next.do("receive"))
+	assert.Equal(t, Orphan{PID: service, Status: 15}, next.orphan())
 	next.say("ready")
 	next.say("bye")
 	next.exit(0)
@@ -405,7 +406,7 @@ func TestAsInitOfAContainer(t *testing.T) {
 		return orphan != 0
 	})
 	require.NoError(t, syscall.Kill(orphan, syscall.SIGKILL))
-	assert.Equal(t, Orphan{inner, 9}.String(), p.do("receive"))
+	assert.Equal(t, Orphan{PID: inner, Status: 9}, p.orphan())
 	_, dead := children(t, a.pid)
 	assert.Empty(t, dead)
 	require.NoError(t, syscall.Kill(a.pid, syscall.SIGTERM))

@@ -21,6 +21,17 @@ type life struct {
 	restarts  int
 	deaths    int // in a row, none of them steady
 	refusals  int // deaths since it was asked to end
+	unready   int // deaths in a row before they were ready
+}
+
+// plan is how to start the next supervisor when others have died before they were ready.
+type plan struct {
+	previous bool // by the weaverd that worked before, if there is another
+	skipTail bool // without what was written last
+}
+
+func (l *life) plan() plan {
+	return plan{previous: l.unready >= maxTries, skipTail: l.unready >= 2*maxTries}
 }
 
 type verdict int
@@ -36,7 +47,7 @@ func (l *life) started(now time.Time) {
 	l.born, l.ready, l.bye = now, false, false
 }
 
-func (l *life) becameReady() { l.ready, l.everReady = true, true }
+func (l *life) becameReady() { l.ready, l.everReady, l.unready = true, true, 0 }
 
 // died is told of the end of a supervisor, or of one that could not be run. told: the cause is known. asked: somebody
 // wants all to end.
@@ -44,6 +55,9 @@ func (l *life) died(now time.Time, told, asked bool) verdict {
 	lived := now.Sub(l.born)
 	if l.born.IsZero() {
 		lived = 0
+	}
+	if !l.ready {
+		l.unready++
 	}
 	l.born, l.ready = time.Time{}, false
 	if lived >= steady {

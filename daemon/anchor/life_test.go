@@ -2,7 +2,6 @@ package anchor
 
 import (
 	"errors"
-	"strconv"
 	"testing"
 	"time"
 
@@ -86,14 +85,26 @@ func TestByeIsOfOneLifeOnly(t *testing.T) {
 	assert.True(t, l.everReady)
 }
 
-func TestNewsWaitUntilTheyCanBeSent(t *testing.T) {
-	var n news
-	assert.True(t, n.empty())
-	for pid := 1; pid <= maxNews+2; pid++ {
-		n.add(pid, 256)
+func TestPlanOfWhoDoesNotGetReady(t *testing.T) {
+	l := life{everReady: true}
+	var plans []plan
+	for range 2*maxTries + 1 {
+		plans = append(plans, l.plan())
+		l.started(epoch)
+		l.died(epoch, false, false)
 	}
-	room := 3
+	newest, previous, without := plan{}, plan{previous: true}, plan{previous: true, skipTail: true}
+	assert.Equal(t, []plan{newest, newest, newest, previous, previous, previous, without}, plans)
+	l.started(epoch)
+	l.becameReady()
+	l.died(epoch, false, false)
+	assert.Equal(t, newest, l.plan(), "one that was ready ends the row")
+}
+
+func TestOrphansAreToldUntilTheyAreAcknowledged(t *testing.T) {
+	var o orphans
 	var got []string
+	room := 1
 	send := func(text string) error {
 		if room == 0 {
 			return errors.New("full")
@@ -102,18 +113,46 @@ func TestNewsWaitUntilTheyCanBeSent(t *testing.T) {
 		got = append(got, text)
 		return nil
 	}
-	n.flush(send)
-	assert.Equal(t, []string{"orphan 1 256", "orphan 2 256", "orphan 3 256"}, got)
-	assert.False(t, n.empty())
-	room = maxNews - 3
-	n.flush(send)
-	assert.Equal(t, "orphan "+strconv.Itoa(maxNews)+" 256", got[len(got)-1])
-	assert.False(t, n.empty(), "what was missed is still to be told")
+	assert.False(t, o.waiting())
+	for pid := 1; pid <= 3; pid++ {
+		assert.True(t, o.add(Orphan{pid, 256, 9}))
+	}
+	o.flush(send)
+	assert.Equal(t, []string{"orphan 1 256 9"}, got)
+	assert.True(t, o.isTold(1))
+	assert.False(t, o.isTold(2))
+	assert.True(t, o.waiting())
 	room = 9
-	n.flush(send)
-	assert.Equal(t, "missed 2", got[len(got)-1])
-	assert.Len(t, got, maxNews+1)
-	assert.True(t, n.empty())
-	n.flush(send)
-	assert.Len(t, got, maxNews+1)
+	o.flush(send)
+	assert.Equal(t, []string{"orphan 1 256 9", "orphan 2 256 9", "orphan 3 256 9"}, got)
+	assert.False(t, o.waiting())
+
+	assert.True(t, o.acknowledge(2))
+	assert.False(t, o.acknowledge(2), "there is nothing to reap any more")
+	assert.True(t, o.known(1))
+	got = nil
+	o.again()
+	o.flush(send)
+	assert.ElementsMatch(t, []string{"orphan 1 256 9", "orphan 3 256 9"}, got, "the next one is told")
+	o.add(Orphan{4, 0, 9})
+	assert.True(t, o.acknowledge(4), "before it was told: by the last one")
+	o.flush(send)
+	assert.Len(t, got, 2)
+	assert.True(t, o.acknowledge(1) && o.acknowledge(3))
+	assert.Equal(t, orphans{}, o, "nothing is left")
+}
+
+func TestOrphansAreBounded(t *testing.T) {
+	var o orphans
+	for pid := 1; pid <= maxDead; pid++ {
+		require.True(t, o.add(Orphan{pid, 0, 1}))
+	}
+	assert.False(t, o.add(Orphan{maxDead + 1, 0, 1}), "it is reaped at once")
+	assert.False(t, o.known(maxDead+1))
+	last := ""
+	o.flush(func(text string) error { last = text; return nil })
+	assert.Equal(t, "missed 1", last)
+	assert.False(t, o.waiting())
+	assert.True(t, o.acknowledge(7))
+	assert.True(t, o.add(Orphan{maxDead + 2, 0, 1}))
 }

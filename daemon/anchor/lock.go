@@ -33,10 +33,7 @@ func takeLock(path, command string) (int, error) {
 		err = flock(fd)
 		switch {
 		case err == nil && same(fd, path):
-			text := "pid " + strconv.Itoa(os.Getpid()) + "\nsince " +
-				time.Now().UTC().Format("2006-01-02T15:04:05.000Z") + "\ncommand " + oneLine(command) + "\n"
-			_, _ = syscall.Pwrite(fd, []byte(text), 0) // for people: the lock holds without it
-			_ = syscall.Ftruncate(fd, int64(len(text)))
+			signLock(fd, command)
 			return fd, nil
 		case err == nil: // somebody removed the file meanwhile
 		case err != syscall.EWOULDBLOCK:
@@ -51,6 +48,14 @@ func takeLock(path, command string) (int, error) {
 		}
 		syscall.Close(fd)
 	}
+}
+
+// signLock writes into the file who holds it: for people, the lock holds without it.
+func signLock(fd int, command string) {
+	text := "pid " + strconv.Itoa(os.Getpid()) + "\nsince " +
+		time.Now().UTC().Format("2006-01-02T15:04:05.000Z") + "\ncommand " + oneLine(command) + "\n"
+	_, _ = syscall.Pwrite(fd, []byte(text), 0)
+	_ = syscall.Ftruncate(fd, int64(len(text)))
 }
 
 func flock(fd int) error {

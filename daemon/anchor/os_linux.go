@@ -2,12 +2,17 @@ package anchor
 
 import (
 	"os"
+	"runtime"
+	"strconv"
 	"syscall"
+	"unsafe"
 )
 
 const (
 	fdDir     = "/proc/self/fd"
 	sendFlags = syscall.MSG_NOSIGNAL | syscall.MSG_DONTWAIT
+	// receiveFlags include MSG_CMSG_CLOEXEC: no service that is just being forked gets what comes.
+	receiveFlags = syscall.MSG_CMSG_CLOEXEC | syscall.MSG_DONTWAIT
 )
 
 // adoptOrphans makes this process the parent of every descendant whose own parent dies.
@@ -24,20 +29,8 @@ func setTitle(title string) {
 	_ = os.WriteFile("/proc/self/comm", []byte(title), 0)
 }
 
-// reap takes the status of all children that are dead. The anchor is the only one in this process who waits.
-func reap(_ int, dead func(pid int, status syscall.WaitStatus)) {
-	for {
-		var status syscall.WaitStatus
-		pid, err := syscall.Wait4(-1, &status, syscall.WNOHANG, nil)
-		switch {
-		case err == syscall.EINTR:
-		case err != nil || pid <= 0:
-			return
-		default:
-			dead(pid, status)
-		}
-	}
-}
+// exePath is how the executable in exeFD is run by its descriptor.
+func exePath() string { return fdDir + "/" + strconv.Itoa(exeFD) }
 
 // socketPair makes the control socket: messages have borders, and an end.
 func socketPair() (ours, theirs int, err error) {
@@ -46,4 +39,39 @@ func socketPair() (ours, theirs int, err error) {
 		return -1, -1, err
 	}
 	return fds[0], fds[1], syscall.SetNonblock(fds[0], true)
+}
+
+// memoryFile makes a file without a name, close-on-exec.
+func memoryFile(name string) (int, error) {
+	const closeOnExec = 1 // MFD_CLOEXEC
+	text, err := syscall.BytePtrFromString(name)
+	if err != nil {
+		return -1, err
+	}
+	if number := memfdCreate(); number != 0 {
+		fd, _, e := syscall.Syscall(number, uintptr(unsafe.Pointer(text)), closeOnExec, 0)
+		if e == 0 {
+			return int(fd), nil
+		}
+	}
+	return namelessFile(os.TempDir(), name)
+}
+
+// memfdCreate is the number of the system call, which package syscall does not know for all; 0 where we do not either.
+func memfdCreate() uintptr {
+	switch runtime.GOARCH {
+	case "amd64":
+		return 319
+	case "386":
+		return 356
+	case "arm":
+		return 385
+	case "arm64", "riscv64", "loong64":
+		return 279
+	case "ppc64", "ppc64le":
+		return 360
+	case "s390x":
+		return 350
+	}
+	return 0
 }

@@ -4,12 +4,14 @@ package anchor
 
 import (
 	"errors"
+	"os"
 	"syscall"
 )
 
 const (
-	fdDir     = "/dev/fd"
-	sendFlags = 0 // the socket does not block, and the Go runtime ignores SIGPIPE for it
+	fdDir        = "/dev/fd"
+	sendFlags    = 0 // the socket does not block, and the Go runtime ignores SIGPIPE for it
+	receiveFlags = 0
 )
 
 // adoptOrphans cannot be done here: what a dead supervisor leaves behind belongs to init.
@@ -19,23 +21,8 @@ func adoptOrphans() error {
 
 func setTitle(string) {}
 
-// reap takes the status of the supervisor, the only child there can be.
-func reap(supervisor int, dead func(pid int, status syscall.WaitStatus)) {
-	if supervisor == 0 {
-		return
-	}
-	for {
-		var status syscall.WaitStatus
-		pid, err := syscall.Wait4(supervisor, &status, syscall.WNOHANG, nil)
-		if err == syscall.EINTR {
-			continue
-		}
-		if err == nil && pid == supervisor {
-			dead(pid, status)
-		}
-		return
-	}
-}
+// exePath: a descriptor cannot be run here.
+func exePath() string { return "" }
 
 // socketPair makes the control socket. There is no SOCK_SEQPACKET everywhere; datagrams have borders, but no end.
 func socketPair() (ours, theirs int, err error) {
@@ -50,3 +37,6 @@ func socketPair() (ours, theirs int, err error) {
 	}
 	return fds[0], fds[1], syscall.SetNonblock(fds[0], true)
 }
+
+// memoryFile makes a file without a name, close-on-exec.
+func memoryFile(name string) (int, error) { return namelessFile(os.TempDir(), name) }

@@ -6,11 +6,13 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"os"
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -45,6 +47,10 @@ func TestMain(m *testing.M) {
 func superviseForTest() int {
 	syscall.CloseOnExec(3)
 	syscall.CloseOnExec(4)
+	stored, err := InheritStore()
+	if err != nil {
+		return 97
+	}
 	signals := make(chan os.Signal, 8)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGHUP)
 	c, err := net.Dial("unix", os.Getenv(ctlEnv))
@@ -79,6 +85,14 @@ func superviseForTest() int {
 				script = "sleep 1000 & echo $!"
 			}
 			answer = runScript(script, word == "orphan")
+		case "keep":
+			answer = fmt.Sprint(keepFiles(strings.Fields(rest)))
+		case "stored":
+			answer = strings.Join(slices.Sorted(maps.Keys(stored)), " ")
+		case "read": // what is in a descriptor that was inherited
+			text := make([]byte, 100)
+			n, err := syscall.Pread(stored[rest], text, 0)
+			answer = fmt.Sprintf("%s %v", text[:max(n, 0)], err)
 		case "exit":
 			code, _ := strconv.Atoi(rest)
 			return code
@@ -88,6 +102,23 @@ func superviseForTest() int {
 		fmt.Fprintln(c, answer)
 	}
 	return 98
+}
+
+// keepFiles has the anchor keep a file for each name, whose contents are the name and our pid.
+func keepFiles(names []string) error {
+	var fds []int
+	for _, name := range names {
+		fd, err := memoryFile("test")
+		if err != nil {
+			return err
+		}
+		defer syscall.Close(fd)
+		if _, err := syscall.Write(fd, []byte(name+" of "+strconv.Itoa(os.Getpid()))); err != nil {
+			return err
+		}
+		fds = append(fds, fd)
+	}
+	return SendMessage(3, MessageKeep+" "+strings.Join(names, " "), fds)
 }
 
 // runScript starts a script and returns its pid, or what it prints before it ends.
@@ -228,8 +259,19 @@ func (p *puppet) do(command string) string {
 }
 
 func (p *puppet) say(text string) { require.Equal(p.t, "said <nil>", p.do("say "+text)) }
-func (p *puppet) exit(code int)   { fmt.Fprintf(p.c, "exit %d\n", code) }
-func (p *puppet) kill()           { require.NoError(p.t, syscall.Kill(p.pid, syscall.SIGKILL)) }
+
+// orphan is the next that the anchor tells of; its start is checked to be one.
+func (p *puppet) orphan() Orphan {
+	text := p.do("receive")
+	o, ok := ParseOrphan(text)
+	require.True(p.t, ok, text)
+	require.NotZero(p.t, o.Start, text)
+	o.Start = 0
+	return o
+}
+
+func (p *puppet) exit(code int) { fmt.Fprintf(p.c, "exit %d\n", code) }
+func (p *puppet) kill()         { require.NoError(p.t, syscall.Kill(p.pid, syscall.SIGKILL)) }
 
 // process starts a service or an orphan below the supervisor, which the test ends in the end.
 func (p *puppet) process(kind string) int {

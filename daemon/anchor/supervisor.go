@@ -14,13 +14,15 @@ import (
 type supervisor struct {
 	pid      int
 	control  *os.File
-	messages chan string // closed when nothing more comes
-	failed   string      // why it said that it cannot start
-	reaped   bool        // its pid may be someone else's now
+	messages chan message // closed when nothing more comes
+	failed   string       // why it said that it cannot start
+	reaped   bool         // its pid may be someone else's now
+	protocol int          // what it speaks; 0 before it is ready, and of the first
 }
 
-// launch starts a supervisor: stdin is /dev/null, output goes to the log, 3 is the control socket, 4 the lock.
-func launch(o Options, lock, log int) (*supervisor, error) {
+// launch starts a supervisor: stdin is /dev/null, output goes to the log, 3 is the control socket, 4 the lock, 5 the listing
+// of what the store holds, 6 the executable itself, and what the store holds follows.
+func launch(o Options, exe int, byFD bool, lock, log int, st *store) (*supervisor, error) {
 	ours, theirs, err := socketPair()
 	if err != nil {
 		return nil, err
@@ -32,10 +34,28 @@ func launch(o Options, lock, log int) (*supervisor, error) {
 		return nil, err
 	}
 	defer null.Close()
-	pid, err := syscall.ForkExec(o.Weaverd, []string{"weaverd", "supervise"}, &syscall.ProcAttr{
+	files := []uintptr{null.Fd(), uintptr(log), uintptr(log), uintptr(theirs), uintptr(lock), 0, uintptr(exe)}
+	listing := NewListing()
+	listing.FDs[ExeName] = exeFD
+	for _, name := range st.names() {
+		listing.FDs[name] = len(files)
+		files = append(files, uintptr(st.fds[name]))
+	}
+	list, err := listing.Write()
+	if err != nil {
+		syscall.Close(ours)
+		return nil, err
+	}
+	defer syscall.Close(list)
+	files[listFD] = uintptr(list)
+	path := o.Weaverd
+	if byFD && exePath() != "" {
+		path = exePath()
+	}
+	pid, err := syscall.ForkExec(path, []string{"weaverd", "supervise"}, &syscall.ProcAttr{
 		Dir:   "/",
 		Env:   environ(os.Environ(), o.Home),
-		Files: []uintptr{null.Fd(), uintptr(log), uintptr(log), uintptr(theirs), uintptr(lock)},
+		Files: files,
 		// Not in the group that a terminal interrupts: the anchor passes that on.
 		Sys: &syscall.SysProcAttr{Setpgid: true},
 	})
@@ -43,14 +63,31 @@ func launch(o Options, lock, log int) (*supervisor, error) {
 		syscall.Close(ours)
 		return nil, err
 	}
-	s := &supervisor{pid: pid, control: os.NewFile(uintptr(ours), "control"), messages: make(chan string)}
-	go s.read() // ends when the supervisor closes its end, or with rest
-	return s, nil
+	return attach(pid, ours), nil
 }
+
+// attach goes on with a supervisor that lives.
+func attach(pid, control int) *supervisor {
+	_ = syscall.SetNonblock(control, true) // it is; os.NewFile asks
+	s := &supervisor{pid: pid, control: os.NewFile(uintptr(control), "control"), messages: make(chan message)}
+	go s.read() // ends when the supervisor closes its end, or with rest
+	return s
+}
+
+// Where a supervisor finds what it inherits.
+const (
+	controlFD = 3
+	lockFD    = 4
+	listFD    = 5
+	exeFD     = 6
+)
 
 // environ is env with the variables that tell the supervisor where it is.
 func environ(env []string, home string) []string {
-	own := []string{"WEAVER_HOME=" + home, ControlEnv + "=3", LockEnv + "=4"}
+	own := []string{
+		"WEAVER_HOME=" + home, ControlEnv + "=" + strconv.Itoa(controlFD), LockEnv + "=" + strconv.Itoa(lockFD),
+		StoreEnv + "=" + strconv.Itoa(listFD),
+	}
 	out := make([]string, 0, len(env)+len(own))
 next:
 	for _, e := range env {
@@ -66,44 +103,52 @@ next:
 
 func (s *supervisor) read() {
 	defer close(s.messages)
-	buf := make([]byte, MaxMessage)
+	raw, err := s.control.SyscallConn()
+	if err != nil {
+		return
+	}
+	var r room
 	for {
-		n, err := s.control.Read(buf)
-		if err != nil || n == 0 {
+		var m message
+		var failed error
+		err := raw.Read(func(fd uintptr) bool {
+			m, failed = r.receive(int(fd))
+			return failed != syscall.EAGAIN
+		})
+		if err != nil || failed != nil || m.text == "" {
+			closeAll(m.fds)
 			return
 		}
-		s.messages <- string(buf[:n])
+		s.messages <- m
 	}
 }
 
 // rest returns what a dead supervisor said last, and ends the reader. It does not wait for the end of the socket: a
 // service that inherited it by mistake would keep that from coming.
-func (s *supervisor) rest() []string {
-	var texts []string
+func (s *supervisor) rest() []message {
+	var last []message
 	_ = s.control.SetReadDeadline(time.Unix(1, 0))
 	if s.messages != nil {
-		for text := range s.messages {
-			texts = append(texts, text)
+		for m := range s.messages {
+			last = append(last, m)
 		}
 	}
 	raw, err := s.control.SyscallConn()
 	if err != nil {
-		return texts
+		return last
 	}
-	buf := make([]byte, MaxMessage)
+	var r room
 	_ = raw.Control(func(fd uintptr) {
 		for {
-			n, err := syscall.Read(int(fd), buf)
-			if err == syscall.EINTR {
-				continue
-			}
-			if err != nil || n <= 0 {
+			m, err := r.receive(int(fd))
+			if err != nil || m.text == "" {
+				closeAll(m.fds)
 				return
 			}
-			texts = append(texts, string(buf[:n]))
+			last = append(last, m)
 		}
 	})
-	return texts
+	return last
 }
 
 // send sends one message, or fails at once.
@@ -113,9 +158,7 @@ func (s *supervisor) send(text string) error {
 		return err
 	}
 	var failed error
-	if err := raw.Control(func(fd uintptr) {
-		_, failed = syscall.SendmsgN(int(fd), []byte(text), nil, nil, sendFlags)
-	}); err != nil {
+	if err := raw.Control(func(fd uintptr) { failed = SendMessage(int(fd), text, nil) }); err != nil {
 		return err
 	}
 	return failed

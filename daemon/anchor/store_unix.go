@@ -1,0 +1,61 @@
+//go:build unix
+
+package anchor
+
+import (
+	"maps"
+	"slices"
+	"syscall"
+)
+
+// store is what the anchor holds for supervisors, by name.
+type store struct {
+	fds map[string]int
+}
+
+// keep takes over descriptors, one for each name. It returns the names that it could not keep; their descriptors are
+// closed.
+func (s *store) keep(names []string, fds []int) (refused []string) {
+	if s.fds == nil {
+		s.fds = map[string]int{}
+	}
+	for i, name := range names {
+		if i >= len(fds) { // the kernel had no room for them in our table
+			refused = append(refused, name)
+			continue
+		}
+		old, had := s.fds[name]
+		if !ValidName(name) || !had && len(s.fds) >= MaxStored || isOwn(name) {
+			refused = append(refused, name)
+			syscall.Close(fds[i])
+			continue
+		}
+		s.fds[name] = fds[i]
+		if had {
+			syscall.Close(old)
+		}
+	}
+	if len(fds) > len(names) {
+		closeAll(fds[len(names):])
+	}
+	return refused
+}
+
+// drop closes the copies under names.
+func (s *store) drop(names []string) {
+	for _, name := range names {
+		if fd, had := s.fds[name]; had {
+			syscall.Close(fd)
+			delete(s.fds, name)
+		}
+	}
+}
+
+// names returns all of them, sorted.
+func (s *store) names() []string { return slices.Sorted(maps.Keys(s.fds)) }
+
+func closeAll(fds []int) {
+	for _, fd := range fds {
+		syscall.Close(fd)
+	}
+}
