@@ -13,3 +13,16 @@ const (
 	HeaderExit = "Weaver-Exit"
 	HeaderErr  = "Weaver-Err"
 )
+
+// The verbs of `weaver service …` at the hot door. Their flags may have values: f=name=value.
+const (
+	HotServiceStatus  = "service-status"
+	HotServiceList    = "service-list"
+	HotServiceStats   = "service-stats"
+	HotServiceStarted = "service-started" // waits until the service is up
+	HotServiceAlerts  = "service-alerts"
+	HotServiceStop    = "service-stop"
+	HotServiceRestart = "service-restart"
+	HotServiceReload  = "service-reload"
+	HotServiceDelete  = "service-delete"
+)

@@ -143,7 +143,7 @@ func (c *Client) exchange(ctx context.Context, w *wire, method, path string, que
 		}
 		return fail(err)
 	}
-	rc := &answerBody{body: resp.Body, stop: stop, wire: w}
+	rc := &answerBody{body: resp.Body, header: resp.Header, stop: stop, wire: w}
 	if !resp.Close {
 		rc.pool = &c.pool
 	}
@@ -175,12 +175,13 @@ func request(method, path string, query url.Values, body []byte) []byte {
 
 // answerBody gives the connection back once everything was read.
 type answerBody struct {
-	body io.ReadCloser
-	stop func() bool
-	wire *wire
-	pool *pool // nil: it is closed
-	end  bool
-	once sync.Once
+	body   io.ReadCloser
+	header http.Header
+	stop   func() bool
+	wire   *wire
+	pool   *pool // nil: it is closed
+	end    bool
+	once   sync.Once
 }
 
 func (a *answerBody) Read(b []byte) (int, error) {

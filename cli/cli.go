@@ -119,6 +119,10 @@ func urfaveFlags(c *command, argv []string) []ucli.Flag {
 			case none:
 				out = append(out, &ucli.BoolFlag{Name: f.name})
 			case one:
+				if f.repeats {
+					out = append(out, &ucli.StringSliceFlag{Name: f.name})
+					continue
+				}
 				out = append(out, &ucli.StringFlag{Name: f.name})
 			case maybe, many:
 				out = append(out, &ucli.StringSliceFlag{Name: f.name})
@@ -170,8 +174,11 @@ func (c *call) fail(err error) int {
 		usage  *usageError
 		answer *api.Error
 		own    *failure
+		code   exitCode
 	)
 	switch {
+	case errors.As(err, &code):
+		return int(code)
 	case errors.Is(err, errReported):
 	case errors.Is(err, context.Canceled) && c.ctx.Err() != nil:
 		return 130

@@ -18,6 +18,8 @@ type command struct {
 	group   string
 	help    string
 	run     func(*call) error
+	// service is the row's second form, `service NAME …`; nil if it has none. A row without run has only that.
+	service *command
 }
 
 // hotForm is the form in which the thin front end may answer a command itself: plain names and ids, and these flags.
@@ -46,22 +48,26 @@ func commands() []command {
 		{
 			name: "start", args: "[SCRIPT|\"COMMAND LINE\"|FILE|NAME|ID|-]… [-- ARGS]", max: -1, spec: true, rest: true, target: true,
 			group: groupRun, help: "start scripts, programs, config files, or what is known already", run: runStart,
-			hot: hotForm{verb: "start", mutates: true, min: 1, max: 1, flags: "mini-list no-color no-lock no-cache"},
+			hot:     hotForm{verb: "start", mutates: true, min: 1, max: 1, flags: "mini-list no-color no-lock no-cache"},
+			service: serviceStart(),
 		},
 		{
 			name: "stop", args: targetArgs, min: 1, max: -1,
 			group: groupRun, help: "stop processes, and keep them in the list", run: runStop,
-			hot: hotForm{verb: "stop", mutates: true, min: 1, max: -1, flags: "mini-list no-color no-lock no-cache"},
+			hot:     hotForm{verb: "stop", mutates: true, min: 1, max: -1, flags: "mini-list no-color no-lock no-cache"},
+			service: serviceStop(),
 		},
 		{
 			name: "restart", args: targetArgs + " [-- ARGS]", min: 1, max: -1, spec: true, rest: true,
 			group: groupRun, help: "stop and start processes, with the flags given here", run: runRestart,
-			hot: hotForm{verb: "restart", mutates: true, min: 1, max: -1, flags: "mini-list no-color no-lock no-cache"},
+			hot:     hotForm{verb: "restart", mutates: true, min: 1, max: -1, flags: "mini-list no-color no-lock no-cache"},
+			service: serviceRestart(),
 		},
 		{
 			name: "reload", args: targetArgs + " [-- ARGS]", min: 1, max: -1, spec: true, rest: true,
 			group: groupRun, help: "restart without downtime where that can be", run: runReload,
-			hot: hotForm{verb: "reload", mutates: true, min: 1, max: -1, flags: "no-color no-lock no-cache"},
+			hot:     hotForm{verb: "reload", mutates: true, min: 1, max: -1, flags: "no-color no-lock no-cache"},
+			service: serviceReload(),
 		},
 		{
 			name: "startOrRestart", args: "FILE", min: 1, max: 1, spec: true,
@@ -74,11 +80,13 @@ func commands() []command {
 		{
 			name: "delete", alias: "del", args: targetArgs, min: 1, max: -1,
 			group: groupRun, help: "stop processes, and forget them", run: runDelete,
-			hot: hotForm{verb: "delete", mutates: true, min: 1, max: -1, flags: "mini-list no-color no-lock no-cache"},
+			hot:     hotForm{verb: "delete", mutates: true, min: 1, max: -1, flags: "mini-list no-color no-lock no-cache"},
+			service: serviceDelete(),
 		},
 		{
 			name: "scale", args: "NAME N|+N|-N", min: 2, max: 2, numbers: true,
 			group: groupRun, help: "change the number of an app's instances", run: runScale,
+			service: serviceScale(),
 		},
 		{
 			name: "reset", args: targetArgs, min: 1, max: -1,
@@ -90,10 +98,16 @@ func commands() []command {
 		},
 
 		{
+			name: "service", args: "COMMAND [NAME]", max: -1,
+			group: groupRun, help: "services by name: start, stop, status, health, metrics and more; weaver service -h", run: runServiceHelp,
+		},
+
+		{
 			name: "list", alias: "ls l ps status", args: "[" + targetArgs + "]", max: -1,
 			flags: []flag{{name: "watch", help: "show it again and again"}},
 			group: groupLook, help: "show all processes", run: runList,
-			hot: hotForm{verb: "list", flags: "mini-list json no-color no-cache"},
+			hot:     hotForm{verb: "list", flags: "mini-list json no-color no-cache"},
+			service: serviceList(),
 		},
 		{
 			name: "describe", alias: "desc info show", args: "NAME|ID…", min: 1, max: -1,
@@ -124,9 +138,14 @@ func commands() []command {
 			hot: hotForm{verb: "id", min: 1, max: 1, flags: "no-color no-cache"},
 		},
 
+		{name: "status", group: groupLook, help: "show one service, or all", service: serviceStatus()},
+		{name: "stats", group: groupLook, help: "show what services use, sorted", service: serviceStats()},
+		{name: "monitor", group: groupLook, help: "a live view of services", service: serviceMonitor()},
+
 		{
 			name: "logs", alias: "log", args: "[" + targetArgs + "]", max: -1, flags: logFlags(),
 			group: groupLogs, help: "show stored output, then follow it", run: runLogs,
+			service: serviceLogs(),
 		},
 		{
 			name: "flush", args: "[" + targetArgs + "]", max: -1,
@@ -173,7 +192,7 @@ func commands() []command {
 			group: groupOwn, help: "print a completion script for a shell", run: runCompletion,
 		},
 		{
-			name: "help", args: "[COMMAND]", max: 1,
+			name: "help", args: "[COMMAND]", max: 2,
 			group: groupOwn, help: "show all commands, or everything about one", run: runHelp,
 		},
 		{name: "complete", args: "WORD…", max: -1, hidden: true, run: runComplete},
@@ -201,7 +220,7 @@ func logFlags() []flag {
 func find(table []command, name string) *command {
 	for i := range table {
 		c := &table[i]
-		if (&flag{name: c.name, alias: c.alias}).is(name) {
+		if c.run != nil && (&flag{name: c.name, alias: c.alias}).is(name) {
 			return c
 		}
 	}

@@ -57,12 +57,15 @@ func runComplete(c *call) error {
 func (c *call) candidates(table []command, done []string, last string) []string {
 	var all []string
 	at := commandIndex(table, done)
+	if at >= 0 && done[at] == serviceWord {
+		return c.serviceCandidates(table, done[at+1:], last)
+	}
 	switch {
 	case slices.Contains(done, "--"):
 		return nil
 	case at < 0 && !strings.HasPrefix(last, "-"):
 		for i := range table {
-			if !table[i].hidden {
+			if !table[i].hidden && table[i].run != nil {
 				all = append(append(all, table[i].name), strings.Fields(table[i].alias)...)
 			}
 		}
@@ -79,8 +82,35 @@ func (c *call) candidates(table []command, done []string, last string) []string 
 			all = c.arguments(table, cmd)
 		}
 	}
+	return beginning(all, last)
+}
+
+// beginning are the words that begin with last, sorted.
+func beginning(all []string, last string) []string {
 	slices.Sort(all)
 	return slices.DeleteFunc(slices.Compact(all), func(s string) bool { return !strings.HasPrefix(s, last) })
+}
+
+// serviceCandidates are what can follow "service": its commands, their flags, the names of services.
+func (c *call) serviceCandidates(table []command, done []string, last string) []string {
+	at := commandIndex(table, done)
+	if at < 0 {
+		var all []string
+		for i := range table {
+			if table[i].service != nil {
+				all = append(all, table[i].name)
+			}
+		}
+		return beginning(all, last)
+	}
+	form := findService(table, done[at])
+	switch {
+	case form == nil, slices.Contains(done, "--"):
+		return nil
+	case strings.HasPrefix(last, "-"):
+		return beginning(flagSpellings(form), last)
+	}
+	return beginning(slices.DeleteFunc(c.arguments(table, form), func(s string) bool { return s == string(app.All) }), last)
 }
 
 func flagSpellings(cmd *command) []string {
@@ -103,7 +133,7 @@ func (c *call) arguments(table []command, cmd *command) []string {
 	case cmd.name == "help":
 		var out []string
 		for i := range table {
-			if !table[i].hidden {
+			if !table[i].hidden && table[i].run != nil {
 				out = append(out, table[i].name)
 			}
 		}

@@ -22,6 +22,8 @@ type flag struct {
 	arity arity
 	// free marks a flag whose value commonly starts with a dash, so that the next word is its value whatever it looks like.
 	free bool
+	// repeats lets a flag with one word be given several times.
+	repeats bool
 	// fits says which words can be the value of a maybe or many flag; nil is any word.
 	fits func(string) bool
 	meta string // what the value is called in help

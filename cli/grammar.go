@@ -53,7 +53,15 @@ func parse(table []command, args []string, only func(word string) bool) (line, e
 		err := l.without(table, head[:at])
 		return l, err
 	}
-	p := parser{table: table, line: &l, words: append(append(make([]string, 0, len(head)), head[:at]...), head[at+1:]...)}
+	words := append(append(make([]string, 0, len(head)), head[:at]...), head[at+1:]...)
+	if head[at] == serviceWord {
+		if at = commandIndex(table, words); at >= 0 {
+			if form := findService(table, words[at]); form != nil {
+				l.cmd, words = form, append(words[:at:at], words[at+1:]...)
+			}
+		}
+	}
+	p := parser{table: table, line: &l, words: words}
 	if err := p.run(); err != nil || l.help || l.version {
 		return l, err
 	}

@@ -156,6 +156,13 @@ func TestTheTableHasNoTwoMeanings(t *testing.T) {
 	table := commands()
 	seen := map[string]string{}
 	for _, c := range table {
+		if form := c.asService(); form != nil {
+			assert.NotNil(t, form.run, form.name)
+			assert.NotEmpty(t, form.help, form.name)
+			if c.run == nil {
+				continue
+			}
+		}
 		for _, name := range append(strings.Fields(c.alias), c.name) {
 			assert.Empty(t, seen[name], "%s is both %s and %s", name, seen[name], c.name)
 			seen[name] = c.name

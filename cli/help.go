@@ -10,7 +10,12 @@ func runHelp(c *call) error {
 	table := commands()
 	var cmd *command
 	if len(c.args) > 0 {
-		if cmd = find(table, c.args[0]); cmd == nil {
+		if len(c.args) > 1 && c.args[0] == serviceWord {
+			cmd = findService(table, c.args[1])
+		} else {
+			cmd = find(table, c.args[0])
+		}
+		if cmd == nil {
 			c.unknownCommand(table, c.args[0])
 			return errReported
 		}
@@ -42,6 +47,12 @@ func helpText(env *Env, table []command, c *command) string {
 	if c == nil {
 		return AllHelp(program(env), table)
 	}
+	if c.name == serviceWord {
+		var b strings.Builder
+		b.WriteString(serviceHelp(program(env), table))
+		writeFlags(&b, "Flags of every command", commonFlags, nil)
+		return b.String()
+	}
 	var b strings.Builder
 	b.WriteString("Usage: " + program(env) + " " + c.name)
 	if c.args != "" {
@@ -66,7 +77,7 @@ func AllHelp(name string, table []command) string {
 	rows := map[string][][]string{}
 	for i := range table {
 		c := &table[i]
-		if c.hidden {
+		if c.hidden || c.run == nil {
 			continue
 		}
 		names := c.name

@@ -92,9 +92,11 @@ func (v *logView) wanted(lines []string) []string {
 }
 
 // choosy reports that not every line is wanted.
-func (v *logView) choosy() bool { return v.grep != nil || !v.since.IsZero() }
+func (v *logView) choosy() bool { return v.grep != nil || v.level != 0 || !v.since.IsZero() }
 
-func (v *logView) matches(text string) bool { return v.grep == nil || v.grep.MatchString(text) }
+func (v *logView) matches(text string) bool {
+	return (v.grep == nil || v.grep.MatchString(text)) && (v.level == 0 || levelOf(text) >= v.level)
+}
 
 // Colours of labels, PM2's.
 const (

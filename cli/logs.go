@@ -23,6 +23,7 @@ type logView struct {
 	stream app.Stream // "" is both
 	grep   *regexp.Regexp
 	since  time.Time
+	level  level
 	form   logForm
 	stamp  string // of followed lines: a date format, or ""
 	mark   string // word to highlight

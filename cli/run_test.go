@@ -348,9 +348,16 @@ func TestUsageHelpAndUnknownCommands(t *testing.T) {
 	assert.Equal(t, AllHelp("weaver", commands()), r.good("--help"))
 	assert.Equal(t, AllHelp("weaver", commands()), r.good("help"))
 	for _, c := range commands() {
-		text := r.good(c.name, "--help")
-		assert.Contains(t, text, "Usage: weaver "+c.name)
-		assert.Contains(t, text, "--no-color")
+		if c.run != nil {
+			text := r.good(c.name, "--help")
+			assert.Contains(t, text, "Usage: weaver "+c.name)
+			assert.Contains(t, text, "--no-color")
+		}
+		if form := c.asService(); form != nil {
+			text := r.good("service", c.name, "--help")
+			assert.Contains(t, text, "Usage: weaver service "+c.name)
+			assert.Equal(t, text, r.good("help", "service", c.name))
+		}
 	}
 	assert.Contains(t, r.good("logs", "-h"), "-f, --follow")
 	assert.NotContains(t, r.good("logs", "-h"), "-f, --force")

@@ -74,6 +74,10 @@ type Flags struct {
 	LimitCPU    string // seconds
 	LimitLocked string // --limit-memlock
 	OOMScoreAdj string
+
+	Vars []string // KEY=VALUE, each over the caller's environment
+	// OverFile has all of them count with a file too, where they win.
+	OverFile bool
 }
 
 // object is the flags as a file would have them.
@@ -164,6 +168,9 @@ func (f *Flags) object() object {
 	}
 	list("filter_env", f.FilterEnv)
 	list("stop_exit_codes", f.stopCodes())
+	if env := f.vars(); env != nil {
+		o = append(o, member{"env", env})
+	}
 	if watch := f.watch(); watch != nil {
 		o = append(o, member{"watch", watch})
 	}
@@ -177,11 +184,20 @@ func (f *Flags) object() object {
 func (f *Flags) forFile() (used object, unused []string) {
 	for _, m := range f.object() {
 		switch m.key {
+		case "env":
+			if f.OverFile {
+				continue // laid over the file's, not instead of it
+			}
+			unused = append(unused, m.key)
 		case "namespace", "watch", "ignore_watch", "uid", "gid", "cwd":
 			used = append(used, m)
 		case "force", "merge_logs":
 			// Harmless: restarts of a file pass them along.
 		default:
+			if f.OverFile {
+				used = append(used, m)
+				continue
+			}
 			unused = append(unused, m.key)
 		}
 	}

@@ -51,10 +51,15 @@ func Load(ctx context.Context, c Context, path string, f Flags) (Loaded, error) 
 	if path != "-" {
 		l.File = c.abs(c.Cwd, path)
 	}
-	tree, err := c.read(ctx, path, l.File)
+	tree, err := c.read(ctx, path, l.File, formatOf(path))
 	if err != nil {
 		return l, err
 	}
+	return c.apps(l, tree, f)
+}
+
+// apps makes the specs of what a file holds.
+func (c Context) apps(l Loaded, tree any, f Flags) (Loaded, error) {
 	apps, err := l.sections(tree)
 	if err != nil {
 		return l, err
@@ -80,7 +85,7 @@ func Load(ctx context.Context, c Context, path string, f Flags) (Loaded, error) 
 		requests = append(requests, request{in: in, vals: vals, envName: f.Env, under: under})
 	}
 	if f.Only != "" && len(requests) == 0 {
-		l.Problems = append(l.Problems, Problem{Message: fmt.Sprintf("no app of %s is named %s", filepath.Base(path), clip(f.Only))})
+		l.Problems = append(l.Problems, Problem{Message: fmt.Sprintf("no app of %s is named %s", filepath.Base(l.File), clip(f.Only))})
 	}
 	if len(invalid.Problems) > 0 {
 		return l, &invalid
@@ -98,10 +103,10 @@ func Load(ctx context.Context, c Context, path string, f Flags) (Loaded, error) 
 }
 
 // read turns the file into a tree, with errors in PM2's words.
-func (c Context) read(ctx context.Context, path, abs string) (any, error) {
+func (c Context) read(ctx context.Context, path, abs string, kind format) (any, error) {
 	var tree any
 	var err error
-	switch kind := formatOf(path); {
+	switch {
 	case path == "-":
 		tree, err = c.readStdin()
 	case kind == notConfig:

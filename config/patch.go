@@ -104,6 +104,7 @@ func (c Context) patchEnv(s *app.Spec, f Flags, v values) error {
 	if f.UpdateEnv {
 		s.Env.Merge(c.inherited(s.FilterEnv))
 	}
+	s.Env.Merge(envOf(v["env"]))
 	if _, ok := v["port"]; ok && s.Port != nil {
 		s.Env.Set("PORT", fmt.Sprint(*s.Port))
 	}

@@ -22,10 +22,24 @@ type hotQuery struct {
 	color bool
 	mini  bool
 	json  bool
+	flags []string // all of them, as they came: name or name=value
 }
 
+// value is what a flag was given, "" if nothing.
+func (h *hotQuery) value(flag string) string {
+	for _, f := range h.flags {
+		if v, ok := strings.CutPrefix(f, flag+"="); ok {
+			return v
+		}
+	}
+	return ""
+}
+
+// has reports a flag without a value.
+func (h *hotQuery) has(flag string) bool { return slices.Contains(h.flags, flag) }
+
 func readHot(q url.Values) hotQuery {
-	h := hotQuery{args: q["a"], color: q.Get("c") == "1"}
+	h := hotQuery{args: q["a"], color: q.Get("c") == "1", flags: q["f"]}
 	h.width, _ = strconv.Atoi(q.Get("w")) // 0 is no terminal
 	h.width = min(max(h.width, 0), 1000)
 	for _, f := range q["f"] {
@@ -91,6 +105,11 @@ func (d *daemon) hotRead(w http.ResponseWriter, r *http.Request) error {
 		return respond(w, 0, append(out, '\n'), nil)
 	case "resolve":
 		return d.hotResolve(w, q)
+	}
+	if answer := serviceReads[r.PathValue("verb")]; answer != nil {
+		var s saying
+		answer(d, r, q, &s)
+		return s.respond(w)
 	}
 	return notHot(w) // describe compares with the environment of who asks, which the thin front end does not send
 }
@@ -161,6 +180,9 @@ var hotVerbs = map[string]app.Verb{
 func (d *daemon) hotAct(w http.ResponseWriter, r *http.Request) error {
 	verb, ok := hotVerbs[r.PathValue("verb")]
 	q := readHot(r.URL.Query())
+	if _, ok := serviceVerbs[r.PathValue("verb")]; ok {
+		return d.serviceAct(w, r, r.PathValue("verb"), q)
+	}
 	if !ok || len(q.args) == 0 {
 		return notHot(w)
 	}

@@ -142,6 +142,9 @@ func (s *Supervisor) History(id app.ID) []app.Event {
 	return s.bus.recent(func(e *app.Event) bool { return e.ID == id })
 }
 
+// Recent returns everything that is remembered, oldest first.
+func (s *Supervisor) Recent() []app.Event { return s.bus.recent(nil) }
+
 // Publish puts a door's own news on the bus.
 func (s *Supervisor) Publish(e app.Event) { s.bus.publish(e) }
 

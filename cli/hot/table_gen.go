@@ -109,6 +109,73 @@ var forms = [...]form{
 			{"--no-cache", "no-cache"},
 		},
 	},
+	{
+		words: []string{"service stop"},
+		verb:  "service-stop", mutates: true, min: 1, max: 1,
+		flags: []flag{
+			{"--no-color", "no-color"},
+			{"--no-cache", "no-cache"},
+			{"--force", "force"},
+			{"-f", "force"},
+			{"--no-lock", "no-lock"},
+		},
+	},
+	{
+		words: []string{"service restart"},
+		verb:  "service-restart", mutates: true, min: 1, max: 1,
+		flags: []flag{
+			{"--no-color", "no-color"},
+			{"--no-cache", "no-cache"},
+			{"--zero-downtime", "zero-downtime"},
+			{"--no-lock", "no-lock"},
+		},
+	},
+	{
+		words: []string{"service reload"},
+		verb:  "service-reload", mutates: true, min: 1, max: 1,
+		flags: []flag{
+			{"--no-color", "no-color"},
+			{"--no-cache", "no-cache"},
+			{"--no-lock", "no-lock"},
+		},
+	},
+	{
+		words: []string{"service delete"},
+		verb:  "service-delete", mutates: true, min: 1, max: 1,
+		flags: []flag{
+			{"--no-color", "no-color"},
+			{"--no-cache", "no-cache"},
+			{"--no-lock", "no-lock"},
+		},
+	},
+	{
+		words: []string{"service list"},
+		verb:  "service-list", mutates: false, min: 0, max: 0,
+		flags: []flag{
+			{"--no-color", "no-color"},
+			{"--no-cache", "no-cache"},
+			{"--json", "json"},
+		},
+	},
+	{
+		words: []string{"service status"},
+		verb:  "service-status", mutates: false, min: 0, max: 1,
+		flags: []flag{
+			{"--no-color", "no-color"},
+			{"--no-cache", "no-cache"},
+			{"--json", "json"},
+			{"--verbose", "verbose"},
+		},
+	},
+	{
+		words: []string{"service stats"},
+		verb:  "service-stats", mutates: false, min: 0, max: 0,
+		flags: []flag{
+			{"--no-color", "no-color"},
+			{"--no-cache", "no-cache"},
+			{"--json", "json"},
+		},
+	},
 }
 
 // help is what --help prints.
@@ -125,6 +192,7 @@ Run and stop:
   scale                                 change the number of an app's instances
   reset                                 set counters back to zero
   sendSignal                            send a signal to processes
+  service                               services by name: start, stop, status, health, metrics and more; weaver service -h
 
 Look:
   list, ls, l, ps, status     show all processes

@@ -1,0 +1,109 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"weaver/app"
+	"weaver/procstat"
+	"weaver/service"
+	"weaver/supervisor"
+)
+
+// A service is up when it listens, or has said that it is ready, or, for one that does neither, has lived for as long as
+// makes a start good. It is not up if it came to rest, or is about to try again later than anybody waits.
+const (
+	settleMost    = 5 * time.Second // of a long min_uptime
+	settlePause   = time.Second     // a restart further away than this is not waited for
+	settleLookMin = 5 * time.Millisecond
+	settleLookMax = 50 * time.Millisecond
+)
+
+// serviceStarted answers when every instance of the service is up, or one is not going to be.
+func (d *daemon) serviceStarted(r *http.Request, q hotQuery, s *saying) {
+	list, ok := d.services(q, s)
+	if !ok || len(q.args) == 0 {
+		return
+	}
+	one := &list[0]
+	if !q.has("lazy-init") {
+		for i := range one.Instances {
+			if err := d.settled(r.Context(), one.Instances[i].ID); err != nil {
+				s.complain("cannot start %s: %v", one.Name, err)
+				return
+			}
+		}
+		if list, ok = d.services(q, s); !ok {
+			return
+		}
+		one = &list[0]
+	}
+	st := one.Status(time.Now())
+	if q.json {
+		s.value(st)
+		return
+	}
+	s.out = service.AppendStarted(s.out, &st)
+}
+
+// settled returns when the process is up, or with the reason why it is not.
+func (d *daemon) settled(ctx context.Context, id app.ID) error {
+	look := settleLookMin
+	for {
+		p, ok := d.sup.Get(id)
+		if !ok {
+			return fmt.Errorf("it was deleted meanwhile")
+		}
+		if done, err := d.isUp(&p); done {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(look):
+		}
+		look = min(look*2, settleLookMax)
+	}
+}
+
+// isUp judges one look at a process; done is false while it is too early to tell.
+func (d *daemon) isUp(p *app.Process) (done bool, err error) {
+	why := func(fallback string) string {
+		reason := strings.TrimSpace(p.Reason)
+		if reason == "" {
+			reason = fallback
+		}
+		return reason
+	}
+	switch p.Status {
+	case app.Errored:
+		return true, fmt.Errorf("it is errored: %s", why("it ended too often"))
+	case app.Stopped:
+		if p.Exit == nil || p.Exit.Code == 0 && p.Exit.Signal == "" && p.Exit.Err == "" {
+			return true, nil // it has done what it had to, or somebody stopped it
+		}
+		return true, fmt.Errorf("it %s, and is not restarted", why("ended"))
+	case app.WaitingRestart:
+		if wait := time.Until(p.RestartAt); wait > settlePause {
+			return true, fmt.Errorf("it %s; the next try is in %v", why("ended"), wait.Round(100*time.Millisecond))
+		}
+		return false, nil
+	case app.Online:
+	default:
+		return false, nil
+	}
+	grace := supervisor.DefaultMinUptime
+	if p.Spec.MinUptime != nil {
+		grace = p.Spec.MinUptime.D()
+	}
+	if time.Since(p.Started) >= min(grace, settleMost) {
+		return true, nil
+	}
+	if p.Unstable > 0 { // it has failed before: only time tells
+		return false, nil
+	}
+	return p.Spec.WaitReady || len(procstat.Listening(d.sup.Tree(p.ID))) > 0, nil
+}
