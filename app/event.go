@@ -26,7 +26,8 @@ const (
 	EventMessage   Kind = "message" // a program sent Data over its IPC channel, under Topic if it named one
 )
 
-// Event is something that happened. Seq counts up without gaps within one supervisor, so a reader sees what it missed.
+// Event is something that happened. Seq counts up without gaps within one supervisor, so a reader sees what it missed; an
+// EventMessage has that of the event before it.
 type Event struct {
 	Seq       uint64        `json:"seq"`
 	At        time.Time     `json:"at"`

@@ -35,6 +35,7 @@ import (
 	"weaver/pm2"
 	"weaver/procstat"
 	"weaver/supervisor"
+	"weaver/supervisor/nodeipc"
 	"weaver/supervisor/spawn"
 )
 
@@ -61,6 +62,7 @@ type daemon struct {
 	spawner    *spawn.Spawner
 	logs       *logs.Engine
 	sampler    *procstat.Sampler
+	ipc        *nodeipc.Exchange
 	store      *store
 	dump       *dump
 	settings   atomic.Pointer[config.Settings]
@@ -130,6 +132,7 @@ func run(ctx context.Context, o Options, l *link) error {
 	defer d.memory.stop()
 	defer d.sampler.Close()
 	defer d.spawner.Close()
+	defer d.ipc.Close()
 	defer d.logs.Close()
 	return d.live(ctx, endStreams)
 }
@@ -161,6 +164,9 @@ func (d *daemon) open() (err error) {
 	if err != nil {
 		return err
 	}
+	if d.ipc, err = nodeipc.New(nil); err != nil {
+		return err
+	}
 	d.sampler, err = procstat.New(procstat.Options{
 		Roots: func() []procstat.Root { return d.sup.Roots() }, Source: os.Getenv("WEAVER_SAMPLER"),
 		TTL: d.settings.Load().Cache.MetricsTTL,
@@ -172,7 +178,7 @@ func (d *daemon) open() (err error) {
 	d.store = &store{file: generations{path: d.home.State(), old: old, fs: disk{}}}
 	d.dump = newDump(d.home, d.env)
 	d.sup = supervisor.New(supervisor.Options{
-		Spawner: d.spawner, Logs: d.logs, Sampler: d.sampler, Identity: identity,
+		Spawner: d.spawner, Logs: d.logs, Sampler: d.sampler, IPC: d.ipc, Identity: identity,
 		ChildEnv: d.childEnv,
 		Rotation: func() logs.Rotation { return rotation(d.settings.Load()) },
 		Persist:  func([]app.Process) error { return d.store.write() },

@@ -29,7 +29,7 @@ func openLog(path string) (log *zap.Logger, close func()) {
 // logEvents writes what happens into the log, until ctx ends.
 func (d *daemon) logEvents(ctx context.Context) {
 	var seq uint64
-	for e := range d.sup.Events(ctx, 0) {
+	for e := range d.sup.News(ctx, 0) {
 		if seq != 0 && e.Seq != seq+1 {
 			d.log.Warn("events missed", zap.Uint64("count", e.Seq-seq-1))
 		}

@@ -2,7 +2,9 @@ package supervisor
 
 import (
 	"context"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"weaver/app"
@@ -17,9 +19,14 @@ type bus struct {
 	seq  uint64
 	ring []app.Event // the last ones, oldest first once full: at (seq % history)
 	subs map[chan app.Event]struct{}
+	hear map[chan app.Event]struct{} // those of subs that want to know what programs say
+
+	listeners atomic.Int32 // len(hear), for those who say
 }
 
-func newBus() *bus { return &bus{subs: make(map[chan app.Event]struct{})} }
+func newBus() *bus {
+	return &bus{subs: make(map[chan app.Event]struct{}), hear: make(map[chan app.Event]struct{})}
+}
 
 func (b *bus) publish(e app.Event) {
 	b.mu.Lock()
@@ -42,8 +49,36 @@ func (b *bus) publish(e app.Event) {
 	}
 }
 
+// What programs say fills at most so much of a reader's queue: there is always room for what happens to them.
+const (
+	chatter     = 256
+	longChatter = 16       // as long as a message may be, this many are much
+	long        = 64 << 10 // bytes
+)
+
+// say spreads what a program said. It is not remembered, and has the number of the event before it. data is copied, if
+// anybody listens.
+func (b *bus) say(e app.Event, data []byte) {
+	if b.listeners.Load() == 0 {
+		return
+	}
+	e.Data, e.At = slices.Clone(data), time.Now()
+	room := chatter
+	if len(data) > long {
+		room = longChatter
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	e.Seq = b.seq
+	for c := range b.hear {
+		if len(c) < room {
+			c <- e
+		}
+	}
+}
+
 // subscribe returns events as they come, after those kept that are newer than since. The channel closes with ctx.
-func (b *bus) subscribe(ctx context.Context, since uint64) <-chan app.Event {
+func (b *bus) subscribe(ctx context.Context, since uint64, messages bool) <-chan app.Event {
 	c := make(chan app.Event, history+64)
 	b.mu.Lock()
 	if since > 0 {
@@ -54,11 +89,17 @@ func (b *bus) subscribe(ctx context.Context, since uint64) <-chan app.Event {
 		}
 	}
 	b.subs[c] = struct{}{}
+	if messages {
+		b.hear[c] = struct{}{}
+		b.listeners.Store(int32(len(b.hear)))
+	}
 	b.mu.Unlock()
 	context.AfterFunc(ctx, func() {
 		b.mu.Lock()
 		defer b.mu.Unlock()
 		delete(b.subs, c)
+		delete(b.hear, c)
+		b.listeners.Store(int32(len(b.hear)))
 		close(c)
 	})
 	return c

@@ -138,6 +138,8 @@ func (c *fakeChild) Trouble() error       { return nil }
 func (c *fakeChild) Membership() string   { return "fake" }
 func (c *fakeChild) Tree() ([]int, error) { return []int{c.pid}, nil }
 func (c *fakeChild) Drain()               {}
+func (c *fakeChild) Send([]byte) error    { return nil }
+func (c *fakeChild) Input(string) error   { return nil }
 func (c *fakeChild) Close()               {}
 
 func (c *fakeChild) Signal(s syscall.Signal) error {

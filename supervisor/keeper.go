@@ -23,6 +23,8 @@ type child interface {
 	Kill() error                 // SIGKILL to the whole tree
 	WhenEmpty(func())            // once, when no process of the tree is left
 	Drain()                      // have its output so far written
+	Send(message []byte) error   // over its IPC channel
+	Input(text string) error     // to its standard input
 	Close()                      // after the end: drop what is held for it
 }
 
@@ -41,6 +43,7 @@ type keeper struct {
 	sup  *Supervisor
 	view atomic.Pointer[app.Process] // as of the last step; readers copy it and never change it
 	life atomic.Pointer[lifecycle.State]
+	told toldBy        // what the process says of itself
 	done chan struct{} // closed when the keeper has ended
 
 	// The rest belongs to the goroutine.
@@ -134,6 +137,8 @@ func (k *keeper) leave() {
 			close(m.done)
 		case sendSignal:
 			m.reply <- errGone
+		case deliver:
+			m.reply <- errGone
 		case listTree:
 			m.reply <- nil
 		}
@@ -172,10 +177,17 @@ func (k *keeper) handle(m message) {
 	case sendSignal:
 		c := k.kids[k.state.Cur.Gen]
 		if c == nil || k.state.Cur.Dead {
-			m.reply <- errNotRunning
+			m.reply <- ErrNotRunning
 			return
 		}
 		m.reply <- c.Signal(m.sig)
+	case deliver:
+		c := k.kids[k.state.Cur.Gen]
+		if c == nil || k.state.Cur.Dead {
+			m.reply <- ErrNotRunning
+			return
+		}
+		m.reply <- m.do(c)
 	case listTree:
 		var pids []int
 		for _, c := range k.kids {

@@ -21,6 +21,7 @@ import (
 type host struct {
 	opts *Options
 	crew *crew
+	sup  *Supervisor
 }
 
 // kid is an incarnation on this machine.
@@ -31,6 +32,8 @@ type kid struct {
 	pidFile   string
 	trouble   error // what went wrong that is no reason not to run
 	pipes     []*logs.Pipe
+	line      *line // nil: it has no IPC
+	byMessage bool  // it is asked to end by a message
 }
 
 func (h *host) launch(p *app.Process, gen uint64, exited func(spawn.Exit)) (c child, err error) {
@@ -53,7 +56,7 @@ func (h *host) launchHere(p *app.Process, gen uint64, exited func(spawn.Exit)) (
 	if err != nil {
 		return nil, err
 	}
-	k := &kid{crew: h.crew, wholeTree: app.IsTrue(spec.TreeKill)}
+	k := &kid{crew: h.crew, wholeTree: app.IsTrue(spec.TreeKill), byMessage: spec.ShutdownWithMessage}
 	started := false
 	defer func() {
 		for _, pipe := range k.pipes {
@@ -66,6 +69,11 @@ func (h *host) launchHere(p *app.Process, gen uint64, exited func(spawn.Exit)) (
 	if err := h.openPipes(k, p); err != nil {
 		return nil, err
 	}
+	var extra []int
+	if k.line, err = h.connect(p, gen, &env, &extra); err != nil {
+		return nil, err
+	}
+	defer func() { k.line.handedOver(started) }()
 	stdin, err := openStdin()
 	if err != nil {
 		return nil, err
@@ -73,7 +81,7 @@ func (h *host) launchHere(p *app.Process, gen uint64, exited func(spawn.Exit)) (
 	defer closeFD(stdin)
 	cmd := spawn.Cmd{
 		Path: path, Argv: argv, Env: env.Environ(), Dir: spec.Cwd,
-		Stdin: stdin, Stdout: k.pipes[0].ChildFD(), Stderr: k.pipes[1].ChildFD(),
+		Stdin: stdin, Stdout: k.pipes[0].ChildFD(), Stderr: k.pipes[1].ChildFD(), Extra: extra,
 		User: user, Umask: spec.Umask, Nice: spec.Nice,
 		Tag: tagOf(h.opts.Identity, p.ID, gen),
 	}
@@ -238,6 +246,9 @@ func (k *kid) Trouble() error     { return k.trouble }
 
 // Term asks the tree to end, or the main process alone where the user wants that.
 func (k *kid) Term(sig syscall.Signal) (err error) {
+	if k.byMessage && k.Send([]byte(shutdownMessage)) == nil {
+		return nil
+	}
 	k.crew.do(func() {
 		if k.wholeTree {
 			err = k.SignalTree(sig)
@@ -287,6 +298,9 @@ func isClosed(c <-chan struct{}) bool {
 
 // Close gives back what is held. Pipes live on until nobody writes to them any more.
 func (k *kid) Close() {
+	if k.line != nil {
+		k.line.Close()
+	}
 	k.crew.do(func() {
 		if k.Release() != nil { // some of the tree live on, as the user wants it
 			k.WhenEmpty(func() { k.Release() })

@@ -34,6 +34,11 @@ type (
 		sig   syscall.Signal
 		reply chan<- error
 	}
+	// deliver does something with the child that runs.
+	deliver struct {
+		do    func(child) error
+		reply chan<- error
+	}
 	// listTree asks which processes are part of this one.
 	listTree struct{ reply chan<- []int }
 	// join waits for a condition. done is closed when it holds, and when the keeper ends. gen is the newest incarnation as
@@ -50,5 +55,6 @@ func (died) message()       {}
 func (respec) message()     {}
 func (hurry) message()      {}
 func (sendSignal) message() {}
+func (deliver) message()    {}
 func (listTree) message()   {}
 func (*join) message()      {}

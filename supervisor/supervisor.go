@@ -18,13 +18,19 @@ import (
 	"weaver/logs"
 	"weaver/procstat"
 	"weaver/supervisor/lifecycle"
+	"weaver/supervisor/nodeipc"
 	"weaver/supervisor/spawn"
 )
 
 // Errors that callers can act on.
 var (
-	errGone       = errors.New("the process was deleted")
-	errNotRunning = errors.New("no process is running")
+	errGone = errors.New("the process was deleted")
+	// ErrUnknown is returned for an id that no process has.
+	ErrUnknown = errors.New("no process has this id")
+	// ErrNotRunning is returned for what only a running process can do.
+	ErrNotRunning = errors.New("no process is running")
+	// ErrNoIPC is returned for a message to a process that has no channel.
+	ErrNoIPC = errors.New("the process has no IPC channel")
 	// ErrClosed is returned for work asked of a supervisor that is shutting down.
 	ErrClosed = errors.New("the supervisor is shutting down")
 )
@@ -45,6 +51,8 @@ type Options struct {
 	Persist func(list []app.Process) error
 	// Store keeps the descriptors that services need; nil if nobody does.
 	Store Store
+	// IPC serves the channels of the processes; nil is none.
+	IPC *nodeipc.Exchange
 	// KillSignal stops apps that name none; zero is SIGINT.
 	KillSignal syscall.Signal
 
@@ -71,7 +79,7 @@ func New(o Options) *Supervisor {
 	s := &Supervisor{opts: o, bus: newBus(), launcher: o.launcher}
 	s.reg.sup = s
 	if s.launcher == nil {
-		s.launcher = &host{opts: &s.opts, crew: newCrew()}
+		s.launcher = &host{opts: &s.opts, crew: newCrew(), sup: s}
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	s.quit = cancel
@@ -87,7 +95,8 @@ func (s *Supervisor) List() []app.Process {
 	list := make([]app.Process, len(keepers))
 	for i, k := range keepers {
 		list[i] = *k.view.Load()
-		s.fillUsage(&list[i])
+		s.fillUsage(k, &list[i])
+		k.fillReported(&list[i])
 	}
 	return list
 }
@@ -99,7 +108,8 @@ func (s *Supervisor) Get(id app.ID) (app.Process, bool) {
 		return app.Process{}, false
 	}
 	p := *k.view.Load()
-	s.fillUsage(&p)
+	s.fillUsage(k, &p)
+	k.fillReported(&p)
 	return p, true
 }
 
@@ -132,9 +142,15 @@ func (s *Supervisor) Version() uint64 { return s.version.Load() }
 func (s *Supervisor) Wishes() uint64 { return s.wishes.Load() }
 
 // Events returns what happens from now on, and before that what is remembered after the event numbered since, if that
-// is not 0. The channel closes with ctx.
+// is not 0. What programs say (EventMessage) is among it, is not remembered, and is dropped for a reader that is slow.
+// The channel closes with ctx.
 func (s *Supervisor) Events(ctx context.Context, since uint64) <-chan app.Event {
-	return s.bus.subscribe(ctx, since)
+	return s.bus.subscribe(ctx, since, true)
+}
+
+// News is Events without what programs say: a program may talk without end.
+func (s *Supervisor) News(ctx context.Context, since uint64) <-chan app.Event {
+	return s.bus.subscribe(ctx, since, false)
 }
 
 // History returns what is remembered of one process, oldest first.
@@ -161,7 +177,7 @@ func (s *Supervisor) Roots() []procstat.Root {
 		if !l.Cur.Alive() || l.Cur.PID == 0 {
 			continue
 		}
-		r := procstat.Root{PID: l.Cur.PID}
+		r := procstat.Root{PID: k.measured(l.Cur.PID, l.Cur.Gen)}
 		if len(orphans) > 0 {
 			if pids := orphans[tagOf(s.opts.Identity, k.id, l.Cur.Gen)]; len(pids) > 0 {
 				r.Extra = func() []int { return pids }
@@ -212,11 +228,11 @@ func (s *Supervisor) Shutdown(ctx context.Context, forget bool, report func(app.
 	return nil
 }
 
-func (s *Supervisor) fillUsage(p *app.Process) {
+func (s *Supervisor) fillUsage(k *keeper, p *app.Process) {
 	if s.opts.Sampler == nil || p.PID == 0 {
 		return
 	}
-	if u, ok := s.opts.Sampler.Read(p.PID); ok {
+	if u, ok := s.opts.Sampler.Read(k.measured(p.PID, p.Gen)); ok {
 		p.Usage = app.Usage{At: u.At, CPU: u.CPU, Memory: app.Bytes(u.RSS), Threads: u.Threads, Procs: u.Procs}
 	}
 }
@@ -274,7 +290,7 @@ func (s *Supervisor) watchMemory(ctx context.Context) {
 			if limit <= 0 || p.PID == 0 || p.Status != app.Online {
 				continue
 			}
-			if u, ok := s.opts.Sampler.Read(p.PID); ok && app.Bytes(u.RSS) > limit {
+			if u, ok := s.opts.Sampler.Read(k.measured(p.PID, p.Gen)); ok && app.Bytes(u.RSS) > limit {
 				s.bus.publish(app.Event{
 					Kind: app.EventWarning, ID: k.id, Name: p.Name, PID: p.PID, Gen: p.Gen,
 					Message: fmt.Sprintf("restarted because it exceeds max_memory_restart (current_memory=%d max_memory_limit=%d [octets])", u.RSS, limit),

@@ -9,12 +9,12 @@ import (
 )
 
 // DescriptorsPerChild is how many descriptors a running service holds open in the supervisor: its pidfd (this package),
-// the read ends of two log pipes, the write end of stdin, and the kept stat file of the sampler. CanFit counts with it.
-const DescriptorsPerChild = 5
+// the read ends of two log pipes, the write end of stdin, the IPC channel, and the kept stat file of the sampler. CanFit counts with it.
+const DescriptorsPerChild = 6
 
-// transientDescriptors are held only while a child is launched: the child's ends of three pipes, the exec status pipe,
+// transientDescriptors are held only while a child is launched: the child's ends of three pipes and of the channel, the exec status pipe,
 // the control group's directory, the trampoline's pipe.
-const transientDescriptors = 8
+const transientDescriptors = 9
 
 // Options of a Spawner. The zero value works: no control groups, no marker, no reaper, no trampoline.
 type Options struct {

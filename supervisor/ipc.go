@@ -1,0 +1,209 @@
+package supervisor
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"sync/atomic"
+
+	"weaver/app"
+	"weaver/supervisor/lifecycle"
+	"weaver/supervisor/nodeipc"
+)
+
+// The variables by which a child finds what it inherits. A value that came with the caller's environment would make it
+// take somebody else's descriptor for its own.
+const (
+	channelVar       = "NODE_CHANNEL_FD"
+	serializationVar = "NODE_CHANNEL_SERIALIZATION_MODE"
+	workerVar        = "NODE_UNIQUE_ID"
+)
+
+// line is one incarnation's IPC channel, as the supervisor sees it. Every service has one, as under PM2: what a shell or
+// npm starts inherits it.
+type line struct {
+	*nodeipc.Channel
+	child int // the child's end, until it was launched
+}
+
+// connect opens the channel of an incarnation and puts its child's end where the environment says. Without an exchange
+// there is none.
+func (h *host) connect(p *app.Process, gen uint64, env *app.Env, extra *[]int) (*line, error) {
+	for _, name := range []string{channelVar, serializationVar, workerVar} {
+		env.Unset(name)
+	}
+	if h.opts.IPC == nil {
+		return nil, nil
+	}
+	l := &line{}
+	e := &ear{sup: h.sup, id: p.ID, gen: gen, name: p.Name, namespace: p.Namespace}
+	var err error
+	l.Channel, l.child, err = h.opts.IPC.Open(channelName(p.ID, gen), nodeipc.Hooks{Message: e.hear})
+	if err != nil {
+		return nil, err
+	}
+	env.Set(channelVar, strconv.Itoa(3+len(*extra)))
+	env.Set(serializationVar, "json")
+	*extra = append(*extra, l.child)
+	return l, nil
+}
+
+// channelName is what the store keeps a channel under.
+func channelName(id app.ID, gen uint64) string {
+	return "ipc/" + id.String() + "/" + strconv.FormatUint(gen, 10)
+}
+
+// handedOver closes the child's end here. If nothing was launched the channel ends with it.
+func (l *line) handedOver(started bool) {
+	if l == nil {
+		return
+	}
+	closeFD(l.child)
+	if !started {
+		l.Close()
+	}
+}
+
+// ear hears what one incarnation says. The exchange calls it, one message at a time; it never waits.
+type ear struct {
+	sup             *Supervisor
+	id              app.ID
+	gen             uint64
+	name, namespace string
+	ready           bool // it said so
+	report          report
+}
+
+// readyMessage is what a program sends that wants to be waited for.
+const readyMessage = `"ready"`
+
+// hear acts on one message. As in PM2 an object with a type and data is news under that type; some types are about the
+// process itself and no news.
+func (e *ear) hear(raw []byte) {
+	if string(raw) == readyMessage && !e.ready { // once: a program may say it a million times
+		e.ready = true
+		e.sup.tell(e.id, lifecycle.Ready{Gen: e.gen})
+	}
+	topic, data := "", raw
+	var kind, body, version []byte
+	nodeipc.Members(raw, func(key string, value []byte) {
+		switch key {
+		case "type":
+			kind = value
+		case "data":
+			body = value
+		case "node_version":
+			version = value
+		}
+	})
+	switch {
+	case nodeipc.Truthy(kind) && nodeipc.Truthy(body):
+		topic, data = nodeipc.Text(kind), body
+		if topic == "" {
+			topic = string(kind) // PM2 takes what is no string for one
+		}
+		if e.report.about(topic) {
+			if r := e.report.add(topic, data); r != nil {
+				e.sup.reported(e.id, e.gen, r)
+			}
+			return
+		}
+	case version != nil:
+		if r := e.report.version(nodeipc.Text(version)); r != nil {
+			e.sup.reported(e.id, e.gen, r)
+		}
+		return
+	}
+	e.sup.bus.say(app.Event{
+		Kind: app.EventMessage, ID: e.id, Name: e.name, Namespace: e.namespace, Gen: e.gen, Topic: topic,
+	}, data)
+}
+
+// shutdownMessage is what ends a program that wants to be told by a message.
+const shutdownMessage = `"shutdown"`
+
+// Send queues a message for the program.
+func (k *kid) Send(message []byte) error {
+	if k.line == nil {
+		return ErrNoIPC
+	}
+	return k.line.Send(message)
+}
+
+// Input writes to the program's standard input.
+func (k *kid) Input(text string) (err error) {
+	k.crew.do(func() { err = input(k.PID(), text) })
+	return err
+}
+
+// tell gives a keeper news of its child.
+func (s *Supervisor) tell(id app.ID, in lifecycle.Input) {
+	if k := s.reg.get(id); k != nil {
+		k.mail.put(tell{in: in})
+	}
+}
+
+// told is what an incarnation reported so far.
+type told struct {
+	gen uint64
+	*app.Reported
+}
+
+// reported notes what an incarnation says of itself.
+func (s *Supervisor) reported(id app.ID, gen uint64, r *app.Reported) {
+	if k := s.reg.get(id); k != nil {
+		k.told.Store(&told{gen, r})
+		s.changed()
+	}
+}
+
+// fillReported adds what the current incarnation told of itself.
+func (k *keeper) fillReported(p *app.Process) {
+	if t := k.told.Load(); t != nil && t.gen == p.Gen && p.PID != 0 {
+		p.Reported = t.Reported
+	}
+}
+
+// measured returns the process whose use of CPU and memory counts: the main one, unless the program named another.
+func (k *keeper) measured(pid int, gen uint64) int {
+	if t := k.told.Load(); t != nil && t.gen == gen && t.MeasuredPID != 0 {
+		return t.MeasuredPID
+	}
+	return pid
+}
+
+// toldBy is where a keeper's process's reports are.
+type toldBy = atomic.Pointer[told]
+
+// Send gives a process a message over its IPC channel: one JSON text. It returns when the message is on its way; a
+// process that does not read is told of as an error.
+func (s *Supervisor) Send(id app.ID, message json.RawMessage) error {
+	if !json.Valid(message) {
+		return fmt.Errorf("send to process %d: the message is not JSON: %.40s", id, message)
+	}
+	return s.deliver(id, func(c child) error { return c.Send(message) })
+}
+
+// SendLine writes text to a process's standard input as it is: a newline, where one is wanted, is part of it.
+func (s *Supervisor) SendLine(id app.ID, text string) error {
+	return s.deliver(id, func(c child) error { return c.Input(text) })
+}
+
+// deliver has a keeper do something with the child that runs.
+func (s *Supervisor) deliver(id app.ID, do func(child) error) error {
+	k := s.reg.get(id)
+	if k == nil {
+		return fmt.Errorf("send to process %d: %w", id, ErrUnknown)
+	}
+	reply := make(chan error, 1)
+	k.mail.put(deliver{do, reply})
+	select {
+	case err := <-reply:
+		if err != nil {
+			return fmt.Errorf("send to process %d: %w", id, err)
+		}
+		return nil
+	case <-k.done:
+		return fmt.Errorf("send to process %d: %w", id, errGone)
+	}
+}

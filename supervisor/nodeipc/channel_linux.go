@@ -1,0 +1,287 @@
+package nodeipc
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+
+	"golang.org/x/sys/unix"
+)
+
+// Channel is our end of one child's IPC.
+type Channel struct {
+	x     *Exchange
+	id    uint64 // in the exchange
+	name  string // in the store
+	hooks Hooks
+
+	mu       sync.Mutex
+	fd       int
+	closed   bool
+	urgent   []frame // answers to handles: they overtake
+	queue    []frame
+	queued   int    // bytes in queue
+	rest     []byte // of the frame that is being written
+	awaited  *frame // the handle that was sent and is not acknowledged
+	tries    int
+	wantsOut bool
+
+	// Of the exchange's goroutine.
+	acted int // bytes of the window that were acted on, and are still in the socket
+	hup   bool
+	long  []byte // what was taken so far of a frame longer than the window
+	skip  bool   // it is too long, and dropped up to its newline
+}
+
+// frame is one to be sent.
+type frame struct {
+	raw     []byte // with its newline
+	fd      int    // goes with it; -1 is none
+	release func() // when fd is not needed any more
+}
+
+func (f *frame) drop() {
+	if f.release != nil {
+		f.release()
+		f.release = nil
+	}
+}
+
+// Open makes a channel and returns the child's end of it too, which is the caller's to close. name is what the store
+// keeps it under.
+func (x *Exchange) Open(name string, h Hooks) (c *Channel, child int, err error) {
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, -1, fmt.Errorf("open an IPC channel: %w", err)
+	}
+	if err := x.store.Put(name, fds[0]); err == nil {
+		c, err = x.Adopt(name, fds[0], h)
+	}
+	if c == nil {
+		unix.Close(fds[0])
+		unix.Close(fds[1])
+		return nil, -1, fmt.Errorf("open an IPC channel: %w", err)
+	}
+	return c, fds[1], nil
+}
+
+// Adopt makes a channel of a descriptor that was one before, which it owns from then on if there is no error.
+func (x *Exchange) Adopt(name string, fd int, h Hooks) (*Channel, error) {
+	if err := unix.SetNonblock(fd, true); err != nil {
+		return nil, fmt.Errorf("adopt IPC channel %s: %w", name, err)
+	}
+	c := &Channel{x: x, name: name, hooks: h, fd: fd}
+	c.mu.Lock() // its first event may come before its id is known
+	defer c.mu.Unlock()
+	var err error
+	c.id, err = x.watch(fd, reading, c)
+	if err != nil {
+		return nil, fmt.Errorf("adopt IPC channel %s: %w", name, err)
+	}
+	return c, nil
+}
+
+// Edges: what lies in the socket unanswered must not be told again and again.
+const (
+	reading = unix.EPOLLIN | unix.EPOLLRDHUP | unix.EPOLLET
+	writing = reading | unix.EPOLLOUT
+)
+
+// Send gives the child a message, one JSON text. It does not wait: what the child does not read yet is kept, within bounds.
+func (c *Channel) Send(raw []byte) error {
+	if bytes.IndexByte(raw, '\n') >= 0 { // between tokens, where JSON allows it
+		var b bytes.Buffer
+		if err := json.Compact(&b, raw); err != nil {
+			return fmt.Errorf("send an IPC message: %w", err)
+		}
+		raw = b.Bytes()
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.push(frame{raw: raw, fd: -1})
+}
+
+// sendHandle gives the child a descriptor with an internal message. release is called when it was taken, or never will be.
+func (c *Channel) sendHandle(kind string, inner []byte, fd int, release func()) error {
+	f := frame{raw: withHandle(kind, inner), fd: fd, release: release}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	err := c.push(f)
+	if err != nil {
+		f.drop()
+	}
+	return err
+}
+
+// push queues a frame and sends what can be sent. Call it with mu held.
+func (c *Channel) push(f frame) error {
+	if c.closed {
+		return ErrClosed
+	}
+	if c.queued > 0 && c.queued+len(f.raw) > MaxQueue {
+		return ErrFull
+	}
+	f.raw = append(f.raw[:len(f.raw):len(f.raw)], '\n')
+	c.queue = append(c.queue, f)
+	c.queued += len(f.raw)
+	c.flush()
+	return nil
+}
+
+// flush writes as much as the socket takes. Call it with mu held.
+func (c *Channel) flush() {
+	for !c.closed {
+		if len(c.rest) > 0 {
+			n, err := unix.SendmsgN(c.fd, c.rest, nil, nil, unix.MSG_NOSIGNAL|unix.MSG_DONTWAIT)
+			if !c.wrote(n, err) {
+				return
+			}
+			continue
+		}
+		switch {
+		case len(c.urgent) > 0:
+			c.rest, c.urgent = c.urgent[0].raw, c.urgent[1:]
+		case len(c.queue) == 0 || c.awaited != nil:
+			c.want(false)
+			return
+		case c.queue[0].fd < 0:
+			c.rest = c.queue[0].raw
+			c.advance()
+		case !c.hand():
+			return
+		}
+	}
+}
+
+// hand sends the first of the queue with its descriptor, which travels with the first byte. It returns false if the
+// socket takes nothing now.
+func (c *Channel) hand() bool {
+	f := c.queue[0]
+	n, err := unix.SendmsgN(c.fd, f.raw, unix.UnixRights(f.fd), nil, unix.MSG_NOSIGNAL|unix.MSG_DONTWAIT)
+	if n > 0 {
+		c.advance()
+		c.awaited, c.rest = &f, f.raw
+	}
+	return c.wrote(n, err)
+}
+
+// advance takes the first frame off the queue.
+func (c *Channel) advance() {
+	c.queued -= len(c.queue[0].raw)
+	c.queue[0] = frame{}
+	c.queue = c.queue[1:]
+	if len(c.queue) == 0 {
+		c.queue = nil
+	}
+}
+
+// wrote notes what a write did; false if the socket takes no more now.
+func (c *Channel) wrote(n int, err error) bool {
+	switch {
+	case n > 0:
+		c.rest = c.rest[n:]
+		return true
+	case errors.Is(err, unix.EINTR):
+		return true
+	case errors.Is(err, unix.EAGAIN), errors.Is(err, unix.ENOBUFS), errors.Is(err, unix.ETOOMANYREFS):
+		c.want(true)
+	default: // the child is gone, as reading will tell
+		c.abandon()
+	}
+	return false
+}
+
+// want has the exchange tell when the socket takes more.
+func (c *Channel) want(out bool) {
+	if out == c.wantsOut || c.closed {
+		return
+	}
+	c.wantsOut = out
+	events := uint32(reading)
+	if out {
+		events = writing
+	}
+	_ = c.x.rearm(c.fd, events, c.id) // a set that is closed serves nobody
+}
+
+// abandon drops what waits to be sent.
+func (c *Channel) abandon() {
+	if c.awaited != nil {
+		c.awaited.drop()
+	}
+	for i := range c.queue {
+		c.queue[i].drop()
+	}
+	c.urgent, c.queue, c.queued, c.rest, c.awaited = nil, nil, 0, nil, nil
+}
+
+// acknowledged is the child's answer to a handle.
+func (c *Channel) acknowledged(got bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	f := c.awaited
+	if f == nil {
+		return
+	}
+	c.awaited = nil
+	c.tries++
+	if !got && c.tries < attempts {
+		c.queue = append([]frame{*f}, c.queue...)
+		c.queued += len(f.raw)
+	} else {
+		c.tries = 0
+		f.drop()
+	}
+	c.flush()
+}
+
+// answer sends what overtakes: an un-acknowledged handle of ours must not hold up the child's.
+func (c *Channel) answer(raw string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.urgent) < 64 { // a child that never reads gets no more
+		c.urgent = append(c.urgent, frame{raw: []byte(raw + "\n"), fd: -1})
+	}
+	c.flush()
+}
+
+// settled reports whether everything that was to be sent has been.
+func (c *Channel) settled() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.queue) == 0 && len(c.urgent) == 0 && len(c.rest) == 0 && c.awaited == nil
+}
+
+// Close ends the channel for both sides, whoever else has copies of its ends. Closed is called soon.
+func (c *Channel) Close() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.closed {
+		_ = unix.Shutdown(c.fd, unix.SHUT_RDWR) // the exchange sees the end, and closes
+	}
+}
+
+// drop is Close without an end for others, once the exchange is over.
+func (c *Channel) drop() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.abandon()
+	c.closed = true
+	unix.Close(c.fd)
+}
+
+// shut is the end of the channel.
+func (c *Channel) shut() {
+	c.mu.Lock()
+	c.abandon()
+	c.closed = true
+	c.x.forget(c.fd, c.id)
+	unix.Close(c.fd)
+	c.mu.Unlock()
+	_ = c.x.store.Remove(c.name) // a name that is not used any more does no harm
+	if c.hooks.Closed != nil {
+		c.hooks.Closed()
+	}
+}

@@ -1,0 +1,27 @@
+//go:build !linux
+
+package nodeipc
+
+// Exchange serves no channels on this system.
+type Exchange struct{}
+
+// Channel does not exist on this system.
+type Channel struct{}
+
+// New returns an exchange that opens nothing.
+func New(Store) (*Exchange, error) { return &Exchange{}, nil }
+
+// Close does nothing.
+func (x *Exchange) Close() error { return nil }
+
+// Open fails.
+func (x *Exchange) Open(string, Hooks) (*Channel, int, error) { return nil, -1, ErrUnsupported }
+
+// Adopt fails.
+func (x *Exchange) Adopt(string, int, Hooks) (*Channel, error) { return nil, ErrUnsupported }
+
+// Send fails.
+func (c *Channel) Send([]byte) error { return ErrUnsupported }
+
+// Close does nothing.
+func (c *Channel) Close() {}

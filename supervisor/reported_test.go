@@ -1,0 +1,41 @@
+package supervisor
+
+import (
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+)
+
+func TestReportsAreBounded(t *testing.T) {
+	var r report
+	for i := range 2000 {
+		n := strconv.Itoa(i)
+		r.add(topicAction, []byte(`{"action_name":"`+n+`"}`))
+		r.add(topicMetrics, []byte(`{"`+n+`":{"value":`+n+`}}`))
+	}
+	assert.Len(t, r.now.Actions, maxReports)
+	assert.Len(t, r.now.Metrics, maxReports)
+	assert.Nil(t, r.add(topicOptions, []byte(`{"big":"`+strings.Repeat("x", maxReportBytes)+`"}`)))
+	assert.NotNil(t, r.add(topicMetrics, []byte(`{"0":{"value":7}}`)), "what is known is still brought up to date")
+	assert.Equal(t, `{"value":7}`, string(r.now.Metrics[0].Value))
+}
+
+func TestReportsAreNotChangedInPlace(t *testing.T) {
+	var r report
+	first := r.add(topicMetrics, []byte(`{"a":1}`))
+	second := r.add(topicMetrics, []byte(`{"a":2,"b":3}`))
+	assert.Equal(t, "1", string(first.Metrics[0].Value))
+	assert.Len(t, first.Metrics, 1)
+	assert.Len(t, second.Metrics, 2)
+	r.add(topicAction, []byte(`{"action_name":"x"}`))
+	assert.Empty(t, second.Actions)
+	assert.Equal(t, 12, r.add(topicPID, []byte(`"12"`)).MeasuredPID)
+	assert.Nil(t, r.add(topicPID, []byte(`"no"`)))
+	for _, junk := range []string{`[]`, `null`, `"x"`, `{}`} {
+		for _, topic := range []string{topicAction, topicMetrics, topicOptions, topicPID} {
+			assert.Nil(t, r.add(topic, []byte(junk)), "%s %s", topic, junk)
+		}
+	}
+}
