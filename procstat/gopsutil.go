@@ -36,7 +36,7 @@ func (p *portable) close() { clear(p.procs) }
 
 func (p *portable) size() (procs, descriptors int) { return len(p.procs), 0 }
 
-func (p *portable) look() error {
+func (p *portable) look(int) error {
 	if time.Since(p.passed) < passFor {
 		return nil
 	}

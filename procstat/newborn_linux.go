@@ -76,9 +76,12 @@ func (n *newborn) cursor() int32 {
 }
 
 // look meets the newborn whose parents are kept in mind.
-func (p *procfs) look() error {
+func (p *procfs) look(only int) error {
 	p.looks++
 	p.census = nil
+	if p.children && only > 0 && p.procs[int32(only)] == nil {
+		return nil // Its children files are read; the births wait for the next look.
+	}
 	n := &p.newborn
 	before, now := n.last, int32(0)
 	if n.watching() {

@@ -65,7 +65,7 @@ func (f fakeProc) open() *procfs {
 
 // pids looks, and lists the living of the tree of pid, sorted; nil if it is gone.
 func pids(p source, pid int, extra ...int) []int {
-	_ = p.look()
+	_ = p.look(0)
 	readings, ok := p.tree(nil, pid, 0, extra)
 	if !ok {
 		return nil
@@ -108,6 +108,28 @@ func TestNewbornAreFoundByTheLastPid(t *testing.T) {
 	require.Nil(t, pids(p, 50))
 }
 
+// Asked for a tree that was never read, as after each start of a service, the source does not go through all that was born
+// meanwhile on this machine: that is for the next look.
+func TestFirstReadOfATreeLooksAtNoOtherBirths(t *testing.T) {
+	f := newFakeProc(t, 100)
+	f.put(50, 1, 1)
+	p := f.open()
+	require.Equal(t, []int{50}, pids(p, 50))
+	f.put(101, 50, 2)
+	f.put(150, 1, 2)
+	f.put(151, 150, 3)
+	f.children(150, 151)
+	f.last(190)
+	require.NoError(t, p.look(150))
+	readings, ok := p.tree(nil, 150, 0, nil)
+	require.True(t, ok)
+	require.Len(t, readings, 2, "its children are known")
+	require.Empty(t, p.newborn.early, "nobody else was looked for")
+	require.NoError(t, p.look(150))
+	require.NotEmpty(t, p.newborn.early, "it was read before, so who is new must be learnt")
+	require.Equal(t, []int{50, 101}, pids(p, 50))
+}
+
 func TestNewbornNotYetToBeSeenGetsAnotherLook(t *testing.T) {
 	f := newFakeProc(t, 100)
 	f.put(50, 1, 1)
@@ -118,7 +140,7 @@ func TestNewbornNotYetToBeSeenGetsAnotherLook(t *testing.T) {
 	require.Len(t, p.newborn.early, 2)
 	f.put(102, 50, 2)
 	require.Eventually(t, func() bool { return slices.Equal(pids(p, 50), []int{50, 102}) }, 5*time.Second, ms)
-	require.Eventually(t, func() bool { _ = p.look(); return len(p.newborn.early) == 0 }, 5*time.Second, ms, "101 is gone")
+	require.Eventually(t, func() bool { _ = p.look(0); return len(p.newborn.early) == 0 }, 5*time.Second, ms, "101 is gone")
 	require.Len(t, p.procs, 2)
 }
 
@@ -161,7 +183,7 @@ func TestSamePidAgainIsAnotherProcess(t *testing.T) {
 		require.Equal(t, []int{50}, pids(p, 50))
 		f.end(50)
 		f.put(50, 1, 9)
-		_ = p.look()
+		_ = p.look(0)
 		_, ok := p.tree(nil, 50, 1, nil)
 		require.False(t, ok, "another one has its pid")
 		r, ok := p.tree(nil, 50, 9, nil)
@@ -277,7 +299,7 @@ func TestWithoutTheLastPidChildrenFilesAreRead(t *testing.T) {
 	p := f.open()
 	require.Equal(t, []int{50}, pids(p, 50))
 	f.write("loadavg", "")
-	_ = p.look()
+	_ = p.look(0)
 	require.False(t, p.newborn.watching())
 	f.put(60, 50, 2)
 	f.children(50, 60)

@@ -219,7 +219,7 @@ func TestReadingsOfBothSourcesAreTheSame(t *testing.T) {
 		require.Eventually(t, func() bool { return allStopped(pid) }, 10*time.Second, ms)
 	}
 	read := func(p source) []reading {
-		require.NoError(t, p.look())
+		require.NoError(t, p.look(0))
 		all, ok := p.tree(nil, tr.root, 0, nil)
 		require.True(t, ok)
 		slices.SortFunc(all, func(a, b reading) int { return a.pid - b.pid })
@@ -275,7 +275,7 @@ func TestCPUTimeOfShortLivedChildrenCountsOnce(t *testing.T) {
 			var a account
 			var l ledger
 			observe := func() Sample {
-				require.NoError(t, p.look())
+				require.NoError(t, p.look(0))
 				readings, ok := p.tree(nil, tr.root, 0, nil)
 				require.True(t, ok)
 				return a.observe(time.Now(), readings, time.Second/2, &l)

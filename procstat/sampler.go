@@ -192,7 +192,7 @@ func (s *Sampler) tick() {
 	if !s.closed {
 		// What look cannot learn now, it learns the next time; the trees are
 		// then as they were.
-		_ = s.src.look()
+		_ = s.src.look(0)
 	}
 	s.mu.Unlock()
 
@@ -269,7 +269,7 @@ func (s *Sampler) sample(root Root, look bool) (Sample, bool) {
 		return Sample{}, false
 	}
 	if look {
-		_ = s.src.look() // As in tick.
+		_ = s.src.look(root.PID) // As in tick.
 	}
 	var ok bool
 	s.readings, ok = s.src.tree(s.readings[:0], root.PID, root.Start, extra)

@@ -8,8 +8,10 @@ import (
 // source reads processes, and knows which descend from which. It is used by one
 // goroutine at a time.
 type source interface {
-	// look learns of the processes made since the last look.
-	look() error
+	// look learns of the processes made since the last look. If only one tree
+	// is to be read, its main process is given, else 0: of a tree that was never
+	// read before, reading it finds everything, and nothing need be learnt.
+	look(only int) error
 	// tree appends a reading of each process of the tree: the main process
 	// first, then its descendants, then the extra ones and theirs. It reports
 	// false if the main process is gone, or is another one than start says.
