@@ -76,21 +76,19 @@ func (d *daemon) renderNow(key view) (rendering, error) {
 // largeRendering is one that is worth giving back to the system, in bytes.
 const largeRendering = 1 << 20
 
-// hostStats returns the machine's figures, from the cache.
+// hostStats returns the machine's figures, at most a period old.
 func (d *daemon) hostStats() api.HostStats {
-	h, err := d.hosts.GetOrLoad(context.Background(), struct{}{}, func(context.Context) (api.HostStats, error) {
-		s, err := procstat.Host()
-		if err != nil {
-			return api.HostStats{}, err
-		}
-		return api.HostStats{
-			CPU: s.CPU, MemoryUsed: app.Bytes(s.MemUsed), MemoryTotal: app.Bytes(s.MemTotal), Load1: s.Load[0], Line: hostLine(&s),
-		}, nil
-	})
+	return d.machine.get()
+}
+
+func readHost() api.HostStats {
+	s, err := procstat.Host()
 	if err != nil {
 		return api.HostStats{} // a table without its last line is still a table
 	}
-	return h
+	return api.HostStats{
+		CPU: s.CPU, MemoryUsed: app.Bytes(s.MemUsed), MemoryTotal: app.Bytes(s.MemTotal), Load1: s.Load[0], Line: hostLine(&s),
+	}
 }
 
 // hostLine is what stands below the table. Networks and disks that do nothing are left out.

@@ -81,7 +81,7 @@ func (d *daemon) cacheStats(w http.ResponseWriter, _ *http.Request) error {
 
 func (d *daemon) cacheClear(w http.ResponseWriter, _ *http.Request) error {
 	d.renderings.Clear()
-	d.hosts.Clear()
+	d.machine.clear()
 	d.sampler.Clear()
 	return answer(w, d.figures())
 }
