@@ -22,18 +22,71 @@ type crew struct {
 	members  sync.WaitGroup
 	ahead    atomic.Int64 // when the last job went ahead, in nanoseconds since began
 	began    time.Time
+
+	mu    sync.Mutex
+	left  []func()      // what can wait until a member has nothing better to do
+	chore chan struct{} // has a token while left may not be empty
 }
 
 func newCrew() *crew {
-	c := &crew{work: make(chan func()), began: time.Now()}
+	c := &crew{work: make(chan func()), chore: make(chan struct{}, 1), began: time.Now()}
 	for range max(2, runtime.GOMAXPROCS(0)) { // one may wait for an exec while another works
-		c.members.Go(func() { // ends with close
-			for job := range c.work {
-				job()
-			}
-		})
+		c.members.Go(c.member) // ends with close
 	}
 	return c
+}
+
+// member does what is given, and what was left when nothing is.
+func (c *crew) member() {
+	for {
+		select {
+		case job, ok := <-c.work:
+			if !ok {
+				c.tidy()
+				return
+			}
+			job()
+			continue
+		default:
+		}
+		select {
+		case job, ok := <-c.work:
+			if !ok {
+				c.tidy()
+				return
+			}
+			job()
+		case <-c.chore:
+			c.tidy()
+		}
+	}
+}
+
+// later has f done soon, and waits for nobody: it is for cleaning up after something that is over already.
+func (c *crew) later(f func()) {
+	c.mu.Lock()
+	c.left = append(c.left, f)
+	c.mu.Unlock()
+	select {
+	case c.chore <- struct{}{}:
+	default: // whoever takes the token that is there takes all
+	}
+}
+
+// tidy does what was left until nothing is, one thing at a time.
+func (c *crew) tidy() {
+	for {
+		c.mu.Lock()
+		if len(c.left) == 0 {
+			c.left = nil
+			c.mu.Unlock()
+			return
+		}
+		f := c.left[0]
+		c.left = c.left[1:]
+		c.mu.Unlock()
+		f()
+	}
 }
 
 // do runs f on one of the crew and returns when it is done.
@@ -77,7 +130,7 @@ func (c *crew) mayGoAhead() bool {
 	return now-last >= int64(patience) && c.ahead.CompareAndSwap(last, now)
 }
 
-// close ends the crew. Nothing may be given to it any more.
+// close ends the crew, with all that was left done. Nothing may be given to it any more.
 func (c *crew) close() {
 	close(c.work)
 	c.members.Wait()

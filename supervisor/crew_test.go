@@ -49,3 +49,30 @@ func TestStuckLaunchesStallNobody(t *testing.T) {
 		wg.Wait()
 	})
 }
+
+// What is left for later is done, all of it, though nothing else is ever given.
+func TestChoresAreDoneInTheEndAndAtTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCrew()
+		var done atomic.Int32
+		for range 100 {
+			c.later(func() { done.Add(1) })
+		}
+		synctest.Wait()
+		assert.EqualValues(t, 100, done.Load())
+		release := make(chan struct{})
+		for range runtime.GOMAXPROCS(0) + 2 { // all members busy
+			go c.do(func() { <-release })
+		}
+		synctest.Wait()
+		c.later(func() { done.Add(1) })
+		synctest.Wait()
+		assert.EqualValues(t, 100, done.Load(), "it waits for a member")
+		close(release)
+		synctest.Wait()
+		assert.EqualValues(t, 101, done.Load())
+		c.later(func() { done.Add(1) })
+		c.close()
+		assert.EqualValues(t, 102, done.Load(), "close leaves nothing undone")
+	})
+}

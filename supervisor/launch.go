@@ -104,10 +104,10 @@ func (k *kid) writePID() {
 		return
 	}
 	data := strconv.AppendInt(nil, int64(k.PID()), 10)
-	err := os.WriteFile(k.pidFile, data, 0o644)
-	if os.IsNotExist(err) {
+	err := writePlain(k.pidFile, data)
+	if errors.Is(err, os.ErrNotExist) {
 		if err = os.MkdirAll(filepath.Dir(k.pidFile), 0o755); err == nil {
-			err = os.WriteFile(k.pidFile, data, 0o644)
+			err = writePlain(k.pidFile, data)
 		}
 	}
 	if err != nil {
@@ -296,12 +296,12 @@ func isClosed(c <-chan struct{}) bool {
 	}
 }
 
-// Close gives back what is held. Pipes live on until nobody writes to them any more.
+// Close gives back what is held, soon: nobody waits for it. Pipes live on until nobody writes to them any more.
 func (k *kid) Close() {
 	if k.line != nil {
 		k.line.Close()
 	}
-	k.crew.do(func() {
+	k.crew.later(func() {
 		if k.Release() != nil { // some of the tree live on, as the user wants it
 			k.WhenEmpty(func() { k.Release() })
 		}

@@ -119,6 +119,13 @@ func (g *cgroup) below() (dirs []string) {
 	return dirs
 }
 
+// vacant reports that no process lives in g or below, for sure: what cannot be read says nothing.
+func (g *cgroup) vacant() bool {
+	var buf [256]byte
+	n, err := readFile(g.dir+"/cgroup.events", buf[:])
+	return err == nil && bytes.Contains(buf[:n], []byte("populated 0")) || errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENODEV)
+}
+
 // populated reports whether a process lives in g or below; zombies do not.
 func (g *cgroup) populated() bool {
 	var buf [256]byte
@@ -134,7 +141,7 @@ func (g *cgroup) pids() ([]int, error) {
 		dirs = append(dirs, g.below()...)
 	}
 	for i, dir := range dirs {
-		text, err := readAll(dir + "/cgroup.procs")
+		text, err := readList(dir + "/cgroup.procs")
 		if err != nil {
 			if i > 0 || errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENODEV) {
 				continue // removed meanwhile: empty

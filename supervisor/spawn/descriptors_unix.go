@@ -9,8 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// freeDescriptors takes up to want descriptors, gives them back, and returns how many there were. Counting those in use
-// would cost a look at each of them.
+// freeDescriptors takes up to want descriptors, gives them back, and returns how many there were.
 func freeDescriptors(fd, want int) (int, error) {
 	taken := make([]int, 0, want)
 	defer func() {

@@ -310,3 +310,17 @@ func fillDescriptors() int {
 	}
 	return 0
 }
+
+// The count in one look must not refuse or allow other than taking the descriptors one by one does.
+func TestDescriptorsAreCountedInOneLook(t *testing.T) {
+	limit, err := noFile()
+	require.NoError(t, err)
+	if !roomFor(1) {
+		t.Skip("this kernel does not tell the number of open descriptors")
+	}
+	entries, err := os.ReadDir("/proc/self/fd")
+	require.NoError(t, err)
+	free := int(limit.Cur) - len(entries)
+	assert.True(t, roomFor(free-64), "other tests may open some")
+	assert.False(t, roomFor(free+64))
+}

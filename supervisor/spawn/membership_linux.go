@@ -22,6 +22,9 @@ func (c *Child) Membership() string {
 
 func (c *Child) grouped() bool { return c.group != nil }
 
+// vacant reports that the control group, which tells of more than can be seen from here, surely has no members.
+func (c *Child) vacant() bool { return c.group != nil && c.group.vacant() }
+
 // populated reports whether the control group has members, among them those that cannot be named from here.
 func (c *Child) populated() bool { return c.group != nil && c.group.populated() }
 
@@ -43,9 +46,16 @@ func (c *Child) membersIn(t *table) (census, error) {
 	}
 	t = newTable(len(pids))
 	for _, pid := range pids {
-		if p, err := readProcess(pid); err == nil {
-			t.add(p)
+		p, ok := process{}, false
+		if pid == c.PID {
+			p, ok = c.spawner.system.known(pid)
 		}
+		if !ok {
+			if p, err = readProcess(pid); err != nil {
+				continue
+			}
+		}
+		t.add(p)
 	}
 	return census{tree: t.group(c.PID)}, nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"syscall"
 
@@ -202,6 +203,32 @@ func readAll(path string) ([]byte, error) {
 			return all, nil
 		}
 		all = all[:len(all)+n]
+	}
+}
+
+// readList is readAll of a list of numbers that the kernel makes line by line: a read that leaves room for another line has
+// come to the end, and need not be followed by one that says so.
+func readList(path string) ([]byte, error) {
+	const page, line = 4 << 10, 32
+	fd, err := openat(path, unix.O_RDONLY)
+	if err != nil {
+		return nil, err
+	}
+	defer unix.Close(fd)
+	all := make([]byte, 0, page)
+	for {
+		all = slices.Grow(all, page)
+		n, err := unix.Read(fd, all[len(all):len(all)+page])
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		all = all[:len(all)+max(n, 0)]
+		if n <= 0 || n < page-line {
+			return all, nil
+		}
 	}
 }
 

@@ -33,6 +33,8 @@ func openNull() (int, error) { return unix.Open("/dev/null", unix.O_RDWR|unix.O_
 
 func keepDescriptors() error { return keepDescriptorsIn("/dev/fd") }
 
+func roomFor(int) bool { return false }
+
 func closeFD(fd int) { unix.Close(fd) }
 
 func (s *Spawner) launch(c *Cmd, child *Child) error {
@@ -104,6 +106,7 @@ func (c *Child) Membership() string { return c.spawner.lineageMembership() }
 
 func (c *Child) grouped() bool                     { return false }
 func (c *Child) populated() bool                   { return false }
+func (c *Child) vacant() bool                      { return false }
 func (c *Child) closeHandle() error                { return nil }
 func (c *Child) killGroup() bool                   { return false }
 func (c *Child) sendMain(sig syscall.Signal) error { return unix.Kill(c.PID, sig) }

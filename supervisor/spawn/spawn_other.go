@@ -27,6 +27,8 @@ func openNull() (int, error) { return -1, nil }
 
 func keepDescriptors() error { return nil }
 
+func roomFor(int) bool { return false }
+
 func closeFD(int) {}
 
 func freeDescriptors(_, want int) (int, error) { return want, nil }
@@ -87,6 +89,7 @@ func (c *Child) Membership() string { return "process" }
 
 func (c *Child) grouped() bool      { return true } // of one
 func (c *Child) populated() bool    { return false }
+func (c *Child) vacant() bool       { return false }
 func (c *Child) closeHandle() error { return nil }
 func (c *Child) killGroup() bool    { return false }
 func (c *Child) killSession()       {}

@@ -65,6 +65,10 @@ func (s *Spawner) settle(c *Child) {
 // look looks at c's tree once, in t unless it has a control group. It returns true if nothing is left to do now: the tree
 // is empty, or one of its members is being waited for.
 func (s *Spawner) look(c *Child, t *table) bool {
+	if c.vacant() {
+		c.becomeEmpty()
+		return true
+	}
 	all, err := c.membersIn(t)
 	if err != nil {
 		return false
