@@ -18,6 +18,7 @@ const (
 	Unavailable Kind = "unavailable" // shutting down, or out of descriptors
 	Failed      Kind = "failed"      // it was tried and did not work
 	Internal    Kind = "internal"
+	NotHot      Kind = "not_hot" // only the full front end can word it
 )
 
 // Error is what a daemon answers instead of a result. Code looks at Kind, people at Message and Hint.
@@ -42,6 +43,8 @@ func (e *Error) Status() int {
 		return 403
 	case Unavailable:
 		return 503
+	case NotHot:
+		return 501
 	}
 	return 500
 }

@@ -8,6 +8,9 @@ package api
 // A 200 answer has three headers: Weaver-Exit, the exit code; Weaver-Err, how many bytes at the start of the body belong
 // on stderr (the rest on stdout); Content-Length. Any other answer means: not a hot form, exec the full front end.
 //
+// A verb that changes something may have l=1: the locks that came along are those of the apps named like the arguments. If
+// the arguments mean other apps, the answer is 409 and nothing was done.
+//
 // GET /v1/hot/resolve?a=… answers the names of the apps that the arguments mean, one a line, sorted: the locks to take.
 const (
 	HeaderExit = "Weaver-Exit"

@@ -67,7 +67,7 @@ type daemon struct {
 	dump       *dump
 	settings   atomic.Pointer[config.Settings]
 	renderings *cache.Cache[view, rendering]
-	hosts      *cache.Cache[struct{}, api.HostStats]
+	machine    gauge[api.HostStats]
 	memory     tidy
 	started    time.Time
 
@@ -130,6 +130,7 @@ func run(ctx context.Context, o Options, l *link) error {
 		return err
 	}
 	defer d.memory.stop()
+	defer d.machine.stop()
 	defer d.sampler.Close()
 	defer d.spawner.Close()
 	defer d.ipc.Close()
@@ -186,7 +187,7 @@ func (d *daemon) open() (err error) {
 	})
 	d.store.list, d.store.wishes = d.sup.Views, d.sup.Wishes
 	d.renderings = cache.New[view, rendering](cache.Options{MaxEntries: 32})
-	d.hosts = cache.New[struct{}, api.HostStats](cache.Options{TTL: time.Second})
+	d.machine.read = readHost
 	d.applySettings(d.settings.Load())
 	return nil
 }
@@ -236,9 +237,13 @@ func (d *daemon) live(ctx context.Context, endStreams func()) error {
 		ConnContext:       func(ctx context.Context, c net.Conn) context.Context { return context.WithValue(ctx, connKey{}, c) },
 		ErrorLog:          zap.NewStdLog(d.log),
 	}
-	served := make(chan error, 1)
-	go func() { // ends when the server is shut down
-		served <- server.Serve(listener{l, func(err error) { d.log.Warn("connection refused", zap.Error(err)) }})
+	door := newHotDoor(d, listener{l, func(err error) { d.log.Warn("connection refused", zap.Error(err)) }})
+	served := make(chan error, 2)
+	go func() { served <- server.Serve(door) }() // ends when the server is shut down
+	go func() {                                  // ends when the door is closed, which the server does
+		if err := door.run(); err != nil {
+			served <- err
+		}
 	}()
 	os.WriteFile(d.home.PIDFile(), strconv.AppendInt(nil, int64(os.Getpid()), 10), 0o644) // for people
 	d.log.Info("ready", zap.String("version", d.opts.Version), zap.Int("pid", os.Getpid()), zap.Int("processes", d.sup.Count()))
@@ -248,7 +253,7 @@ func (d *daemon) live(ctx context.Context, endStreams func()) error {
 	d.memory.soon()
 	err = d.wait(ctx, served)
 	endStreams()
-	d.end(server)
+	d.end(server, door)
 	return err
 }
 
@@ -285,7 +290,7 @@ func (d *daemon) wait(ctx context.Context, served <-chan error) error {
 }
 
 // end stops every service and closes the door. The desired list stays on disk, unless kill emptied it.
-func (d *daemon) end(server *http.Server) {
+func (d *daemon) end(server *http.Server, door *hotDoor) {
 	err := d.sup.Shutdown(context.Background(), false, func(app.Progress) {})
 	if err != nil && !errors.Is(err, supervisor.ErrClosed) {
 		d.log.Error("stop every service", zap.Error(err))
@@ -293,6 +298,7 @@ func (d *daemon) end(server *http.Server) {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	server.Shutdown(ctx) // removes the socket too
+	door.end(ctx)
 	os.Remove(d.home.PIDFile())
 	// Only now, with nothing left running: if we die before, the anchor starts a successor, which takes care of it.
 	d.link.tell(anchor.MessageBye) // the anchor may be gone

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -23,6 +24,8 @@ type hotQuery struct {
 	mini  bool
 	json  bool
 	flags []string // all of them, as they came: name or name=value
+	// locked says that the locks of the apps named like the arguments came along.
+	locked bool
 }
 
 // value is what a flag was given, "" if nothing.
@@ -39,7 +42,7 @@ func (h *hotQuery) value(flag string) string {
 func (h *hotQuery) has(flag string) bool { return slices.Contains(h.flags, flag) }
 
 func readHot(q url.Values) hotQuery {
-	h := hotQuery{args: q["a"], color: q.Get("c") == "1", flags: q["f"]}
+	h := hotQuery{args: q["a"], color: q.Get("c") == "1", flags: q["f"], locked: q.Get("l") == "1"}
 	h.width, _ = strconv.Atoi(q.Get("w")) // 0 is no terminal
 	h.width = min(max(h.width, 0), 1000)
 	for _, f := range q["f"] {
@@ -53,31 +56,66 @@ func readHot(q url.Values) hotQuery {
 	return h
 }
 
+// hotAnswer is what the thin front end is told: with which code to exit, and what to print.
+type hotAnswer struct {
+	code        int
+	out, errOut []byte
+}
+
+// errNotHot tells the thin front end to leave it to the full one.
+var errNotHot = &api.Error{Kind: api.NotHot, Message: "not a hot form"}
+
+// errOtherLocks says that the apps which a verb is about are not those whose locks came with it.
+var errOtherLocks = &api.Error{Kind: api.Conflict, Message: "the locks are not those of these apps"}
+
+// hotRead and hotAct are the hot door for whoever speaks HTTP in other ways than the thin front end.
+func (d *daemon) hotRead(w http.ResponseWriter, r *http.Request) error {
+	verb, q := r.PathValue("verb"), readHot(r.URL.Query())
+	if answer := serviceReads[verb]; answer != nil {
+		var s saying
+		answer(d, r, q, &s)
+		return s.respond(w)
+	}
+	a, err := d.hotTell(verb, q)
+	if err != nil {
+		return err
+	}
+	respond(w, a)
+	return nil
+}
+
+func (d *daemon) hotAct(w http.ResponseWriter, r *http.Request) error {
+	verb, q := r.PathValue("verb"), readHot(r.URL.Query())
+	if _, ok := serviceVerbs[verb]; ok {
+		return d.serviceAct(w, r, verb, q)
+	}
+	ctx, done := d.operation(r)
+	defer done()
+	a, err := d.hotDo(ctx, verb, q)
+	if err != nil {
+		return err
+	}
+	respond(w, a)
+	return nil
+}
+
 // respond sends the bytes for standard error, then those for standard output.
-func respond(w http.ResponseWriter, code int, out, errOut []byte) error {
+func respond(w http.ResponseWriter, a hotAnswer) {
 	h := w.Header()
-	h.Set(api.HeaderExit, strconv.Itoa(code))
-	h.Set(api.HeaderErr, strconv.Itoa(len(errOut)))
-	h.Set("Content-Length", strconv.Itoa(len(out)+len(errOut)))
-	h["Date"] = nil // saves the thin end some parsing
-	if len(errOut) > 0 {
-		if _, err := w.Write(errOut); err != nil {
-			return nil //nolint:nilerr // the peer is gone
+	h.Set(api.HeaderExit, strconv.Itoa(a.code))
+	h.Set(api.HeaderErr, strconv.Itoa(len(a.errOut)))
+	h.Set("Content-Length", strconv.Itoa(len(a.out)+len(a.errOut)))
+	if len(a.errOut) > 0 {
+		if _, err := w.Write(a.errOut); err != nil {
+			return // the peer is gone
 		}
 	}
-	w.Write(out)
-	return nil
+	w.Write(a.out)
 }
 
-// notHot tells the thin front end to leave it to the full one.
-func notHot(w http.ResponseWriter) error {
-	w.WriteHeader(http.StatusNotImplemented)
-	return nil
-}
-
-func (d *daemon) hotRead(w http.ResponseWriter, r *http.Request) error {
-	q := readHot(r.URL.Query())
-	switch verb := r.PathValue("verb"); verb {
+// hotTell answers what changes nothing.
+func (d *daemon) hotTell(verb string, q hotQuery) (hotAnswer, error) {
+	switch verb {
 	case "list", "jlist", "prettylist":
 		kind := verb
 		if verb == "list" && q.json {
@@ -86,32 +124,21 @@ func (d *daemon) hotRead(w http.ResponseWriter, r *http.Request) error {
 			kind = "mini"
 		}
 		out, err := d.render(kind, q.width, q.color)
-		if err != nil {
-			return err
-		}
-		return respond(w, 0, out, nil)
+		return hotAnswer{out: out}, err
 	case "pid":
-		return respond(w, 0, d.pids(q.args), nil)
+		return hotAnswer{out: d.pids(q.args)}, nil
 	case "id":
-		return respond(w, 0, d.ids(q.args), nil)
+		return hotAnswer{out: d.ids(q.args)}, nil
 	case "ping":
 		if !q.json {
-			return respond(w, 0, []byte("{ msg: 'pong' }\n"), nil)
+			return hotAnswer{out: []byte("{ msg: 'pong' }\n")}, nil
 		}
 		out, err := json.Marshal(d.self())
-		if err != nil {
-			return err
-		}
-		return respond(w, 0, append(out, '\n'), nil)
+		return hotAnswer{out: append(out, '\n')}, err
 	case "resolve":
-		return d.hotResolve(w, q)
+		return d.hotResolve(q)
 	}
-	if answer := serviceReads[r.PathValue("verb")]; answer != nil {
-		var s saying
-		answer(d, r, q, &s)
-		return s.respond(w)
-	}
-	return notHot(w) // describe compares with the environment of who asks, which the thin front end does not send
+	return hotAnswer{}, errNotHot // describe compares with the environment of who asks, which the thin front end does not send
 }
 
 // pids lists main processes, one a line: 0 for what does not run, an empty line for a name that nobody has.
@@ -146,30 +173,53 @@ func (d *daemon) ids(args []string) []byte {
 }
 
 // hotResolve answers the names whose locks a mutating verb needs.
-func (d *daemon) hotResolve(w http.ResponseWriter, q hotQuery) error {
-	var targets []app.Selector
-	for _, a := range q.args {
-		targets = append(targets, app.Selector(a))
-	}
-	if len(targets) == 0 {
-		return notHot(w)
-	}
-	list, err := d.selected(targets, "")
+func (d *daemon) hotResolve(q hotQuery) (hotAnswer, error) {
+	names, err := d.namesOf(q.args)
 	if err != nil {
-		return err // the full front end words it
+		return hotAnswer{}, err
+	}
+	for _, n := range names {
+		if strings.ContainsAny(n, "\n\r") {
+			return hotAnswer{}, errNotHot
+		}
+	}
+	return hotAnswer{out: []byte(strings.Join(names, "\n") + "\n")}, nil
+}
+
+// namesOf returns the names of the apps that the arguments mean, sorted and each once.
+func (d *daemon) namesOf(args []string) ([]string, error) {
+	if len(args) == 0 {
+		return nil, errNotHot
+	}
+	list, err := d.pick(d.sup.Views(), selectorsOf(args), "")
+	if err != nil {
+		return nil, err // the full front end words it
 	}
 	names := make([]string, 0, len(list))
 	for i := range list {
 		names = append(names, list[i].Name)
 	}
 	slices.Sort(names)
-	names = slices.Compact(names)
-	for _, n := range names {
-		if strings.ContainsAny(n, "\n\r") {
-			return notHot(w)
-		}
+	return slices.Compact(names), nil
+}
+
+func selectorsOf(args []string) []app.Selector {
+	targets := make([]app.Selector, len(args))
+	for i, a := range args {
+		targets[i] = app.Selector(a)
 	}
-	return respond(w, 0, []byte(strings.Join(names, "\n")+"\n"), nil)
+	return targets
+}
+
+// locksFit reports that the locks that came along, if any did, are those of the apps that the arguments mean.
+func (d *daemon) locksFit(q hotQuery) bool {
+	if !q.locked {
+		return true
+	}
+	names, err := d.namesOf(q.args)
+	args := slices.Clone(q.args)
+	slices.Sort(args)
+	return err == nil && slices.Equal(names, slices.Compact(args))
 }
 
 // verbs that the hot door applies. A start of something known is a restart in PM2's eyes.
@@ -177,41 +227,36 @@ var hotVerbs = map[string]app.Verb{
 	"start": app.VerbRestart, "restart": app.VerbRestart, "stop": app.VerbStop, "reload": app.VerbReload, "delete": app.VerbDelete,
 }
 
-func (d *daemon) hotAct(w http.ResponseWriter, r *http.Request) error {
-	verb, ok := hotVerbs[r.PathValue("verb")]
-	q := readHot(r.URL.Query())
-	if _, ok := serviceVerbs[r.PathValue("verb")]; ok {
-		return d.serviceAct(w, r, r.PathValue("verb"), q)
-	}
+// hotDo does what changes something, and answers with how it went and the list after it.
+func (d *daemon) hotDo(ctx context.Context, word string, q hotQuery) (hotAnswer, error) {
+	verb, ok := hotVerbs[word]
 	if !ok || len(q.args) == 0 {
-		return notHot(w)
+		return hotAnswer{}, errNotHot
 	}
-	start := r.PathValue("verb") == "start"
+	start := word == "start"
 	if start && len(q.args) != 1 {
-		return notHot(w) // what is said comes after each
+		return hotAnswer{}, errNotHot // what is said comes after each
 	}
-	a := supervisor.Action{Verb: verb}
-	for _, t := range q.args {
-		a.Targets = append(a.Targets, app.Selector(t))
+	if !d.locksFit(q) {
+		return hotAnswer{}, errOtherLocks
 	}
-	ctx, done := d.operation(r)
-	defer done()
-	var out, errOut []byte
+	var a hotAnswer
 	if !start && (verb == app.VerbRestart || verb == app.VerbReload) {
-		out = append(out, pm2.UpdateEnvHint...)
+		a.out = append(a.out, pm2.UpdateEnvHint...)
 	}
 	failures := 0
-	d.sup.Do(ctx, a, func(p app.Progress) {
-		out, errOut = pm2.AppendProgress(out, errOut, d.hinted(p), pm2.ProgressOptions{Color: q.color})
+	d.sup.Do(ctx, supervisor.Action{Verb: verb, Targets: selectorsOf(q.args)}, func(p app.Progress) {
+		a.out, a.errOut = pm2.AppendProgress(a.out, a.errOut, d.hinted(p), pm2.ProgressOptions{Color: q.color})
 		if p.Step == app.StepEnd {
 			failures = p.Failures
 		}
 	})
 	if failures > 0 {
-		return respond(w, 1, out, errOut)
+		a.code = 1
+		return a, nil
 	}
 	if start {
-		out, _ = pm2.AppendProgress(out, nil, app.Progress{Step: app.StepInfo, Message: pm2.Started}, pm2.ProgressOptions{Color: q.color})
+		a.out, _ = pm2.AppendProgress(a.out, nil, app.Progress{Step: app.StepInfo, Message: pm2.Started}, pm2.ProgressOptions{Color: q.color})
 	}
 	if verb != app.VerbReload {
 		kind := "list"
@@ -220,9 +265,9 @@ func (d *daemon) hotAct(w http.ResponseWriter, r *http.Request) error {
 		}
 		table, err := d.render(kind, q.width, q.color)
 		if err != nil {
-			return fmt.Errorf("render the table: %w", err)
+			return a, fmt.Errorf("render the table: %w", err)
 		}
-		out = append(out, table...)
+		a.out = append(a.out, table...)
 	}
-	return respond(w, 0, out, errOut)
+	return a, nil
 }

@@ -1,14 +1,19 @@
 package daemon
 
 import (
+	"bufio"
 	"context"
+	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 
 	"weaver/api"
 	"weaver/app"
@@ -64,4 +69,27 @@ func closeHeld(t *testing.T, l *lock.Lock) {
 	require.NoError(t, err)
 	defer null.Close()
 	require.NoError(t, syscall.Dup3(int(null.Fd()), l.FD(), syscall.O_CLOEXEC))
+}
+
+func TestLocksOfOtherAppsAreRefusedAndGivenBack(t *testing.T) {
+	h, c := serve(t)
+	start(t, c, sleeper("web"))
+	path := filepath.Join(h.Locks(), "all.lock")
+	l, err := lock.Try(path, lock.Holder{PID: os.Getpid()})
+	require.NoError(t, err)
+	conn, err := net.DialUnix("unix", nil, &net.UnixAddr{Name: h.Socket(), Net: "unix"})
+	require.NoError(t, err)
+	defer conn.Close()
+	_, _, err = conn.WriteMsgUnix([]byte(hotPost("stop?a=all&l=1")), unix.UnixRights(l.FD()), nil)
+	require.NoError(t, err)
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	require.NoError(t, err)
+	assert.Equal(t, http.StatusConflict, resp.StatusCode)
+	assert.Zero(t, resp.ContentLength)
+	assert.Equal(t, app.Online, list(t, c)[0].Status, "nothing was done")
+	require.NoError(t, l.Release())
+	require.Eventually(t, func() bool {
+		again, err := lock.Try(path, lock.Holder{})
+		return err == nil && again.Release() == nil
+	}, 10*time.Second, time.Millisecond, "the daemon gave its copy back")
 }

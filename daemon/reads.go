@@ -31,7 +31,11 @@ func (d *daemon) self() api.Ping {
 
 // selected returns the processes that the targets mean, all without targets. A target that means nothing is an error.
 func (d *daemon) selected(targets []app.Selector, cwd string) ([]app.Process, error) {
-	list := d.sup.List()
+	return d.pick(d.sup.List(), targets, cwd)
+}
+
+// pick returns those of list that the targets mean, in the same place.
+func (d *daemon) pick(list []app.Process, targets []app.Selector, cwd string) ([]app.Process, error) {
 	if len(targets) == 0 {
 		return list, nil
 	}

@@ -41,7 +41,10 @@ func (s *saying) value(v any) {
 	s.out = append(append(s.out, data...), '\n')
 }
 
-func (s *saying) respond(w http.ResponseWriter) error { return respond(w, s.code, s.out, s.errOut) }
+func (s *saying) respond(w http.ResponseWriter) error {
+	respond(w, hotAnswer{s.code, s.out, s.errOut})
+	return nil
+}
 
 // serviceReads are the service commands that change nothing, by their verb at the hot door.
 var serviceReads = map[string]func(*daemon, *http.Request, hotQuery, *saying){
@@ -147,11 +150,14 @@ func (d *daemon) serviceStats(_ *http.Request, q hotQuery, s *saying) {
 func (d *daemon) serviceAct(w http.ResponseWriter, r *http.Request, verb string, q hotQuery) error {
 	v := serviceVerbs[verb]
 	if len(q.args) != 1 {
-		return notHot(w)
+		return errNotHot
 	}
 	name := q.args[0]
 	ctx, done := d.operation(r)
 	defer done()
+	if !d.locksFit(q) {
+		return errOtherLocks
+	}
 	var s saying
 	one, ok := service.Find(d.sup.Views(), name)
 	if !ok {

@@ -7,8 +7,9 @@ import (
 	"sync"
 )
 
-// maxRights bounds the descriptors that may come with one read: locks of one command.
-const maxRights = 64
+// maxRights bounds the descriptors that may come with one read, the locks of one command: what one message takes on Linux
+// (SCM_MAX_FD), and what the thin front end sends at most.
+const maxRights = 253
 
 // listen opens the API's socket with mode 0600. The caller holds the daemon's lock, so whatever is in the way is a
 // leftover.
@@ -62,10 +63,19 @@ type conn struct {
 
 	mu     sync.Mutex
 	rights []int
+
+	unread []byte // what was read already, for the next reader
 }
 
 // Read reads bytes, and keeps the descriptors that come with them.
 func (c *conn) Read(b []byte) (int, error) {
+	if len(c.unread) > 0 {
+		n := copy(b, c.unread)
+		if c.unread = c.unread[n:]; len(c.unread) == 0 {
+			c.unread = nil
+		}
+		return n, nil
+	}
 	n, fds, err := readRights(c.UnixConn, b)
 	if len(fds) > 0 {
 		c.mu.Lock()

@@ -14,11 +14,17 @@ import (
 // operation is the context of work that goes on when the one who asked is gone, holding the locks that came with the
 // request. done gives them back.
 func (d *daemon) operation(r *http.Request) (ctx context.Context, done func()) {
+	c, _ := r.Context().Value(connKey{}).(*conn)
+	return context.WithoutCancel(r.Context()), d.holding(c)
+}
+
+// holding takes the locks that came over a connection; what it returns gives them back.
+func (d *daemon) holding(c *conn) (done func()) {
 	var locks []int
-	if c, ok := r.Context().Value(connKey{}).(*conn); ok {
+	if c != nil {
 		locks = c.takeRights()
 	}
-	return context.WithoutCancel(r.Context()), func() {
+	return func() {
 		d.memory.soon()
 		for _, fd := range locks {
 			closeFD(fd)

@@ -10,7 +10,8 @@ import (
 	"weaver/lock"
 )
 
-// act has the daemon change something: it asks which apps that concerns, takes their locks, and sends them along.
+// act has the daemon change something. Mostly the arguments are the names of the apps, so their locks are taken and sent
+// along; if they mean others, the daemon does nothing, and is asked which before it is sent the right ones.
 func (t *try) act(r request) (code int, handled bool) {
 	wait, ok := t.lockWait(r)
 	if !ok {
@@ -21,38 +22,55 @@ func (t *try) act(r request) (code int, handled bool) {
 		return 0, false
 	}
 	defer c.close()
+	if wait < 0 {
+		return t.demand(c, r, nil, "")
+	}
+	if held := t.guess(r.args); held != nil {
+		code, handled = t.demand(c, r, held, "&l=1")
+		release(held)
+		if code != otherLocks {
+			return code, handled
+		}
+	}
+	apps, ok := t.resolve(c, r)
+	if !ok {
+		return 0, false
+	}
+	held, err := t.lock(apps, wait)
+	defer release(held)
+	if err != nil {
+		return t.lockFailed(err, wait)
+	}
+	return t.demand(c, r, held, "")
+}
+
+// otherLocks is demand's code when the apps were others than those locked. No command exits with it.
+const otherLocks = -1
+
+// demand sends the request with the locks, and prints what came of it. more is added to the query.
+func (t *try) demand(c *conn, r request, held []*lock.Lock, more string) (code int, handled bool) {
 	var fds []int
-	if wait >= 0 {
-		apps, ok := t.resolve(c, r)
-		if !ok {
-			return 0, false
-		}
-		held, err := t.lock(apps, wait)
-		defer release(held)
-		if err != nil {
-			return t.lockFailed(err, wait)
-		}
-		for _, l := range held {
-			fds = append(fds, l.FD())
-		}
+	for _, l := range held {
+		fds = append(fds, l.FD())
 	}
 	cols, colour := t.terminal(r.noColor)
 	// From here on there is no way back: the daemon may be at it as soon as the first byte has left.
 	if c.deadline(0) != nil {
 		return 0, false
 	}
-	started, err := c.send(query("POST", r.form.verb, r.args, tail(r, t.persona, cols, colour)), fds)
+	started, err := c.send(query("POST", r.form.verb, r.args, tail(r, t.persona, cols, colour)+more), fds)
 	if err != nil {
 		return t.refused(r, started, err)
 	}
 	h, err := c.head()
-	if err != nil {
+	switch {
+	case err != nil:
 		return t.broken(r), true
-	}
-	if h.status != 200 { // not hot after all: it did nothing
+	case h.status == 409 && more != "" && h.length == 0 && !h.close && c.off == c.end && c.deadline(t.patience) == nil:
+		return otherLocks, false
+	case h.status != 200: // not hot after all: it did nothing
 		return 0, false
-	}
-	if h.exit < 0 {
+	case h.exit < 0:
 		return t.broken(r), true
 	}
 	return t.stream(c, h, r)

@@ -41,6 +41,70 @@ func TestActLocksTheAppsAndSendsTheLocks(t *testing.T) {
 	assert.Equal(t, os.FileMode(0o700), info.Mode().Perm())
 }
 
+// madeLocks leaves the files of locks as earlier commands do.
+func madeLocks(t *testing.T, dir string, apps ...string) {
+	require.NoError(t, os.Mkdir(filepath.Join(dir, "locks"), 0o700))
+	for _, a := range apps {
+		l, err := lock.Try(filepath.Join(dir, "locks", LockName(a)+".lock"), lock.Holder{})
+		require.NoError(t, err)
+		require.NoError(t, l.Release())
+	}
+}
+
+// One request is all that the usual case costs.
+func TestNamesThatHadLocksBeforeAreLockedAndSentAtOnce(t *testing.T) {
+	dir := shortDir(t)
+	madeLocks(t, dir, "web", "api")
+	s := script(t, dir, answer("0", "0", "done\n"))
+	assert.Equal(t, outcome{"done\n", "", 0, true}, call(t, dir, nil, "restart", "web", "api", "web"))
+	asked := s.requests()
+	require.Len(t, asked, 1)
+	assert.True(t, strings.HasPrefix(asked[0], "POST /v1/hot/restart?a=web&a=api&a=web&w=0&c=0&p=weaver&l=1 HTTP/1.1\r\n"), asked[0])
+	assert.Equal(t, 2, s.fds)
+}
+
+func TestArgumentsThatMeanOtherAppsAreResolvedAndLockedAnew(t *testing.T) {
+	dir := shortDir(t)
+	madeLocks(t, dir, "group")
+	s := script(t, dir, "HTTP/1.1 409 not hot\r\nContent-Length: 0\r\n\r\n", resolved, answer("0", "0", "done\n"))
+	assert.Equal(t, outcome{"done\n", "", 0, true}, call(t, dir, nil, "stop", "group"))
+	asked := s.requests()
+	require.Len(t, asked, 3)
+	assert.True(t, strings.HasPrefix(asked[1], "GET /v1/hot/resolve?a=group HTTP/1.1\r\n"), asked[1])
+	assert.True(t, strings.HasPrefix(asked[2], "POST /v1/hot/stop?a=group&w=0&c=0&p=weaver HTTP/1.1\r\n"), asked[2])
+	assert.Equal(t, 3, s.fds, "group; web and api")
+}
+
+func TestHeldLockIsWaitedForOnlyOnceItIsKnownToBeTheRightOne(t *testing.T) {
+	dir := shortDir(t)
+	madeLocks(t, dir, "web")
+	l, err := lock.Try(filepath.Join(dir, "locks", "web.lock"), lock.Holder{})
+	require.NoError(t, err)
+	s := &scripted{}
+	serve(t, dir, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.mu.Lock()
+		s.asked = append(s.asked, r.Method+" "+r.URL.Path+" "+r.URL.Query().Get("l"))
+		s.mu.Unlock()
+		w.Header().Set("Weaver-Exit", "0")
+		if r.Method == http.MethodGet {
+			w.Write([]byte("web\n"))
+			require.NoError(t, l.Release())
+		}
+	}))
+	assert.Equal(t, outcome{"", "", 0, true}, call(t, dir, nil, "stop", "web"))
+	assert.Equal(t, []string{"GET /v1/hot/resolve ", "POST /v1/hot/stop "}, s.requests())
+}
+
+func TestUnknownNamesLeaveNoLocksBehind(t *testing.T) {
+	dir := shortDir(t)
+	madeLocks(t, dir)
+	script(t, dir, "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
+	assert.Equal(t, unhandled, call(t, dir, nil, "stop", "typo"))
+	entries, err := os.ReadDir(filepath.Join(dir, "locks"))
+	require.NoError(t, err)
+	assert.Empty(t, entries)
+}
+
 // The daemon keeps what it was sent: the lock must not be free because the front end is done with it.
 func TestReleaseLeavesTheDaemonsCopyLocked(t *testing.T) {
 	dir := shortDir(t)

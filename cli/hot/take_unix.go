@@ -59,8 +59,8 @@ type lockError struct {
 func (e *lockError) Error() string { return "lock " + e.app + ": " + e.err.Error() }
 func (e *lockError) Unwrap() error { return e.err }
 
-// lock takes the locks of apps, in the order of their files' names as the full front end does. It returns those it got
-// also when it fails.
+// lock takes the locks of apps, in the order of their files' names as the full front end does, waiting so long for those
+// that are held. It returns those it got also when it fails.
 func (t *try) lock(apps []string, wait time.Duration) ([]*lock.Lock, error) {
 	if len(apps) == 0 {
 		return nil, nil
@@ -85,7 +85,7 @@ func (t *try) lock(apps []string, wait time.Duration) ([]*lock.Lock, error) {
 				l, err = lock.Try(path, by)
 			}
 		}
-		if errors.Is(err, lock.ErrHeld) {
+		if errors.Is(err, lock.ErrHeld) && wait > 0 {
 			if ctx == nil {
 				var cancel context.CancelFunc
 				ctx, cancel = context.WithTimeout(context.Background(), wait)
@@ -99,6 +99,22 @@ func (t *try) lock(apps []string, wait time.Duration) ([]*lock.Lock, error) {
 		held = append(held, l)
 	}
 	return held, nil
+}
+
+// guess takes the locks of apps named like the arguments, if each had a lock before and all are free now; else none.
+func (t *try) guess(args []string) []*lock.Lock {
+	for _, a := range args {
+		// A name that nobody has must not leave a file behind.
+		if syscall.Access(t.home.Locks()+"/"+LockName(a)+".lock", 0) != nil {
+			return nil
+		}
+	}
+	held, err := t.lock(args, 0)
+	if err != nil || len(held) > maxRights {
+		release(held)
+		return nil
+	}
+	return held
 }
 
 // lockFailed names who holds what we waited for. Any other trouble with locks is for the full front end to word.
