@@ -1,0 +1,5 @@
+package journal
+
+import "syscall"
+
+var errFull = syscall.ENOSPC
