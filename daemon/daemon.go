@@ -35,6 +35,7 @@ import (
 	"weaver/pm2"
 	"weaver/procstat"
 	"weaver/supervisor"
+	"weaver/supervisor/journal"
 	"weaver/supervisor/nodeipc"
 	"weaver/supervisor/spawn"
 )
@@ -63,7 +64,8 @@ type daemon struct {
 	logs       *logs.Engine
 	sampler    *procstat.Sampler
 	ipc        *nodeipc.Exchange
-	store      *store
+	journal    *journal.Journal
+	found      journal.Found // when it was opened
 	dump       *dump
 	settings   atomic.Pointer[config.Settings]
 	renderings *cache.Cache[view, rendering]
@@ -135,6 +137,7 @@ func run(ctx context.Context, o Options, l *link) error {
 	defer d.spawner.Close()
 	defer d.ipc.Close()
 	defer d.logs.Close()
+	defer d.journal.Close()
 	return d.live(ctx, endStreams)
 }
 
@@ -154,6 +157,7 @@ func (d *daemon) open() (err error) {
 	identity := Identity(d.home)
 	d.spawner, err = spawn.New(spawn.Options{
 		CgroupRoot: identity, Marker: Marker, Trampoline: d.opts.Trampoline, Reaper: d.link.pid,
+		Peek: func(tag string, x spawn.Exit) { d.sup.Peek(tag, x) },
 	})
 	if err != nil {
 		return err
@@ -175,17 +179,17 @@ func (d *daemon) open() (err error) {
 	if err != nil {
 		return err
 	}
-	old := []string{d.home.State() + ".1", d.home.State() + ".2", d.home.State() + ".3"}
-	d.store = &store{file: generations{path: d.home.State(), old: old, fs: disk{}}}
+	if err := d.openJournal(); err != nil {
+		return err
+	}
 	d.dump = newDump(d.home, d.env)
 	d.sup = supervisor.New(supervisor.Options{
 		Spawner: d.spawner, Logs: d.logs, Sampler: d.sampler, IPC: d.ipc, Identity: identity,
 		ChildEnv: d.childEnv,
 		Rotation: func() logs.Rotation { return rotation(d.settings.Load()) },
-		Persist:  func([]app.Process) error { return d.store.write() },
 		Store:    d.link.store,
+		Journal:  d.journal,
 	})
-	d.store.list, d.store.wishes = d.sup.Views, d.sup.Wishes
 	d.renderings = cache.New[view, rendering](cache.Options{MaxEntries: 32})
 	d.machine.read = readHost
 	d.applySettings(d.settings.Load())

@@ -258,10 +258,8 @@ func TestListComesBackAfterADeath(t *testing.T) {
 	other, err := os.MkdirTemp("", "wd")
 	require.NoError(t, err)
 	t.Cleanup(func() { os.RemoveAll(other) })
-	data, err := os.ReadFile(h.State())
-	require.NoError(t, err)
 	h2 := home.Home{Dir: other}
-	require.NoError(t, os.WriteFile(h2.State(), data, 0o600))
+	require.NoError(t, os.CopyFS(h2.Journal(), os.DirFS(h.Journal())))
 	c2 := restart(t, h2)
 	require.Eventually(t, func() bool { return list(t, c2)[0].Status == app.Online }, 10*time.Second, time.Millisecond)
 	l := list(t, c2)

@@ -23,7 +23,7 @@ func (d *daemon) self() api.Ping {
 		PID: os.Getpid(), AnchorPID: d.link.pid(), Version: d.opts.Version, API: api.Version, Home: d.home.Dir,
 		Started: d.started, UptimeMS: time.Since(d.started).Milliseconds(), Processes: d.sup.Count(), Durable: true,
 	}
-	if err := d.store.problem(); err != nil {
+	if err := d.journal.Problem(); err != nil {
 		p.Durable, p.Problem = false, err.Error()
 	}
 	return p

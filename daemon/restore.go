@@ -11,45 +11,82 @@ import (
 	"weaver/daemon/anchor"
 	"weaver/pm2"
 	"weaver/supervisor"
+	"weaver/supervisor/journal"
 	"weaver/supervisor/spawn"
 )
 
 // leftoverTime is how long processes of a dead supervisor have to end when asked, before they are killed.
 const leftoverTime = supervisor.DefaultKillTimeout
 
-// restore starts what a former supervisor of this home had: nothing is lost by its death. What still runs of it is ended
-// first, so that nothing is doubled.
-func (d *daemon) restore(ctx context.Context) error {
-	st, from, err := d.store.load()
-	if err != nil {
-		d.log.Error("the list of processes", zap.Error(err), zap.String("used", from))
+// openJournal opens what the former supervisor left on disk.
+func (d *daemon) openJournal() (err error) {
+	dir := d.home.Journal()
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		d.log.Error("make the directory of the journal", zap.Error(err)) // it goes on in memory
 	}
+	d.journal, d.found, err = journal.Open(journal.Options{Files: journal.Dir(dir), Report: func(err error) {
+		if err != nil {
+			d.log.Error("state is not durable", zap.Error(err))
+		} else {
+			d.log.Info("state is durable again")
+		}
+	}})
+	if err != nil {
+		return fmt.Errorf("open %s: %w", dir, err)
+	}
+	if d.found.Torn > 0 {
+		d.log.Warn("the end of the journal was not whole and is left out", zap.Int64("bytes", d.found.Torn), zap.String("kept", d.found.Kept))
+	}
+	return nil
+}
+
+// restore goes on with what a former supervisor of this home had: nothing is lost by its death. What still runs of it and
+// cannot be taken over is ended first, so that nothing is doubled.
+func (d *daemon) restore(ctx context.Context) error {
+	values := d.found.Values
+	d.found.Values = nil
 	if n, err := spawn.EndLeftovers(ctx, Identity(d.home), Marker, leftoverTime, d.isOurs); err != nil {
 		return fmt.Errorf("end the processes that a dead supervisor left: %w", err)
 	} else if n > 0 {
 		d.log.Warn("ended processes that a dead supervisor left", zap.Int("count", n))
 	}
-	if len(st.Records) == 0 {
+	r, err := d.sup.Resume(values)
+	if err != nil {
+		return err
+	}
+	for _, problem := range r.Problems {
+		d.log.Error("the journal", zap.Error(problem))
+	}
+	if r.Processes > 0 {
+		d.log.Info("restored processes", zap.Int("count", r.Processes), zap.Int("adopted", r.Adopted), zap.Bool("same boot", r.Again))
+	}
+	if d.found.New {
+		return d.importOldState()
+	}
+	return nil
+}
+
+// importOldState takes over the list that a weaver without a journal kept.
+func (d *daemon) importOldState() error {
+	file := oldFiles(d.home)
+	list, from, err := readOldState(file)
+	if err != nil {
+		d.log.Error("the list of processes", zap.Error(err), zap.String("used", from))
+	}
+	if from == "" {
 		return nil
 	}
-	saved := make([]supervisor.Saved, len(st.Records))
-	specs := make([]*app.Spec, len(st.Specs))
-	for i := range st.Specs {
-		specs[i] = &st.Specs[i]
+	d.log.Info("taking over the list of processes", zap.Int("count", len(list)), zap.String("from", from))
+	if err := d.sup.Restore(list); err != nil {
+		return err
 	}
-	for i, r := range st.Records {
-		if r.Up {
-			r.Restarts++ // it is started again, whoever's fault that is
-		}
-		spec := specs[r.Spec]
-		saved[i] = supervisor.Saved{Up: r.Up, Process: app.Process{
-			ID: r.ID, Name: spec.Name, Namespace: spec.NamespaceOrDefault(), Instance: r.Instance, Mode: spec.Mode, Spec: spec,
-			User: spec.Username, Version: spec.Version, Created: r.Created, Restarts: r.Restarts, UniqueID: r.UniqueID,
-			OutPath: r.OutPath, ErrorPath: r.ErrPath, LogPath: r.LogPath, PIDPath: r.PIDPath,
-		}}
+	if err := d.journal.Sync(); err != nil {
+		return nil // the list stays: it is the only one that a power cut spares
 	}
-	d.log.Info("restoring processes", zap.Int("count", len(saved)), zap.Time("written", st.Written), zap.String("from", from))
-	return d.sup.Restore(saved)
+	if err := removeOldState(file); err != nil {
+		d.log.Error("remove the list that is in the journal now", zap.Error(err))
+	}
+	return nil
 }
 
 // saved turns the records of a dump into what the supervisor resurrects.

@@ -3,7 +3,6 @@ package supervisor
 import (
 	"errors"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -11,6 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"weaver/app"
+	"weaver/supervisor/journal"
+	"weaver/supervisor/lifecycle"
 	"weaver/supervisor/spawn"
 )
 
@@ -133,6 +134,8 @@ func (c *fakeChild) end() {
 
 func (w *world) removePID(string) {}
 
+func (w *world) adopt(*app.Process, lifecycle.Child, handle, func(spawn.Exit)) found { return found{} }
+
 func (c *fakeChild) PID() int             { return c.pid }
 func (c *fakeChild) Trouble() error       { return nil }
 func (c *fakeChild) Membership() string   { return "fake" }
@@ -140,6 +143,7 @@ func (c *fakeChild) Tree() ([]int, error) { return []int{c.pid}, nil }
 func (c *fakeChild) Drain()               {}
 func (c *fakeChild) Send([]byte) error    { return nil }
 func (c *fakeChild) Input(string) error   { return nil }
+func (c *fakeChild) Handle() handle       { return handle{} }
 func (c *fakeChild) Close()               {}
 
 func (c *fakeChild) Signal(s syscall.Signal) error {
@@ -178,16 +182,25 @@ func (c *fakeChild) WhenEmpty(f func()) {
 // fixture is a supervisor in a fake world, and what it reports.
 type fixture struct {
 	*Supervisor
-	t       *testing.T
-	w       *world
-	persist atomic.Int32 // how often the list was written
-	refuse  error
+	t    *testing.T
+	w    *world
+	disk *journalDisk // where its journal is
 }
 
 func newFixture(t *testing.T, w *world) *fixture {
-	f := &fixture{t: t, w: w}
-	f.Supervisor = New(Options{launcher: w, Persist: func([]app.Process) error { f.persist.Add(1); return f.refuse }})
-	return f
+	return (&fixture{t: t, w: w, disk: &journalDisk{Dir: journal.Dir(t.TempDir())}}).successor()
+}
+
+// successor is a supervisor of the same journal and world, as after the death of f, whose goroutines are the caller's to end.
+func (f *fixture) successor() *fixture {
+	n := &fixture{t: f.t, w: f.w, disk: &journalDisk{Dir: f.disk.Dir}}
+	j, found, err := journal.Open(journal.Options{Files: n.disk})
+	require.NoError(f.t, err)
+	n.Supervisor = New(Options{launcher: f.w, Journal: j, Identity: "fake"})
+	_, err = n.Resume(found.Values)
+	require.NoError(f.t, err)
+	f.t.Cleanup(func() { j.Close() })
+	return n
 }
 
 // close ends the supervisor, and with it every goroutine.

@@ -25,12 +25,15 @@ type child interface {
 	Drain()                      // have its output so far written
 	Send(message []byte) error   // over its IPC channel
 	Input(text string) error     // to its standard input
+	Handle() handle              // what the next supervisor finds it by
 	Close()                      // after the end: drop what is held for it
 }
 
 // launcher starts an incarnation. exited is called once, from anywhere, and must not block.
 type launcher interface {
 	launch(p *app.Process, gen uint64, exited func(spawn.Exit)) (child, error)
+	// adopt finds a child of a former supervisor, and what remains of its tree. exited is as for launch, for a child that lives.
+	adopt(p *app.Process, c lifecycle.Child, h handle, exited func(spawn.Exit)) found
 	// removePID takes a pid file away.
 	removePID(path string)
 }
@@ -54,9 +57,14 @@ type keeper struct {
 	waiters []*join
 	byHand  bool // the last input came from an operator
 	sources sources
-	hurried bool // policy has another kill timeout than the spec
+	hurried bool   // policy has another kill timeout than the spec
+	specKey string // of the spec in the journal
+	buried  uint64 // the child whose exit the state tells of now
 	exit    spawn.Exit
 }
+
+// exitLost is said of a child that ended while nobody who could tell looked.
+const exitLost = "its exit status is unknown"
 
 func newKeeper(sup *Supervisor, p app.Process) *keeper {
 	k := &keeper{
@@ -156,12 +164,16 @@ func (k *keeper) handle(m message) {
 			k.waiters = append(k.waiters, m.join)
 		}
 	case died:
-		k.exit = m.exit
+		k.exit, k.buried = m.exit, m.gen
 		if c := k.kids[m.gen]; c != nil {
 			c.WhenEmpty(func() { k.mail.put(tell{in: lifecycle.Empty{Gen: m.gen}}) })
 		}
 		k.byHand = false
-		k.step(lifecycle.Exited{Gen: m.gen, Code: m.exit.Code, Signal: int(m.exit.Signal)})
+		x := lifecycle.Exited{Gen: m.gen, Code: m.exit.Code, Signal: int(m.exit.Signal)}
+		if m.exit.Lost {
+			x.Code, x.Err = 0, exitLost
+		}
+		k.step(x)
 	case respec:
 		k.proc.Spec = m.spec
 		k.proc.Name, k.proc.Namespace, k.proc.Mode = m.spec.Name, m.spec.NamespaceOrDefault(), m.spec.Mode
@@ -174,6 +186,9 @@ func (k *keeper) handle(m message) {
 				c.KillAt = at
 			}
 		}
+	case refork:
+		k.refork(m.gen)
+	case resumed: // the sources are attached after each message
 	case sendSignal:
 		c := k.kids[k.state.Cur.Gen]
 		if c == nil || k.state.Cur.Dead {

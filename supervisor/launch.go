@@ -14,6 +14,7 @@ import (
 
 	"weaver/app"
 	"weaver/logs"
+	"weaver/supervisor/lifecycle"
 	"weaver/supervisor/spawn"
 )
 
@@ -239,6 +240,15 @@ func openStdin() (int, error) {
 	}
 	return fd, nil
 }
+
+// Handle says how to find the child again.
+func (k *kid) Handle() handle {
+	h := handle{Start: k.StartTime}
+	return h
+}
+
+// adopt finds nobody yet: what a former supervisor left is ended before.
+func (h *host) adopt(*app.Process, lifecycle.Child, handle, func(spawn.Exit)) found { return found{} }
 
 func (k *kid) PID() int           { return k.Child.PID }
 func (k *kid) Membership() string { return k.Child.Membership() }

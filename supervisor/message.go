@@ -29,6 +29,10 @@ type (
 	// hurry replaces the kill timeout for the stop under way or to come; 0 kills at once.
 	// It holds until the process has come to rest.
 	hurry struct{ timeout time.Duration }
+	// refork is a spawn that a former supervisor decided, and did not get to.
+	refork struct{ gen uint64 }
+	// resumed is the first message of a keeper that a former supervisor had.
+	resumed struct{}
 	// sendSignal goes to the main process.
 	sendSignal struct {
 		sig   syscall.Signal
@@ -54,6 +58,8 @@ func (tell) message()       {}
 func (died) message()       {}
 func (respec) message()     {}
 func (hurry) message()      {}
+func (refork) message()     {}
+func (resumed) message()    {}
 func (sendSignal) message() {}
 func (deliver) message()    {}
 func (listTree) message()   {}

@@ -159,16 +159,23 @@ func TestSuccessIsToldAfterTheListIsDurable(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t, &world{})
 		defer f.close()
-		f.refuse = errors.New("no space left on device")
+		refusal := errors.New("no space left on device")
+		f.disk.refuse.Store(&refusal)
 		steps := f.start(app.Spec{Name: "a", Script: "/a"})
 		require.GreaterOrEqual(t, len(steps), 2)
 		warn := steps[len(steps)-2]
 		assert.Equal(t, app.StepWarn, warn.Step)
-		assert.Contains(t, warn.Message, "state not durable: no space left on device")
-		f.refuse = nil
-		before := f.persist.Load()
-		f.do(app.VerbSignal, "a")
-		assert.Equal(t, before, f.persist.Load(), "nothing was wished")
+		assert.Contains(t, warn.Message, "state not durable: write the journal: no space left on device")
+		f.disk.refuse.Store(nil)
+		time.Sleep(time.Minute) // the disk is tried again
+		before := f.disk.syncs.Load()
+		for _, p := range f.do(app.VerbSignal, "a") {
+			assert.NotEqual(t, app.StepWarn, p.Step)
+		}
+		f.do(app.VerbStart, "a")
+		assert.Equal(t, before, f.disk.syncs.Load(), "nothing was wished")
+		f.do(app.VerbStop, "a")
+		assert.Equal(t, before+1, f.disk.syncs.Load(), "one wish, one sync")
 	})
 }
 
@@ -216,9 +223,10 @@ func TestShutdownWithoutForgettingKeepsTheWishes(t *testing.T) {
 		w := &world{}
 		f := newFixture(t, w)
 		f.start(app.Spec{Name: "a", Script: "/a"})
-		before := f.persist.Load()
 		require.NoError(t, f.Shutdown(t.Context(), false, func(app.Progress) {}))
-		assert.Equal(t, before, f.persist.Load(), "the list on disk stays")
+		again := f.successor()
+		assert.Equal(t, []string{"a-0"}, names(again.List()), "the list on disk stays")
+		again.close()
 		assert.Zero(t, w.living(0))
 		steps := f.start(app.Spec{Name: "b", Script: "/b"})
 		assert.Equal(t, []string{ErrClosed.Error()}, failed(steps))

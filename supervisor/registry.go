@@ -60,7 +60,7 @@ func (r *registry) add(spec *app.Spec, n int) ([]*keeper, error) {
 		added = append(added, k)
 	}
 	r.list.Store(&list)
-	r.sup.wishes.Add(1)
+	r.sup.book.enter(added)
 	for _, k := range added {
 		r.sup.keepers.Go(k.run) // ends when the process is deleted
 	}
@@ -80,7 +80,7 @@ func (r *registry) restore(p app.Process) (*keeper, error) {
 	slices.SortFunc(list, func(a, b *keeper) int { return int(a.id - b.id) })
 	r.next = max(r.next, p.ID+1)
 	r.list.Store(&list)
-	r.sup.wishes.Add(1)
+	r.sup.book.enter([]*keeper{k})
 	r.sup.keepers.Go(k.run)
 	r.sup.changed()
 	return k, nil
@@ -95,7 +95,7 @@ func (r *registry) remove(k *keeper) {
 		r.next = 0
 	}
 	r.list.Store(&list)
-	r.sup.wishes.Add(1)
+	r.sup.book.forget(k)
 	r.sup.changed()
 }
 

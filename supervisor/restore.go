@@ -1,14 +1,21 @@
 package supervisor
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
 	"sync"
+	"time"
 
 	"weaver/app"
 	"weaver/supervisor/lifecycle"
 )
 
-// Saved is a process as it was written down.
+// Saved is a process as it was written down, by a dump or by a supervisor of old.
 type Saved struct {
 	Process app.Process // ID, Instance, Spec and the paths; for Resurrect the Spec alone counts
 	Up      bool        // it was meant to run
@@ -27,6 +34,161 @@ func (s *Supervisor) Restore(saved []Saved) error {
 		}
 	}
 	return nil
+}
+
+// Resumed says what Resume found.
+type Resumed struct {
+	Processes int
+	Adopted   int     // children that went on living, and are this supervisor's now
+	Again     bool    // the same machine and boot as those of the former supervisor
+	Problems  []error // what of the journal makes no sense, and was left out
+}
+
+// Resume goes on where a former supervisor stopped, values being what the journal held. Children that live are taken over
+// as they are; what happened meanwhile is dealt with as if it happened now. After a boot what was wished is started again.
+// It returns when all are registered, and is for a supervisor that has no processes yet.
+func (s *Supervisor) Resume(values map[string][]byte) (Resumed, error) {
+	list, problems := readBook(values)
+	machine := thisMachine(s.opts.Identity)
+	r := Resumed{Processes: len(list), Problems: problems, Again: sameMachine(values, machine)}
+	now := epochNow()
+	for i := range list {
+		p := &list[i]
+		p.state = p.life.state(now)
+		if !r.Again {
+			p.state = afresh(p.life.state(epoch{time.Unix(0, p.life.Wall), p.life.Boot}), p.life.Wanted, now.now)
+		}
+	}
+	keepers, err := s.reg.resume(list)
+	if err != nil {
+		return r, err
+	}
+	s.book.take(values, keepers, recordOf(keyMachine, machine))
+	for i, k := range keepers {
+		if r.Again {
+			r.Adopted += k.takeOver(list[i].life, list[i].exits)
+		}
+		k.mail.put(resumed{})
+	}
+	for _, k := range keepers {
+		s.keepers.Go(k.run) // ends when the process is deleted
+	}
+	s.changed()
+	return r, nil
+}
+
+// afresh is the state of a process of which nothing is left, and which is due if it was wanted.
+func afresh(s lifecycle.State, wanted bool, now time.Time) lifecycle.State {
+	n := lifecycle.State{Want: s.Want, Restarts: s.Restarts, Born: s.Born, Exit: s.Exit, LastGen: s.LastGen}
+	if wanted {
+		n.RestartAt = now
+	}
+	return n
+}
+
+// remembered is a process as the journal has it.
+type remembered struct {
+	process app.Process
+	life    lifeRecord
+	state   lifecycle.State
+	exits   map[uint64]exitRecord // by generation
+	specKey string
+}
+
+func sameMachine(values map[string][]byte, now machineRecord) bool {
+	var then machineRecord
+	return json.Unmarshal(values[keyMachine], &then) == nil && then == now
+}
+
+// readBook returns the processes that the values tell of, in order of id.
+func readBook(values map[string][]byte) (list []remembered, problems []error) {
+	specs := map[string]*app.Spec{}
+	envs := map[string]app.Env{}
+	for key := range values {
+		text, ok := strings.CutPrefix(key, keyProcess)
+		if !ok {
+			continue
+		}
+		p, err := readProcess(values, text, specs, envs)
+		if err != nil {
+			problems = append(problems, fmt.Errorf("process %s: %w", text, err))
+			continue
+		}
+		list = append(list, p)
+	}
+	slices.SortFunc(list, func(a, b remembered) int { return cmp.Compare(a.process.ID, b.process.ID) })
+	return list, problems
+}
+
+func readProcess(values map[string][]byte, text string, specs map[string]*app.Spec, envs map[string]app.Env) (remembered, error) {
+	id, err := strconv.Atoi(text)
+	if err != nil || id < 0 {
+		return remembered{}, fmt.Errorf("%q is no number", text)
+	}
+	var r processRecord
+	if err := json.Unmarshal(values[keyProcess+text], &r); err != nil {
+		return remembered{}, err
+	}
+	spec, err := readSpec(values, r.Spec, specs, envs)
+	if err != nil {
+		return remembered{}, err
+	}
+	p := remembered{specKey: r.Spec, exits: map[uint64]exitRecord{}, process: app.Process{
+		ID: app.ID(id), Name: spec.Name, Namespace: spec.NamespaceOrDefault(), Instance: r.Instance, Mode: spec.Mode, Spec: spec,
+		User: spec.Username, Version: spec.Version, UniqueID: r.UniqueID, NodeVersion: r.NodeVersion,
+		OutPath: r.OutPath, ErrorPath: r.ErrPath, LogPath: r.LogPath, PIDPath: r.PIDPath,
+	}}
+	if life, ok := values[keyLife+text]; ok {
+		if err := json.Unmarshal(life, &p.life); err != nil {
+			return remembered{}, err
+		}
+	}
+	for key, data := range values {
+		gen, ok := strings.CutPrefix(key, keyExit+text+"/")
+		if !ok {
+			continue
+		}
+		var x exitRecord
+		n, err := strconv.ParseUint(gen, 10, 64)
+		if err == nil {
+			err = json.Unmarshal(data, &x)
+		}
+		if err != nil {
+			return remembered{}, err
+		}
+		p.exits[n] = x
+	}
+	return p, nil
+}
+
+// readSpec returns the spec of that key; processes and specs share what they had shared.
+func readSpec(values map[string][]byte, key string, specs map[string]*app.Spec, envs map[string]app.Env) (*app.Spec, error) {
+	if spec := specs[key]; spec != nil {
+		return spec, nil
+	}
+	var r specRecord
+	data, ok := values[keySpec+key]
+	if !ok {
+		return nil, fmt.Errorf("there is no spec %s", key)
+	}
+	if err := json.Unmarshal(data, &r); err != nil {
+		return nil, fmt.Errorf("spec %s: %w", key, err)
+	}
+	env, ok := envs[r.Env]
+	if !ok {
+		data, there := values[keyEnv+r.Env]
+		if !there {
+			return nil, fmt.Errorf("there is no environment %s", r.Env)
+		}
+		var err error
+		if env, err = parseEnv(data); err != nil {
+			return nil, err
+		}
+		envs[r.Env] = env
+	}
+	r.Spec.Env = env
+	specs[key] = &r.Spec
+	return &r.Spec, nil
 }
 
 // Resurrect starts saved apps whose names have no process, each record as one process, and registers those that were

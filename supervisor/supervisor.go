@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -17,6 +18,7 @@ import (
 	"weaver/app"
 	"weaver/logs"
 	"weaver/procstat"
+	"weaver/supervisor/journal"
 	"weaver/supervisor/lifecycle"
 	"weaver/supervisor/nodeipc"
 	"weaver/supervisor/spawn"
@@ -46,13 +48,12 @@ type Options struct {
 	Identity string
 	// Rotation is what log files get whose spec says nothing.
 	Rotation func() logs.Rotation
-	// Persist writes the desired list to disk and returns when it is there. It is called after every change of it,
-	// before success is reported.
-	Persist func(list []app.Process) error
 	// Store keeps the descriptors that services need; nil if nobody does.
 	Store Store
 	// IPC serves the channels of the processes; nil is none.
 	IPC *nodeipc.Exchange
+	// Journal gets what the next supervisor must know. Nil is none: then a death loses everything.
+	Journal *journal.Journal
 	// KillSignal stops apps that name none; zero is SIGINT.
 	KillSignal syscall.Signal
 
@@ -66,9 +67,8 @@ type Supervisor struct {
 	bus      *bus
 	reg      registry
 	version  atomic.Uint64 // counts changes of any view
-	wishes   atomic.Uint64 // counts changes of what is wished: processes, their specs, whether they are to run
+	book     *book
 	closed   atomic.Bool
-	frozen   atomic.Bool // the desired list on disk stays as it is
 	keepers  sync.WaitGroup
 	quit     context.CancelFunc
 	memory   sync.WaitGroup
@@ -76,7 +76,7 @@ type Supervisor struct {
 
 // New returns a running supervisor without processes. Shutdown ends it.
 func New(o Options) *Supervisor {
-	s := &Supervisor{opts: o, bus: newBus(), launcher: o.launcher}
+	s := &Supervisor{opts: o, bus: newBus(), launcher: o.launcher, book: newBook(o.Journal)}
 	s.reg.sup = s
 	if s.launcher == nil {
 		s.launcher = &host{opts: &s.opts, crew: newCrew(), sup: s}
@@ -138,9 +138,6 @@ func (s *Supervisor) Tree(id app.ID) []int {
 // Version changes whenever any process changes; not with CPU and memory.
 func (s *Supervisor) Version() uint64 { return s.version.Load() }
 
-// Wishes changes whenever something is wished that was not: the list on disk is then not the current one.
-func (s *Supervisor) Wishes() uint64 { return s.wishes.Load() }
-
 // Events returns what happens from now on, and before that what is remembered after the event numbered since, if that
 // is not 0. What programs say (EventMessage) is among it, is not remembered, and is dropped for a reader that is slow.
 // The channel closes with ctx.
@@ -201,11 +198,14 @@ func (s *Supervisor) Shutdown(ctx context.Context, forget bool, report func(app.
 		return ErrClosed
 	}
 	s.reg.close()
-	if !forget {
-		s.frozen.Store(true)
-	}
 	r := &reporter{report: report} // keepers end at the same time
 	keepers := s.reg.snapshot()
+	var last map[app.ID]lastWish
+	if !forget {
+		// A death from here on finds the children as they were, and what becomes of them is seen then.
+		s.book.close()
+		last = lastWishes(keepers)
+	}
 	err := s.each(ctx, keepers, len(keepers), func(k *keeper) error {
 		if _, err := k.ask(ctx, lifecycle.Delete{}, never); err != nil {
 			return err
@@ -225,7 +225,18 @@ func (s *Supervisor) Shutdown(ctx context.Context, forget bool, report func(app.
 	if forget {
 		return s.persist()
 	}
-	return nil
+	return s.book.leave(last)
+}
+
+// lastWishes is what the processes were meant to be.
+func lastWishes(keepers []*keeper) map[app.ID]lastWish {
+	last := make(map[app.ID]lastWish, len(keepers))
+	for _, k := range keepers {
+		if s := *k.life.Load(); s.Want != lifecycle.Gone {
+			last[k.id] = lastWish{s, *k.view.Load()}
+		}
+	}
+	return last
 }
 
 func (s *Supervisor) fillUsage(k *keeper, p *app.Process) {
@@ -257,12 +268,26 @@ func (s *Supervisor) stopSignal(spec *app.Spec) syscall.Signal {
 	return syscall.SIGINT
 }
 
-// persist has the desired list written, unless it is not to change any more.
+// persist returns when what is wished is on disk.
 func (s *Supervisor) persist() error {
-	if s.opts.Persist == nil || s.frozen.Load() {
+	if s.opts.Journal == nil {
 		return nil
 	}
-	return s.opts.Persist(s.views())
+	return s.opts.Journal.Sync()
+}
+
+// Peek is told of the end of a child before its status is taken from the kernel: whatever dies now, the status is known.
+func (s *Supervisor) Peek(tag string, x spawn.Exit) {
+	rest, ok := strings.CutPrefix(tag, s.opts.Identity+"/")
+	if !ok {
+		return
+	}
+	id, gen, ok := strings.Cut(rest, "/")
+	n, err := strconv.Atoi(id)
+	g, gerr := strconv.ParseUint(gen, 10, 64)
+	if ok && err == nil && gerr == nil {
+		s.book.exit(app.ID(n), g, x)
+	}
 }
 
 func (s *Supervisor) views() []app.Process {

@@ -29,9 +29,15 @@ func (k *keeper) publish() {
 		p.Reason = strings.TrimSuffix("gave up after too many quick exits: "+p.Reason, ": ")
 	}
 	k.proc.Started = p.Started
-	k.life.Store(&s)
-	if old := k.view.Swap(&p); old == nil || old.Wanted != p.Wanted || old.Spec != p.Spec {
-		k.sup.wishes.Add(1)
+	was := k.life.Swap(&s)
+	old := k.view.Swap(&p)
+	if old == nil { // the registry writes it down
+		return
+	}
+	respecified := old.Spec != p.Spec
+	wished := old.Wanted != p.Wanted || respecified
+	if wished || *was != s {
+		k.sup.book.note(k, wished, respecified)
 	}
 	k.sup.changed()
 }

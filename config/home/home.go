@@ -74,5 +74,6 @@ func (h Home) DaemonLog() string  { return h.Dir + "/weaver.log" }    // the dae
 func (h Home) AnchorLog() string  { return h.Dir + "/anchor.log" }    // what the anchor and a crash have to say
 func (h Home) PIDFile() string    { return h.Dir + "/weaver.pid" }    // the supervisor's pid, for people
 func (h Home) Dump() string       { return h.Dir + "/dump.pm2" }      // the saved list, readable by PM2
-func (h Home) State() string      { return h.Dir + "/state.json" }    // the desired list, kept by the daemon
+func (h Home) Journal() string    { return h.Dir + "/state" }         // the directory of what the next supervisor must know
+func (h Home) State() string      { return h.Dir + "/state.json" }    // the list of processes, as the first weavers kept it
 func (h Home) Settings() string   { return h.Dir + "/settings.json" } // what `weaver set` wrote

@@ -1,0 +1,104 @@
+package supervisor
+
+import (
+	"syscall"
+
+	"weaver/app"
+	"weaver/supervisor/lifecycle"
+	"weaver/supervisor/spawn"
+)
+
+// found is what has become of a child whose supervisor died.
+type found struct {
+	child child       // nil if nothing is known of it, as when it was never forked
+	alive bool        // its main process lives
+	exit  *spawn.Exit // how the main process ended, if that is known
+}
+
+// takeOver finds the children that the process had, and puts into the mailbox what happened to them meanwhile. It returns
+// how many live. Call it before run.
+func (k *keeper) takeOver(life lifeRecord, exits map[uint64]exitRecord) (adopted int) {
+	handles := life.handles()
+	for _, c := range []lifecycle.Child{k.state.Cur, k.state.Old} {
+		if c.Gen == 0 {
+			continue
+		}
+		f := k.sup.launcher.adopt(k.view.Load(), c, handles[c.Gen], func(x spawn.Exit) { k.mail.put(died{c.Gen, x}) })
+		if f.child != nil {
+			k.kids[c.Gen] = f.child
+		}
+		if x, ok := exits[c.Gen]; ok && !f.alive { // what the former supervisor saw is the truth
+			f.exit = &spawn.Exit{
+				Code: x.Code, Signal: syscall.Signal(x.Signal), Core: x.Core, OOM: x.OOM, Lost: x.Lost, At: epochNow().time(x.Boot),
+			}
+		}
+		if f.alive {
+			adopted++
+		}
+		k.catchUp(c, f)
+	}
+	return adopted
+}
+
+// catchUp puts into the mailbox what the state does not know of a child yet.
+func (k *keeper) catchUp(c lifecycle.Child, f found) {
+	if c.PID == 0 && f.child != nil { // it was forked, and that could not be written down any more
+		k.mail.put(tell{in: lifecycle.Spawned{Gen: c.Gen, PID: f.child.PID()}})
+	}
+	switch {
+	case c.Dead && f.child == nil:
+		k.mail.put(tell{in: lifecycle.Empty{Gen: c.Gen}})
+	case c.Dead:
+		f.child.WhenEmpty(func() { k.mail.put(tell{in: lifecycle.Empty{Gen: c.Gen}}) })
+	case f.alive:
+	case f.exit != nil:
+		k.mail.put(died{c.Gen, *f.exit})
+	case c.PID == 0 && f.child == nil:
+		k.mail.put(refork{c.Gen})
+	default:
+		k.mail.put(died{c.Gen, spawn.Exit{Code: -1, Lost: true}})
+	}
+}
+
+// refork spawns a child whose spawn was decided and did not happen.
+func (k *keeper) refork(gen uint64) {
+	switch c := k.state.Cur; {
+	case c.Gen != gen || c.PID != 0 || c.Dead || k.kids[gen] != nil:
+	case c.Asked: // it was not to live any more
+		k.step(lifecycle.Exited{Gen: gen})
+	default:
+		k.step(k.spawn(gen))
+	}
+}
+
+// resume makes keepers of what is remembered, not yet running.
+func (r *registry) resume(list []remembered) ([]*keeper, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		return nil, ErrClosed
+	}
+	keepers := make([]*keeper, len(list))
+	for i := range list {
+		keepers[i] = resumeKeeper(r.sup, &list[i])
+		r.next = max(r.next, list[i].process.ID+1)
+	}
+	r.list.Store(&keepers)
+	return keepers, nil
+}
+
+func resumeKeeper(sup *Supervisor, p *remembered) *keeper {
+	p.process.Reason, p.process.Membership = p.life.Reason, p.life.Member
+	p.process.Started = epochNow().time(p.life.Started)
+	if x := p.life.Exit; x != nil {
+		p.process.Exit = &app.Exit{Gen: x.Gen, Code: x.Code, Err: x.Err, Core: x.Core, OOM: x.OOM, At: p.state.Exit.At}
+		if x.Signal != 0 {
+			p.process.Exit.Signal = signalName(syscall.Signal(x.Signal))
+		}
+	}
+	k := newKeeper(sup, p.process)
+	k.specKey, k.state = p.specKey, p.state
+	k.view.Store(nil)
+	k.publish()
+	return k
+}
