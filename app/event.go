@@ -39,6 +39,7 @@ type Event struct {
 	PID       int           `json:"pid,omitempty"`
 	Status    Status        `json:"status,omitempty"`
 	Manually  bool          `json:"manually,omitempty"` // an operator asked for it
+	Cause     string        `json:"cause,omitempty"`    // who or what asked for it: a command line and its user, cron, a file, a limit
 	Exit      *Exit         `json:"exit,omitempty"`
 	Delay     time.Duration `json:"delay,omitempty"`
 	Message   string        `json:"message,omitempty"`

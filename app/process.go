@@ -43,10 +43,12 @@ type Process struct {
 	Created time.Time `json:"created,omitzero"`
 	// RestartAt is when a pending restart is due; zero when none is.
 	RestartAt time.Time `json:"restart_at,omitzero"`
-	Backoff   Duration  `json:"backoff,omitempty"`
-	Restarts  int       `json:"restarts"`
-	Unstable  int       `json:"unstable_restarts"`
-	Exit      *Exit     `json:"exit,omitempty"` // how the last incarnation ended
+	// KillAt is when what has been asked to end will be killed; zero when nothing is to end.
+	KillAt   time.Time `json:"kill_at,omitzero"`
+	Backoff  Duration  `json:"backoff,omitempty"`
+	Restarts int       `json:"restarts"`
+	Unstable int       `json:"unstable_restarts"`
+	Exit     *Exit     `json:"exit,omitempty"` // how the last incarnation ended
 	// Reason says in words why the process is where it is, when there is something to say ("exec …: permission denied").
 	Reason string `json:"reason,omitempty"`
 

@@ -67,6 +67,7 @@ type daemon struct {
 	journal    *journal.Journal
 	found      journal.Found // when it was opened
 	dump       *dump
+	audit      *audit
 	settings   atomic.Pointer[config.Settings]
 	renderings *cache.Cache[view, rendering]
 	machine    gauge[api.HostStats]
@@ -133,6 +134,7 @@ func run(ctx context.Context, o Options, l *link) error {
 	}
 	defer d.memory.stop()
 	defer d.machine.stop()
+	defer d.audit.close()
 	defer d.sampler.Close()
 	defer d.spawner.Close()
 	defer d.ipc.Close()
@@ -183,6 +185,7 @@ func (d *daemon) open() (err error) {
 		return err
 	}
 	d.dump = newDump(d.home, d.env)
+	d.audit = &audit{path: d.home.Audit()}
 	d.sup = supervisor.New(supervisor.Options{
 		Spawner: d.spawner, Logs: d.logs, Sampler: d.sampler, IPC: d.ipc, Identity: identity,
 		ChildEnv: d.childEnv,
@@ -295,7 +298,7 @@ func (d *daemon) wait(ctx context.Context, served <-chan error) error {
 
 // end stops every service and closes the door. The desired list stays on disk, unless kill emptied it.
 func (d *daemon) end(server *http.Server, door *hotDoor) {
-	err := d.sup.Shutdown(context.Background(), false, func(app.Progress) {})
+	err := d.sup.Shutdown(supervisor.WithCause(context.Background(), "the supervisor was asked to end"), false, func(app.Progress) {})
 	if err != nil && !errors.Is(err, supervisor.ErrClosed) {
 		d.log.Error("stop every service", zap.Error(err))
 	}

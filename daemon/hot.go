@@ -1,7 +1,6 @@
 package daemon
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -89,10 +88,11 @@ func (d *daemon) hotAct(w http.ResponseWriter, r *http.Request) error {
 	if _, ok := serviceVerbs[verb]; ok {
 		return d.serviceAct(w, r, verb, q)
 	}
-	ctx, done := d.operation(r)
-	defer done()
-	a, err := d.hotDo(ctx, verb, q)
+	op := d.operation(r, verb, q.args...)
+	defer op.end()
+	a, err := d.hotDo(op, verb, q)
 	if err != nil {
+		op.void()
 		return err
 	}
 	respond(w, a)
@@ -228,7 +228,7 @@ var hotVerbs = map[string]app.Verb{
 }
 
 // hotDo does what changes something, and answers with how it went and the list after it.
-func (d *daemon) hotDo(ctx context.Context, word string, q hotQuery) (hotAnswer, error) {
+func (d *daemon) hotDo(op *operation, word string, q hotQuery) (hotAnswer, error) {
 	verb, ok := hotVerbs[word]
 	if !ok || len(q.args) == 0 {
 		return hotAnswer{}, errNotHot
@@ -245,7 +245,8 @@ func (d *daemon) hotDo(ctx context.Context, word string, q hotQuery) (hotAnswer,
 		a.out = append(a.out, pm2.UpdateEnvHint...)
 	}
 	failures := 0
-	d.sup.Do(ctx, supervisor.Action{Verb: verb, Targets: selectorsOf(q.args)}, func(p app.Progress) {
+	d.sup.Do(op.ctx, supervisor.Action{Verb: verb, Targets: selectorsOf(q.args)}, func(p app.Progress) {
+		op.note(p)
 		a.out, a.errOut = pm2.AppendProgress(a.out, a.errOut, d.hinted(p), pm2.ProgressOptions{Color: q.color})
 		if p.Step == app.StepEnd {
 			failures = p.Failures

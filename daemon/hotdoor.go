@@ -237,9 +237,11 @@ func (h *hotDoor) answer(c *conn, r hotRequest) (more bool) {
 	var a hotAnswer
 	var err error
 	if r.acts {
-		done := h.d.holding(c)
-		defer done() // after the answer has left: what it gives back nobody waits for
-		a, err = h.d.hotDo(context.Background(), r.verb, r.query)
+		op := h.d.begin(context.Background(), c, r.verb, r.query.args...)
+		defer op.end() // after the answer has left: what it gives back nobody waits for
+		if a, err = h.d.hotDo(op, r.verb, r.query); err != nil {
+			op.void()
+		}
 	} else {
 		a, err = h.d.hotTell(r.verb, r.query)
 	}

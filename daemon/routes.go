@@ -102,14 +102,6 @@ func lines[T any](w http.ResponseWriter) func(T) error {
 	}
 }
 
-// progress returns the report function for an operation that answers w.
-func (d *daemon) progress(w http.ResponseWriter) func(app.Progress) {
-	send := lines[app.Progress](w)
-	return func(p app.Progress) {
-		send(d.hinted(p)) // the peer may be gone
-	}
-}
-
 // selectors reads the targets of a query.
 func selectors(r *http.Request) []app.Selector {
 	var out []app.Selector

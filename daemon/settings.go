@@ -49,14 +49,17 @@ func (d *daemon) settingsSet(w http.ResponseWriter, r *http.Request) error {
 	if err := read(r, &change); err != nil {
 		return err
 	}
+	op := d.operation(r, "set")
+	defer op.end()
 	s := *d.settings.Load()
 	for key, value := range change {
+		op.target(key + "=" + app.RedactValue(key, value))
 		if err := s.Set(key, value); err != nil {
-			return &api.Error{Kind: api.Invalid, Message: err.Error()}
+			return op.failed(&api.Error{Kind: api.Invalid, Message: err.Error()})
 		}
 	}
 	if err := config.SaveSettings(d.home, s); err != nil {
-		return err
+		return op.failed(err)
 	}
 	d.settings.Store(&s)
 	d.applySettings(&s)
@@ -79,7 +82,9 @@ func (d *daemon) cacheStats(w http.ResponseWriter, _ *http.Request) error {
 	return answer(w, d.figures())
 }
 
-func (d *daemon) cacheClear(w http.ResponseWriter, _ *http.Request) error {
+func (d *daemon) cacheClear(w http.ResponseWriter, r *http.Request) error {
+	op := d.operation(r, "cache clear")
+	defer op.end()
 	d.renderings.Clear()
 	d.machine.clear()
 	d.sampler.Clear()

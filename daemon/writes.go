@@ -1,7 +1,6 @@
 package daemon
 
 import (
-	"context"
 	"net/http"
 	"os"
 
@@ -11,27 +10,6 @@ import (
 	"weaver/supervisor"
 )
 
-// operation is the context of work that goes on when the one who asked is gone, holding the locks that came with the
-// request. done gives them back.
-func (d *daemon) operation(r *http.Request) (ctx context.Context, done func()) {
-	c, _ := r.Context().Value(connKey{}).(*conn)
-	return context.WithoutCancel(r.Context()), d.holding(c)
-}
-
-// holding takes the locks that came over a connection; what it returns gives them back.
-func (d *daemon) holding(c *conn) (done func()) {
-	var locks []int
-	if c != nil {
-		locks = c.takeRights()
-	}
-	return func() {
-		d.memory.soon()
-		for _, fd := range locks {
-			closeFD(fd)
-		}
-	}
-}
-
 func (d *daemon) start(w http.ResponseWriter, r *http.Request) error {
 	var req api.StartRequest
 	if err := read(r, &req); err != nil {
@@ -40,11 +18,14 @@ func (d *daemon) start(w http.ResponseWriter, r *http.Request) error {
 	if err := req.Unpack(); err != nil {
 		return err
 	}
-	ctx, done := d.operation(r)
-	defer done()
-	d.sup.Start(ctx, req.Specs, supervisor.StartOptions{
+	op := d.operation(r, "start")
+	defer op.end()
+	for i := range req.Specs {
+		op.target(req.Specs[i].Name)
+	}
+	d.sup.Start(op.ctx, req.Specs, supervisor.StartOptions{
 		IfExists: req.IfExists, File: req.File, Parallel: req.Parallel, Detach: req.Detach,
-	}, d.progress(w))
+	}, op.progress(w))
 	return nil
 }
 
@@ -53,12 +34,12 @@ func (d *daemon) act(w http.ResponseWriter, r *http.Request) error {
 	if err := read(r, &req); err != nil {
 		return err
 	}
-	ctx, done := d.operation(r)
-	defer done()
-	d.sup.Do(ctx, supervisor.Action{
+	op := d.operation(r, string(req.Verb), targetsOf(req.Targets)...)
+	defer op.end()
+	d.sup.Do(op.ctx, supervisor.Action{
 		Verb: req.Verb, Targets: req.Targets, Cwd: req.Cwd, Specs: req.Specs, Signal: req.Signal, Parallel: req.Parallel,
 		KillTimeout: req.KillTimeout.D(), KillNow: req.KillNow, Detach: req.Detach,
-	}, d.progress(w))
+	}, op.progress(w))
 	return nil
 }
 
@@ -67,18 +48,18 @@ func (d *daemon) scale(w http.ResponseWriter, r *http.Request) error {
 	if err := read(r, &req); err != nil {
 		return err
 	}
-	ctx, done := d.operation(r)
-	defer done()
-	d.sup.Scale(ctx, req.Name, req.N, req.Relative, d.progress(w))
+	op := d.operation(r, "scale", req.Name)
+	defer op.end()
+	d.sup.Scale(op.ctx, req.Name, req.N, req.Relative, op.progress(w))
 	return nil
 }
 
 // kill ends every service for good, then the daemon.
 func (d *daemon) kill(w http.ResponseWriter, r *http.Request) error {
-	ctx, done := d.operation(r)
-	defer done()
-	report := d.progress(w)
-	err := d.sup.Shutdown(ctx, true, report)
+	op := d.operation(r, "kill")
+	defer op.end()
+	report := op.progress(w)
+	err := d.sup.Shutdown(op.ctx, true, report)
 	end := app.Progress{Step: app.StepEnd, ID: -1}
 	if err != nil {
 		report(app.Progress{Step: app.StepFailed, ID: -1, Kind: string(api.Failed), Message: err.Error()})
@@ -94,33 +75,37 @@ func (d *daemon) save(w http.ResponseWriter, r *http.Request) error {
 	if err := read(r, &req); err != nil {
 		return err
 	}
+	op := d.operation(r, "save")
+	defer op.end()
 	list := d.sup.List()
 	res := api.SaveResult{Path: d.home.Dump(), Count: len(list)}
 	if len(list) == 0 && !req.Force {
 		res.Skipped = true
 		if err := d.dump.createEmpty(); err != nil {
-			return err
+			return op.failed(err)
 		}
 		return answer(w, res)
 	}
 	if err := d.dump.save(list); err != nil {
-		return err
+		return op.failed(err)
 	}
 	return answer(w, res)
 }
 
-func (d *daemon) clearDump(w http.ResponseWriter, _ *http.Request) error {
+func (d *daemon) clearDump(w http.ResponseWriter, r *http.Request) error {
+	op := d.operation(r, "cleardump")
+	defer op.end()
 	if err := d.dump.clear(); err != nil {
-		return err
+		return op.failed(err)
 	}
 	return answer(w, struct{}{})
 }
 
 // resurrect starts what was saved and has no process of its name.
 func (d *daemon) resurrect(w http.ResponseWriter, r *http.Request) error {
-	ctx, done := d.operation(r)
-	defer done()
-	report := d.progress(w)
+	op := d.operation(r, "resurrect")
+	defer op.end()
+	report := op.progress(w)
 	records, from, err := d.dump.load()
 	if err != nil {
 		report(app.Progress{Step: app.StepWarn, ID: -1, Message: err.Error()})
@@ -128,7 +113,7 @@ func (d *daemon) resurrect(w http.ResponseWriter, r *http.Request) error {
 	if from == "" {
 		report(app.Progress{Step: app.StepWarn, ID: -1, Message: "No processes saved; DUMP file doesn't exist"})
 	}
-	d.sup.Resurrect(ctx, saved(records), report)
+	d.sup.Resurrect(op.ctx, saved(records), report)
 	return nil
 }
 
@@ -152,26 +137,28 @@ func (d *daemon) files(targets []app.Selector) ([]string, error) {
 }
 
 func (d *daemon) flush(w http.ResponseWriter, r *http.Request) error {
-	return d.onFiles(w, r, func(path string) (string, error) { return path, d.logs.Truncate(path) })
+	return d.onFiles(w, r, "flush", func(path string) (string, error) { return path, d.logs.Truncate(path) })
 }
 
 func (d *daemon) rotate(w http.ResponseWriter, r *http.Request) error {
-	return d.onFiles(w, r, d.logs.Rotate)
+	return d.onFiles(w, r, "rotate", d.logs.Rotate)
 }
 
-func (d *daemon) onFiles(w http.ResponseWriter, r *http.Request, do func(string) (string, error)) error {
+func (d *daemon) onFiles(w http.ResponseWriter, r *http.Request, act string, do func(string) (string, error)) error {
 	var req api.TargetRequest
 	if err := read(r, &req); err != nil {
 		return err
 	}
+	op := d.operation(r, act, targetsOf(req.Targets)...)
+	defer op.end()
 	files, err := d.files(req.Targets)
 	if err != nil {
-		return err
+		return op.failed(err)
 	}
 	var res api.FlushResult
 	for _, f := range files {
 		if done, err := do(f); err != nil {
-			res.Failed = append(res.Failed, err.Error())
+			res.Failed = append(res.Failed, op.failed(err).Error())
 		} else {
 			res.Files = append(res.Files, done)
 		}
@@ -179,9 +166,11 @@ func (d *daemon) onFiles(w http.ResponseWriter, r *http.Request, do func(string)
 	return answer(w, res)
 }
 
-func (d *daemon) reloadLogs(w http.ResponseWriter, _ *http.Request) error {
+func (d *daemon) reloadLogs(w http.ResponseWriter, r *http.Request) error {
+	op := d.operation(r, "reloadLogs")
+	defer op.end()
 	if err := d.logs.Reopen(); err != nil {
-		return err
+		return op.failed(err)
 	}
 	return answer(w, struct{}{})
 }

@@ -148,7 +148,7 @@ func (s *Supervisor) applyOne(ctx context.Context, a Action, k *keeper) error {
 		_, err := k.ask(ctx, lifecycle.Delete{}, never)
 		return err
 	case app.VerbReset:
-		k.mail.put(tell{in: lifecycle.Reset{}, by: true})
+		k.mail.put(tell{in: lifecycle.Reset{}, by: true, cause: causeOf(ctx)})
 		k.sync()
 		return nil
 	case app.VerbSignal:
@@ -196,7 +196,7 @@ func raiseAll(ctx context.Context, keepers []*keeper, detach bool, r *reporter) 
 // raise gives an input that wants the process up, and waits until it is, unless it is to detach.
 func (k *keeper) raise(ctx context.Context, in lifecycle.Input, detach bool) error {
 	if detach {
-		k.mail.put(tell{in: in, by: true})
+		k.mail.put(tell{in: in, by: true, cause: causeOf(ctx)})
 		return nil
 	}
 	until := renewed

@@ -15,7 +15,7 @@ import (
 // until gets the newest incarnation from before the input, which ask returns.
 func (k *keeper) ask(ctx context.Context, in lifecycle.Input, until func(*lifecycle.State, uint64) bool) (gen uint64, err error) {
 	j := &join{until: until, done: make(chan struct{})}
-	k.mail.put(tell{in: in, by: true, join: j})
+	k.mail.put(tell{in: in, by: true, cause: causeOf(ctx), join: j})
 	return k.await(ctx, j)
 }
 

@@ -28,7 +28,8 @@ func newBus() *bus {
 	return &bus{subs: make(map[chan app.Event]struct{}), hear: make(map[chan app.Event]struct{})}
 }
 
-func (b *bus) publish(e app.Event) {
+// publish numbers and dates an event, and tells it to all.
+func (b *bus) publish(e app.Event) app.Event {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.seq++
@@ -47,6 +48,7 @@ func (b *bus) publish(e app.Event) {
 		default: // it sees the gap
 		}
 	}
+	return e
 }
 
 // What programs say fills at most so much of a reader's queue: there is always room for what happens to them.

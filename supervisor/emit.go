@@ -38,7 +38,7 @@ func (k *keeper) emit(e lifecycle.Emit) {
 	v := k.view.Load()
 	ev := app.Event{
 		Kind: kind, ID: k.id, Name: v.Name, Namespace: v.Namespace, Gen: e.Gen, PID: v.PID, Status: v.Status,
-		Manually: k.byHand, Delay: e.Delay,
+		Manually: k.byHand, Delay: e.Delay, Cause: k.causeOf(e.What),
 	}
 	switch e.What {
 	case lifecycle.WhatExited:
@@ -48,7 +48,29 @@ func (k *keeper) emit(e lifecycle.Emit) {
 	case lifecycle.WhatReloadFailed:
 		ev.Message = "the new process ended before it was ready; the old one goes on"
 	}
-	k.sup.bus.publish(ev)
+	k.publishEvent(ev)
+}
+
+// publishEvent tells the world, and remembers.
+func (k *keeper) publishEvent(e app.Event) {
+	k.past.add(k.sup.bus.publish(e))
+}
+
+// causeOf says why something happens. An exit that nobody asked for has its own reason.
+func (k *keeper) causeOf(w lifecycle.What) string {
+	if w == lifecycle.WhatOnline {
+		return ""
+	}
+	return k.cause
+}
+
+// tellKill says that a child gets SIGKILL, and why.
+func (k *keeper) tellKill(gen uint64) {
+	v := k.view.Load()
+	k.publishEvent(app.Event{
+		Kind: app.EventSignal, ID: k.id, Name: v.Name, Namespace: v.Namespace, Gen: gen, PID: v.PID, Status: v.Status,
+		Message: "SIGKILL: it did not end within " + k.policy.KillTimeout.String() + " of being asked",
+	})
 }
 
 func itoa(n int) string { return strconv.Itoa(n) }

@@ -48,6 +48,7 @@ type keeper struct {
 	life atomic.Pointer[lifecycle.State]
 	told toldBy        // what the process says of itself
 	done chan struct{} // closed when the keeper has ended
+	past past          // its own events
 
 	// The rest belongs to the goroutine.
 	state   lifecycle.State
@@ -55,7 +56,8 @@ type keeper struct {
 	proc    app.Process // the view to be: everything but what derives from state
 	kids    map[uint64]child
 	waiters []*join
-	byHand  bool // the last input came from an operator
+	byHand  bool   // the last input came from an operator
+	cause   string // who or what the last input came from
 	sources sources
 	hurried bool   // policy has another kill timeout than the spec
 	specKey string // of the spec in the journal
@@ -120,6 +122,7 @@ func (k *keeper) read() {
 
 //go:noinline
 func (k *keeper) tick() {
+	k.byHand, k.cause = false, ""
 	k.step(lifecycle.Tick{})
 	k.attach()
 	k.settle()
@@ -156,7 +159,7 @@ func (k *keeper) leave() {
 func (k *keeper) handle(m message) {
 	switch m := m.(type) {
 	case tell:
-		k.byHand = m.by
+		k.byHand, k.cause = m.by, m.cause
 		gen := k.state.LastGen
 		k.step(m.in)
 		if m.join != nil {
@@ -168,7 +171,7 @@ func (k *keeper) handle(m message) {
 		if c := k.kids[m.gen]; c != nil {
 			c.WhenEmpty(func() { k.mail.put(tell{in: lifecycle.Empty{Gen: m.gen}}) })
 		}
-		k.byHand = false
+		k.byHand, k.cause = false, ""
 		x := lifecycle.Exited{Gen: m.gen, Code: m.exit.Code, Signal: int(m.exit.Signal)}
 		if m.exit.Lost {
 			x.Code, x.Err = 0, exitLost
@@ -248,6 +251,7 @@ func (k *keeper) do(e lifecycle.Effect) lifecycle.Input {
 		}
 	case lifecycle.Kill:
 		if c := k.kids[e.Gen]; c != nil {
+			k.tellKill(e.Gen)
 			k.fail("kill", c.Kill())
 		}
 	case lifecycle.Emit:
@@ -275,7 +279,7 @@ func (k *keeper) spawn(gen uint64) lifecycle.Input {
 // fail tells the world of something that did not work, as nobody waits for it.
 func (k *keeper) fail(doing string, err error) {
 	if err != nil && !errors.Is(err, os.ErrProcessDone) {
-		k.sup.bus.publish(app.Event{Kind: app.EventFailed, ID: k.id, Name: k.proc.Name, Message: doing + ": " + err.Error()})
+		k.publishEvent(app.Event{Kind: app.EventFailed, ID: k.id, Name: k.proc.Name, Message: doing + ": " + err.Error()})
 	}
 }
 

@@ -13,11 +13,13 @@ import (
 type message interface{ message() }
 
 type (
-	// tell is an input for the state machine; by is set when an operator gave it, who may wait for what comes of it.
+	// tell is an input for the state machine; by is set when an operator gave it, who may wait for what comes of it. cause
+	// says who or what it comes from, for people.
 	tell struct {
-		in   lifecycle.Input
-		by   bool
-		join *join
+		in    lifecycle.Input
+		by    bool
+		cause string
+		join  *join
 	}
 	// died is the news of an exit, with what the state machine need not know.
 	died struct {

@@ -30,7 +30,7 @@ func (s *Supervisor) Restore(saved []Saved) error {
 			return err
 		}
 		if v.Up {
-			k.mail.put(tell{in: lifecycle.Start{}})
+			k.mail.put(tell{in: lifecycle.Start{}, cause: "the supervisor started, and it is wished to run"})
 		}
 	}
 	return nil

@@ -78,7 +78,7 @@ func (k *keeper) detach() {
 
 // trouble tells the world of a source that does not work.
 func (k *keeper) trouble(what string, err error) {
-	k.sup.bus.publish(app.Event{Kind: app.EventFailed, ID: k.id, Name: k.view.Load().Name, Message: what + ": " + err.Error()})
+	k.publishEvent(app.Event{Kind: app.EventFailed, ID: k.id, Name: k.view.Load().Name, Message: what + ": " + err.Error()})
 }
 
 func (k *keeper) runCron(ctx context.Context, spec *app.Spec) {
@@ -88,8 +88,9 @@ func (k *keeper) runCron(ctx context.Context, spec *app.Spec) {
 		return
 	}
 	err = schedule.Run(ctx, s, func(due time.Time) {
-		k.sup.bus.publish(app.Event{Kind: app.EventWarning, ID: k.id, Name: spec.Name, Message: "restarted by cron, due " + due.Format(time.RFC3339)})
-		k.mail.put(tell{in: lifecycle.Restart{}})
+		cause := "cron " + spec.CronRestart + ", due " + due.Format(time.RFC3339)
+		k.publishEvent(app.Event{Kind: app.EventWarning, ID: k.id, Name: spec.Name, Message: "restarted by " + cause})
+		k.mail.put(tell{in: lifecycle.Restart{}, cause: cause})
 	})
 	if err != nil && ctx.Err() == nil {
 		k.trouble("cron_restart", err)
@@ -132,15 +133,15 @@ func (k *keeper) runWatch(ctx context.Context, spec *app.Spec) {
 		Dir: spec.Cwd, Roots: watched(spec), Ignore: spec.IgnoreWatch, Delay: spec.WatchDelay.D(),
 		Own: own(p),
 		Report: func(text string) {
-			k.sup.bus.publish(app.Event{Kind: app.EventWarning, ID: k.id, Name: spec.Name, Message: text})
+			k.publishEvent(app.Event{Kind: app.EventWarning, ID: k.id, Name: spec.Name, Message: text})
 		},
 	}
 	err := watch.Run(ctx, o, func(path string) {
-		k.sup.bus.publish(app.Event{
+		k.publishEvent(app.Event{
 			Kind: app.EventWarning, ID: k.id, Name: spec.Name,
 			Message: "Change detected on path " + path + " for app " + spec.Name + " - restarting",
 		})
-		k.mail.put(tell{in: lifecycle.Restart{}})
+		k.mail.put(tell{in: lifecycle.Restart{}, cause: "watch: " + path + " changed"})
 	})
 	if err != nil && ctx.Err() == nil {
 		k.trouble("watch", err)

@@ -150,9 +150,13 @@ func (s *Supervisor) News(ctx context.Context, since uint64) <-chan app.Event {
 	return s.bus.subscribe(ctx, since, false)
 }
 
-// History returns what is remembered of one process, oldest first.
+// History returns the last transitions of one process, oldest first.
 func (s *Supervisor) History(id app.ID) []app.Event {
-	return s.bus.recent(func(e *app.Event) bool { return e.ID == id })
+	k := s.reg.get(id)
+	if k == nil {
+		return nil
+	}
+	return k.past.list()
 }
 
 // Recent returns everything that is remembered, oldest first.
@@ -316,11 +320,11 @@ func (s *Supervisor) watchMemory(ctx context.Context) {
 				continue
 			}
 			if u, ok := s.opts.Sampler.Read(k.measured(p.PID, p.Gen)); ok && app.Bytes(u.RSS) > limit {
-				s.bus.publish(app.Event{
+				k.publishEvent(app.Event{
 					Kind: app.EventWarning, ID: k.id, Name: p.Name, PID: p.PID, Gen: p.Gen,
 					Message: fmt.Sprintf("restarted because it exceeds max_memory_restart (current_memory=%d max_memory_limit=%d [octets])", u.RSS, limit),
 				})
-				k.mail.put(tell{in: lifecycle.Reload{Gen: p.Gen}})
+				k.mail.put(tell{in: lifecycle.Reload{Gen: p.Gen}, cause: fmt.Sprintf("memory: the tree used %s of max_memory_restart %s", app.Bytes(u.RSS), limit)})
 			}
 		}
 	}

@@ -3,6 +3,7 @@ package supervisor
 import (
 	"strings"
 	"syscall"
+	"time"
 
 	"weaver/app"
 	"weaver/supervisor/lifecycle"
@@ -18,6 +19,7 @@ func (k *keeper) publish() {
 	p.Gen = s.LastGen
 	p.Restarts, p.Unstable = s.Restarts, s.Unstable
 	p.Created, p.RestartAt, p.Backoff = s.Born, s.RestartAt, app.Duration(s.Backoff)
+	p.KillAt = earliest(s.Cur.KillAt, s.Old.KillAt)
 	p.PID = 0
 	switch {
 	case s.Cur.Alive():
@@ -74,4 +76,12 @@ func reasonOf(e *app.Exit) string {
 		return "exited with code " + itoa(e.Code)
 	}
 	return ""
+}
+
+// earliest returns the earlier of two times, of which zero is never.
+func earliest(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
 }

@@ -76,4 +76,5 @@ func (h Home) PIDFile() string    { return h.Dir + "/weaver.pid" }    // the sup
 func (h Home) Dump() string       { return h.Dir + "/dump.pm2" }      // the saved list, readable by PM2
 func (h Home) Journal() string    { return h.Dir + "/state" }         // the directory of what the next supervisor must know
 func (h Home) State() string      { return h.Dir + "/state.json" }    // the list of processes, as the first weavers kept it
+func (h Home) Audit() string      { return h.Dir + "/audit.log" }     // who asked for what, JSON lines
 func (h Home) Settings() string   { return h.Dir + "/settings.json" } // what `weaver set` wrote

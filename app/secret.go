@@ -1,0 +1,64 @@
+package app
+
+import "strings"
+
+// Redacted stands where a secret was.
+const Redacted = "***"
+
+// secretWords are parts of names whose values are secrets.
+var secretWords = [...]string{
+	"PASS", "SECRET", "TOKEN", "CREDENTIAL", "PRIVATE", "APIKEY", "API_KEY", "ACCESS_KEY", "ENCRYPTION_KEY", "SIGNING_KEY",
+	"AUTH_KEY", "MASTER_KEY", "LICENSE_KEY", "SESSION_KEY", "DATABASE_URL", "CONNECTION_STRING", "_DSN",
+}
+
+// LooksSecret reports whether a variable or setting of that name is likely to hold a secret.
+func LooksSecret(name string) bool {
+	name = strings.ToUpper(strings.ReplaceAll(strings.TrimLeft(name, "-"), "-", "_"))
+	for _, w := range secretWords {
+		if strings.Contains(name, w) {
+			return true
+		}
+	}
+	return name == "DSN"
+}
+
+// RedactValue returns what may be shown of a variable: its value, or Redacted.
+func RedactValue(name, value string) string {
+	if value != "" && LooksSecret(name) {
+		return Redacted
+	}
+	return value
+}
+
+// Redact strikes the values out of the NAME=VALUE words of a line whose names look secret, the word after a flag of such
+// a name, and what stands before the @ of a URL with a password.
+func Redact(line string) string {
+	words := strings.Split(line, " ")
+	for i, w := range words {
+		name, _, assigned := strings.Cut(w, "=")
+		switch {
+		case assigned && LooksSecret(name):
+			words[i] = name + "=" + Redacted
+		case i > 0 && strings.HasPrefix(words[i-1], "--") && !strings.Contains(words[i-1], "=") &&
+			LooksSecret(words[i-1]) && w != "" && w[0] != '-':
+			words[i] = Redacted
+		default:
+			words[i] = redactURL(w)
+		}
+	}
+	return strings.Join(words, " ")
+}
+
+// redactURL hides the password of scheme://user:password@host.
+func redactURL(w string) string {
+	at := strings.LastIndexByte(w, '@')
+	start := strings.Index(w, "://")
+	if start < 0 || at < start {
+		return w
+	}
+	user, _, ok := strings.Cut(w[start+3:at], ":")
+	if !ok {
+		return w
+	}
+	return w[:start+3] + user + ":" + Redacted + w[at:]
+}

@@ -1,0 +1,96 @@
+package daemon
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"weaver/api"
+	"weaver/app"
+)
+
+func readAudit(t *testing.T, path string) []auditEntry {
+	data, err := os.ReadFile(path)
+	require.NoError(t, err)
+	var out []auditEntry
+	for line := range bytes.Lines(data) {
+		var e auditEntry
+		require.NoError(t, json.Unmarshal(line, &e), "%s", line)
+		out = append(out, e)
+	}
+	return out
+}
+
+func TestMutatingActsAreAudited(t *testing.T) {
+	h, c := serve(t)
+	start(t, c, sleeper("kept"))
+	err := c.Act(t.Context(), api.ActRequest{Verb: app.VerbStop, Targets: []app.Selector{"nobody"}}, nil, func(app.Progress) {})
+	require.NoError(t, err)
+	_, err = c.List(t.Context(), false, "")
+	require.NoError(t, err)
+	var entries []auditEntry
+	require.Eventually(t, func() bool { // an entry is written after the answer
+		entries = readAudit(t, h.Audit())
+		return len(entries) >= 2
+	}, 10*time.Second, time.Millisecond)
+	require.Len(t, entries, 2, "reading is no act")
+	assert.Equal(t, "start", entries[0].Act)
+	assert.Equal(t, []string{"kept"}, entries[0].Targets)
+	assert.Zero(t, entries[0].Failures)
+	assert.Equal(t, os.Getpid(), entries[0].PID)
+	assert.Equal(t, os.Getuid(), entries[0].UID)
+	assert.Contains(t, entries[0].Command, filepath.Base(os.Args[0]))
+	assert.Equal(t, "stop", entries[1].Act)
+	assert.Equal(t, 1, entries[1].Failures)
+	assert.Contains(t, entries[1].Error, "nobody")
+	info, err := os.Stat(h.Audit())
+	require.NoError(t, err)
+	assert.Equal(t, fs.FileMode(0o600), info.Mode().Perm())
+}
+
+func TestHistoryNamesWhoAsked(t *testing.T) {
+	_, c := serve(t)
+	start(t, c, sleeper("told"))
+	d, err := c.Describe(t.Context(), "told")
+	require.NoError(t, err)
+	require.Len(t, d, 1)
+	require.NotEmpty(t, d[0].Events)
+	first := d[0].Events[0]
+	assert.Equal(t, app.EventStart, first.Kind)
+	assert.Contains(t, first.Cause, "pid "+strconv.Itoa(os.Getpid()))
+}
+
+func TestAuditLogIsBoundedAndNoLinkIsFollowed(t *testing.T) {
+	dir := t.TempDir()
+	a := &audit{path: filepath.Join(dir, "audit.log")}
+	defer a.close()
+	long := strings.Repeat("x", 1<<20)
+	for range (auditFiles + 2) * auditBytes >> 20 {
+		require.NoError(t, a.add(&auditEntry{Act: "start", Error: long}))
+	}
+	files, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	assert.Len(t, files, auditFiles)
+	for _, f := range files {
+		info, err := f.Info()
+		require.NoError(t, err)
+		assert.LessOrEqual(t, info.Size(), int64(auditBytes))
+	}
+
+	linked := &audit{path: filepath.Join(dir, "linked")}
+	defer linked.close()
+	require.NoError(t, os.Symlink(filepath.Join(dir, "target"), linked.path))
+	require.Error(t, linked.add(&auditEntry{Act: "start"}))
+	_, err = os.Stat(filepath.Join(dir, "target"))
+	assert.True(t, errors.Is(err, fs.ErrNotExist))
+}

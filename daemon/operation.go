@@ -1,0 +1,101 @@
+package daemon
+
+import (
+	"context"
+	"net/http"
+	"sync"
+	"time"
+
+	"weaver/app"
+	"weaver/supervisor"
+)
+
+// operation is a mutating request being carried out. It goes on when the one who asked is gone, holds the locks that came
+// with the request, and ends up in the audit log.
+type operation struct {
+	d     *daemon
+	ctx   context.Context
+	locks []int
+	empty bool // nothing was done
+
+	mu    sync.Mutex // parts of it report at the same time
+	entry auditEntry
+}
+
+// operation begins one that a request asks for. end must be called.
+func (d *daemon) operation(r *http.Request, act string, targets ...string) *operation {
+	c, _ := r.Context().Value(connKey{}).(*conn)
+	return d.begin(context.WithoutCancel(r.Context()), c, act, targets...)
+}
+
+// begin begins one that was asked for over a connection, whose locks it takes.
+func (d *daemon) begin(ctx context.Context, c *conn, act string, targets ...string) *operation {
+	o := &operation{d: d, entry: auditEntry{At: time.Now(), actor: unknownActor, Act: act, Targets: targets}}
+	if c != nil {
+		o.locks = c.takeRights()
+		o.entry.actor = newActor(c.peer)
+	}
+	o.ctx = supervisor.WithCause(ctx, o.entry.actor.String())
+	return o
+}
+
+// target adds what the operation is about, where that is known only later.
+func (o *operation) target(names ...string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.entry.Targets = append(o.entry.Targets, names...)
+}
+
+// progress returns the report function for an operation that answers w.
+func (o *operation) progress(w http.ResponseWriter) func(app.Progress) {
+	send := lines[app.Progress](w)
+	return func(p app.Progress) {
+		o.note(p)
+		send(o.d.hinted(p)) // the peer may be gone
+	}
+}
+
+// note keeps what the audit log wants to know of a step.
+func (o *operation) note(p app.Progress) {
+	if p.Step != app.StepFailed {
+		return
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.entry.Failures++
+	if o.entry.Error == "" {
+		o.entry.Error = p.Message
+	}
+}
+
+// failed notes an error that is no step, and returns it.
+func (o *operation) failed(err error) error {
+	if err != nil {
+		o.note(app.Progress{Step: app.StepFailed, Message: err.Error()})
+	}
+	return err
+}
+
+// void says that nothing was done: the front end asks in another way.
+func (o *operation) void() { o.empty = true }
+
+// end gives the locks back.
+func (o *operation) end() {
+	o.d.memory.soon()
+	o.entry.TookMS = float64(time.Since(o.entry.At).Microseconds()) / 1000
+	if !o.empty {
+		o.d.record(&o.entry)
+	}
+	for _, fd := range o.locks {
+		closeFD(fd)
+	}
+}
+
+// targetsOf is a list of selectors as text.
+func targetsOf(list []app.Selector) []string {
+	out := make([]string, len(list))
+	for i, t := range list {
+		out[i] = string(t)
+	}
+	return out
+}
