@@ -153,11 +153,11 @@ func (d *daemon) serviceAct(w http.ResponseWriter, r *http.Request, verb string,
 		return errNotHot
 	}
 	name := q.args[0]
-	ctx, done := d.operation(r)
-	defer done()
 	if !d.locksFit(q) {
 		return errOtherLocks
 	}
+	op := d.operation(r, "service "+verb, name)
+	defer op.end()
 	var s saying
 	one, ok := service.Find(d.sup.Views(), name)
 	if !ok {
@@ -181,7 +181,8 @@ func (d *daemon) serviceAct(w http.ResponseWriter, r *http.Request, verb string,
 	if v.verb == app.VerbRestart || v.verb == app.VerbReload {
 		a.Parallel = 1 // rolling
 	}
-	d.sup.Do(ctx, a, func(p app.Progress) {
+	d.sup.Do(op.ctx, a, func(p app.Progress) {
+		op.note(p)
 		switch p.Step {
 		case app.StepFailed:
 			s.complain("cannot %s %s: %s", v.verb, name, p.Message)
