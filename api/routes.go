@@ -133,6 +133,7 @@ type Description struct {
 	Connections int               `json:"connections,omitempty"`
 	Recent      []app.Line        `json:"recent,omitempty"`
 	Events      []app.Event       `json:"events,omitempty"`
+	Next        []app.Due         `json:"next,omitempty"` // what will happen by itself, the earliest first
 	Git         map[string]string `json:"git,omitempty"`
 }
 

@@ -73,3 +73,9 @@ type Line struct {
 	// Missed counts lines that this reader was too slow for, just before this one.
 	Missed int `json:"missed,omitempty"`
 }
+
+// Due is something that will happen by itself: at a time, or with a zero At on a condition that What names.
+type Due struct {
+	At   time.Time `json:"at,omitzero"`
+	What string    `json:"what"`
+}

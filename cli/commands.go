@@ -114,6 +114,15 @@ func commands() []command {
 			group: groupLook, help: "show everything about processes", run: runDescribe,
 		},
 		{
+			name: "why", args: "NAME|ID…", min: 1, max: -1,
+			group: groupLook, help: "say where a process is, how it came there and what happens next", run: runWhy,
+		},
+		{
+			name: "audit", max: 0,
+			flags: []flag{{name: "lines", alias: "n", arity: one, meta: "N", help: "the last N acts (30)"}},
+			group: groupLook, help: "show who asked for what, and what came of it", run: runAudit,
+		},
+		{
 			name: "jlist", args: "[" + targetArgs + "]", max: -1,
 			group: groupLook, help: "print all processes as JSON, in PM2's shape", run: runJList,
 			hot: hotForm{verb: "jlist", flags: "no-color no-cache"},

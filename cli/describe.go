@@ -13,24 +13,9 @@ import (
 
 // runDescribe shows everything about processes. A name that means nothing is an error, in PM2's words.
 func runDescribe(c *call) error {
-	if err := c.findHome(); err != nil {
+	all, err := c.descriptions()
+	if err != nil {
 		return err
-	}
-	var all []api.Description
-	for _, name := range c.args {
-		found, err := c.client.Describe(c.ctx, app.Selector(name))
-		if err != nil && !isAnswer(err) && !api.IsDown(err) {
-			return err
-		}
-		if len(found) == 0 {
-			f := &failure{text: fmt.Sprintf("[PM2][WARN] %s doesn't exist", name)}
-			var answer *api.Error
-			if errors.As(err, &answer) {
-				f.hint = answer.Hint
-			}
-			return f
-		}
-		all = append(all, found...)
 	}
 	if c.out.json {
 		return c.out.value(all)
@@ -41,6 +26,30 @@ func runDescribe(c *call) error {
 	}
 	c.out.bytes(text)
 	return nil
+}
+
+// descriptions asks about the processes that the arguments mean.
+func (c *call) descriptions() ([]api.Description, error) {
+	if err := c.findHome(); err != nil {
+		return nil, err
+	}
+	var all []api.Description
+	for _, name := range c.args {
+		found, err := c.client.Describe(c.ctx, app.Selector(name))
+		if err != nil && !isAnswer(err) && !api.IsDown(err) {
+			return nil, err
+		}
+		if len(found) == 0 {
+			f := &failure{text: fmt.Sprintf("[PM2][WARN] %s doesn't exist", name)}
+			var answer *api.Error
+			if errors.As(err, &answer) {
+				f.hint = answer.Hint
+			}
+			return nil, f
+		}
+		all = append(all, found...)
+	}
+	return all, nil
 }
 
 func (c *call) describeOptions(d *api.Description) pm2.DescribeOptions {

@@ -22,7 +22,7 @@ func TestParseHot(t *testing.T) {
 	r, n, err := parseHot([]byte(hotGet("list?a=x%20y&w=80&c=1&f=m") + "GET /"))
 	require.NoError(t, err)
 	assert.Equal(t, len(hotGet("list?a=x%20y&w=80&c=1&f=m")), n)
-	assert.Equal(t, hotRequest{verb: "list", query: hotQuery{args: []string{"x y"}, width: 80, color: true, mini: true}}, r)
+	assert.Equal(t, hotRequest{verb: "list", query: hotQuery{args: []string{"x y"}, width: 80, color: true, mini: true, flags: []string{"m"}}}, r)
 	r, _, err = parseHot([]byte(hotPost("stop?a=x&l=1")))
 	require.NoError(t, err)
 	assert.Equal(t, hotRequest{verb: "stop", acts: true, query: hotQuery{args: []string{"x"}, locked: true}}, r)

@@ -12,6 +12,7 @@ import (
 	"weaver/app"
 	"weaver/logs"
 	"weaver/procstat"
+	"weaver/supervisor"
 )
 
 func (d *daemon) ping(w http.ResponseWriter, _ *http.Request) error {
@@ -90,7 +91,7 @@ func (d *daemon) describe(w http.ResponseWriter, r *http.Request) error {
 
 // description gathers what is known of one process. What the system does not tell is left out.
 func (d *daemon) description(p app.Process) api.Description {
-	desc := api.Description{Process: p, Events: d.sup.History(p.ID)}
+	desc := api.Description{Process: p, Events: d.sup.History(p.ID), Next: supervisor.Next(&p, time.Now())}
 	const keep = 20
 	if n := len(desc.Events); n > keep {
 		desc.Events = desc.Events[n-keep:]

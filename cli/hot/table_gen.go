@@ -197,6 +197,8 @@ Run and stop:
 Look:
   list, ls, l, ps, status     show all processes
   describe, desc, info, show  show everything about processes
+  why                         say where a process is, how it came there and what happens next
+  audit                       show who asked for what, and what came of it
   jlist                       print all processes as JSON, in PM2's shape
   prettylist                  the same, for people
   env                         print the environment of a process
