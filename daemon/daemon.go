@@ -175,7 +175,7 @@ func (d *daemon) open() (err error) {
 		return err
 	}
 	d.sampler, err = procstat.New(procstat.Options{
-		Roots: func() []procstat.Root { return d.sup.Roots() }, Source: os.Getenv("WEAVER_SAMPLER"),
+		Roots: func() []procstat.Root { return d.sup.Roots() }, Find: func(pid int) (procstat.Root, bool) { return d.sup.Root(pid) }, Source: os.Getenv("WEAVER_SAMPLER"),
 		TTL: d.settings.Load().Cache.MetricsTTL,
 	})
 	if err != nil {

@@ -36,6 +36,9 @@ type Root struct {
 // Options say what is sampled, and how.
 type Options struct {
 	Roots func() []Root // the trees; called without any lock of the sampler held
+	// Find tells of a root that is newer than the last call of Roots, which is
+	// cheaper than to ask for all. It may be nil. It is called as Roots is.
+	Find  func(pid int) (Root, bool)
 	Every time.Duration // period; 0 is 1 s
 	// TTL is how long a sample is fresh once the next one is due; 0 is 1 s, and
 	// less than 0 turns the cache off, so that every Read samples.
@@ -46,6 +49,7 @@ type Options struct {
 // Sampler samples process trees. Make one with New, and let it Run.
 type Sampler struct {
 	roots  func() []Root
+	find   func(pid int) (Root, bool)
 	every  time.Duration
 	source string
 	cache  *cache.Cache[int, Sample]
@@ -77,6 +81,7 @@ func New(o Options) (*Sampler, error) {
 func newSampler(o Options, src source, name string) *Sampler {
 	s := &Sampler{
 		roots:    o.Roots,
+		find:     o.Find,
 		every:    o.Every,
 		source:   name,
 		src:      src,
@@ -244,17 +249,30 @@ func (s *Sampler) demand(pid int) (Sample, error) {
 			return sample, nil
 		}
 	}
-	roots := s.roots()
-	s.mu.Lock()
-	s.remember(roots)
-	root, ok = s.known[pid]
-	s.mu.Unlock()
-	if ok {
+	if root, ok = s.newest(pid); ok {
 		if sample, ok := s.sample(root, true); ok {
 			return sample, nil
 		}
 	}
 	return Sample{}, errNoTree
+}
+
+// newest asks for the root pid, as what is known of it is not so.
+func (s *Sampler) newest(pid int) (root Root, ok bool) {
+	if s.find != nil {
+		if root, ok = s.find(pid); ok {
+			s.mu.Lock()
+			s.known[pid] = root
+			s.mu.Unlock()
+		}
+		return root, ok
+	}
+	roots := s.roots()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.remember(roots)
+	root, ok = s.known[pid]
+	return root, ok
 }
 
 // sample reads one tree, after a look for new processes if asked.

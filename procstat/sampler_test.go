@@ -236,6 +236,24 @@ func TestRootsComeAndGo(t *testing.T) {
 	})
 }
 
+func TestNewRootIsFoundWithoutAskingForAll(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		asked := 0
+		s, _ := stage(Options{
+			Roots: func() []Root { asked++; return []Root{{PID: 1}} },
+			Find:  func(pid int) (Root, bool) { return Root{PID: pid}, pid == 2 },
+		}, 3)
+		end := run(t, s)
+		defer end()
+		require.Equal(t, 1, asked)
+		_, ok := s.Read(2)
+		require.True(t, ok)
+		_, ok = s.Read(3)
+		require.False(t, ok)
+		require.Equal(t, 1, asked)
+	})
+}
+
 func TestSamePidAgainIsAnotherTree(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := uint64(1)

@@ -105,6 +105,7 @@ func (s *Supervisor) apply(ctx context.Context, a Action, target string, keepers
 	}
 	r.send(app.Progress{Step: app.StepApplying, Verb: a.Verb, Target: target, IDs: ids, ID: -1})
 	failed := false
+	defer s.ahead.during(len(keepers))()
 	do := func(k *keeper) error {
 		name := k.view.Load().Name
 		if err := s.applyOne(ctx, a, k); err != nil {

@@ -68,6 +68,7 @@ type Supervisor struct {
 	reg      registry
 	version  atomic.Uint64 // counts changes of any view
 	book     *book
+	ahead    ahead
 	closed   atomic.Bool
 	keepers  sync.WaitGroup
 	quit     context.CancelFunc
@@ -189,6 +190,17 @@ func (s *Supervisor) Roots() []procstat.Root {
 	return roots
 }
 
+// Root returns the main process of that pid for the sampler, without those of its tree that are no descendants any more:
+// soon after its start there are hardly any.
+func (s *Supervisor) Root(pid int) (procstat.Root, bool) {
+	for _, k := range s.reg.snapshot() {
+		if l := k.life.Load(); l.Cur.Alive() && l.Cur.PID != 0 && k.measured(l.Cur.PID, l.Cur.Gen) == pid {
+			return procstat.Root{PID: pid}, true
+		}
+	}
+	return procstat.Root{}, false
+}
+
 // tagOf is the identity of one incarnation, unique on this machine.
 func tagOf(identity string, id app.ID, gen uint64) string {
 	return identity + "/" + id.String() + "/" + strconv.FormatUint(gen, 10)
@@ -226,6 +238,7 @@ func (s *Supervisor) Shutdown(ctx context.Context, forget bool, report func(app.
 	}
 	s.quit()
 	s.memory.Wait()
+	s.ahead.begun.Wait()
 	if forget {
 		return s.persist()
 	}

@@ -40,6 +40,9 @@ func (k *keeper) publish() {
 	wished := old.Wanted != p.Wanted || respecified
 	if wished || *was != s {
 		k.sup.book.note(k, wished, respecified)
+		if wished {
+			k.sup.ahead.wished(k.sup.persist)
+		}
 	}
 	k.sup.changed()
 }
