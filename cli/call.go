@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 
 	ucli "github.com/urfave/cli/v2"
 
@@ -23,6 +24,8 @@ type call struct {
 	line   string    // as it was typed, for whoever waits for our locks
 	home   home.Home // found by findHome
 	client *api.Client
+	// besidePM2 is for commands that have business in a home where a real PM2 runs.
+	besidePM2 bool
 }
 
 // errReported says that what went wrong has been told already.
@@ -59,6 +62,10 @@ func (c *call) findHome() error {
 		return nil
 	}
 	h, err := home.Find(home.PersonaOf(c.env.Argv0), c.env.Getenv)
+	var two *home.TwoError
+	if errors.As(err, &two) {
+		return c.cannot(two.Hint(), "tell which home is meant", err)
+	}
 	if err != nil {
 		return err
 	}
@@ -66,6 +73,18 @@ func (c *call) findHome() error {
 		return c.cannot("set a home with a shorter path", "use the home "+h.Dir,
 			fmt.Errorf("the path of its socket has %d bytes, and %d is the most that the system takes", n, maxSocketPath))
 	}
+	if !c.besidePM2 && livesPM2(h) {
+		return c.cannot("weaver migrate takes its processes over; nothing was changed", "use the home "+h.Dir,
+			errors.New("a PM2 runs in it"))
+	}
 	c.home, c.client.Socket = h, h.Socket()
 	return nil
+}
+
+// livesPM2 reports that it is a PM2 that answers on PM2's socket in this home, and no supervisor of weaver's.
+func livesPM2(h home.Home) bool {
+	if _, err := os.Lstat(h.PM2Socket()); err != nil {
+		return false
+	}
+	return !home.Answers(h.Socket()) && home.Answers(h.PM2Socket())
 }

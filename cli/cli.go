@@ -42,6 +42,9 @@ func (e *Env) Getenv(name string) string {
 
 // Run runs the command line args, which do not contain argv[0], and returns the exit code.
 func Run(ctx context.Context, env Env, args []string) int {
+	if name := home.CommandOf(env.Argv0); name != "" {
+		args = siblingArgs(&env, name, args)
+	}
 	c := &call{ctx: ctx, env: &env, client: &api.Client{}, line: strings.Join(append([]string{program(&env)}, args...), " ")}
 	defer c.client.Close()
 	if len(args) > 0 && args[0] == "supervise" { // what follows is not for this grammar
@@ -61,7 +64,7 @@ func Run(ctx context.Context, env Env, args []string) int {
 		c.out.data(helpText(&env, table, l.cmd))
 		return 0
 	case l.version:
-		c.out.data(env.Version + "\n")
+		c.out.data(c.version() + "\n")
 		return 0
 	case l.cmd == nil && l.word != "":
 		return c.unknownCommand(table, l.word)
@@ -130,6 +133,14 @@ func urfaveFlags(c *command, argv []string) []ucli.Flag {
 		}
 	}
 	return out
+}
+
+// version is weaver's own, or, called by PM2's name, that of the PM2 that it stands in for.
+func (c *call) version() string {
+	if home.PersonaOf(c.env.Argv0) == home.PM2 {
+		return home.PM2Version
+	}
+	return c.env.Version
 }
 
 // program is the name by which people call this, for messages.

@@ -197,6 +197,10 @@ func commands() []command {
 			group: groupOwn, help: "show the locks of commands, or remove the files that dead ones left", run: runLock,
 		},
 		{
+			name: "alias", args: "pm2", min: 1, max: 1, flags: aliasFlags(),
+			group: groupOwn, help: "make links by PM2's names to weaver, or remove them", run: runAlias,
+		},
+		{
 			name: "completion", args: "bash|zsh|fish", min: 1, max: 1,
 			group: groupOwn, help: "print a completion script for a shell", run: runCompletion,
 		},

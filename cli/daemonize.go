@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -81,7 +82,8 @@ func (c *call) prepareHome() error {
 		return c.cannot(fmt.Sprintf("become that user, or set %s to a directory of your own", variable),
 			"use the home "+dir, fmt.Errorf("it belongs to user %d", uid))
 	}
-	if info.Mode().Perm()&0o077 != 0 {
+	// PM2's homes are open to be read by others; what is in them is weaver's to protect.
+	if info.Mode().Perm()&0o077 != 0 && !c.home.PM2 {
 		if err := os.Chmod(dir, 0o700); err != nil {
 			return c.cannot("", "close the home to others", err)
 		}
@@ -91,7 +93,32 @@ func (c *call) prepareHome() error {
 	if err != nil {
 		return c.cannot("set "+variable+" to a directory that you can write to", "write into the home "+dir, err)
 	}
-	return probe.Close()
+	if err := probe.Close(); err != nil {
+		return err
+	}
+	return c.furnish()
+}
+
+// furnish makes the files that PM2 makes in a home of its own, before the daemon starts: they tell it whose home it is.
+func (c *call) furnish() error {
+	if !c.home.PM2 {
+		return nil
+	}
+	now := strconv.FormatInt(time.Now().UnixMilli(), 10)
+	for path, text := range map[string]string{c.home.ModuleConf(): "{}", c.home.Touch(): now} {
+		f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+		if errors.Is(err, os.ErrExist) {
+			continue
+		}
+		if err == nil {
+			_, err = f.WriteString(text)
+			err = errors.Join(err, f.Close())
+		}
+		if err != nil {
+			return c.cannot("", "write "+path, err)
+		}
+	}
+	return nil
 }
 
 // startDaemon starts the anchor, detached from this terminal, and waits for its word.

@@ -21,6 +21,9 @@ func runStart(c *call) error {
 	if err := c.refuse("no-daemon", "run the app itself, or the supervisor as pid 1 of a container"); err != nil {
 		return err
 	}
+	if err := c.findHome(); err != nil {
+		return err
+	}
 	targets := c.args
 	if len(targets) == 0 {
 		targets = []string{defaultFile}
@@ -250,6 +253,9 @@ func runStartOrRestart(c *call) error { return c.startOr(app.Restart) }
 func runStartOrReload(c *call) error  { return c.startOr(app.Reload) }
 
 func (c *call) startOr(exists app.IfExists) error {
+	if err := c.findHome(); err != nil {
+		return err
+	}
 	if !c.isFile(c.args[0]) {
 		return pm2Error("", "%s is no config file", c.args[0])
 	}

@@ -46,7 +46,6 @@ const Marker = "WEAVER_SERVICE"
 // Options is what Run needs to know.
 type Options struct {
 	Home    home.Home
-	Persona home.Persona
 	Version string
 	// Trampoline is the path of the thin executable, which sets limits before it becomes a service.
 	Trampoline string
@@ -113,7 +112,7 @@ func run(ctx context.Context, o Options, l *link) error {
 		}
 		defer held.Release()
 	}
-	log, closeLog := openLog(o.Home.DaemonLog())
+	log, closeLog := openLog(o.Home.DaemonLog(), o.Home.PM2)
 	defer closeLog()
 	d := &daemon{opts: o, home: o.Home, log: log, link: l, started: time.Now(), stopping: make(chan struct{})}
 	if soft, hard, err := spawn.RaiseNoFile(wantDescriptors); err != nil { // it works with fewer services
@@ -202,7 +201,7 @@ func (d *daemon) open() (err error) {
 // childEnv is what PM2 adds to the environment of a process. Tools that look for the home look for PM2_HOME.
 func (d *daemon) childEnv(p *app.Process) app.Env {
 	env := pm2.ChildEnv(p)
-	if d.opts.Persona == home.PM2 {
+	if d.home.PM2 {
 		env.Set("PM2_HOME", d.home.Dir)
 	}
 	return env

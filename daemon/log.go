@@ -16,13 +16,18 @@ const (
 	logFiles     = 3
 )
 
-// openLog returns the daemon's own log, JSON lines in path, rotated. close it after the last line.
-func openLog(path string) (log *zap.Logger, close func()) {
+// openLog returns the daemon's own log, JSON lines in path, rotated; with words, lines as PM2 writes them. close it after
+// the last line.
+func openLog(path string, words bool) (log *zap.Logger, close func()) {
 	out := &lumberjack.Logger{Filename: path, MaxSize: logMegabytes, MaxBackups: logFiles}
 	enc := zap.NewProductionEncoderConfig()
 	enc.EncodeTime = zapcore.RFC3339NanoTimeEncoder
 	enc.TimeKey, enc.MessageKey = "time", "msg"
-	core := zapcore.NewCore(zapcore.NewJSONEncoder(enc), zapcore.AddSync(out), zap.InfoLevel)
+	encoder := zapcore.NewJSONEncoder(enc)
+	if words {
+		encoder = pm2Encoder(enc)
+	}
+	core := zapcore.NewCore(encoder, zapcore.AddSync(out), zap.InfoLevel)
 	return zap.New(core), func() { out.Close() }
 }
 
@@ -34,6 +39,12 @@ func (d *daemon) logEvents(ctx context.Context) {
 			d.log.Warn("events missed", zap.Uint64("count", e.Seq-seq-1))
 		}
 		seq = e.Seq
+		if d.home.PM2 {
+			if text := eventWords(&e); text != "" {
+				d.log.Log(level(e.Kind), text)
+				continue
+			}
+		}
 		d.log.Log(level(e.Kind), string(e.Kind), eventFields(&e)...)
 	}
 }

@@ -70,8 +70,11 @@ func (t *try) run() (code int, handled bool) {
 			return 0, false
 		}
 	}
+	if home.CommandOf(t.argv[0]) != "" { // pm2-runtime and its like have words of their own
+		return 0, false
+	}
 	t.persona = home.PersonaOf(t.argv[0])
-	if len(t.argv) == 2 && t.persona == home.Weaver {
+	if len(t.argv) == 2 {
 		if text, ok := t.fixed(t.argv[1]); ok {
 			t.print(t.stdout, []byte(text))
 			return 0, true
@@ -96,9 +99,12 @@ func (t *try) run() (code int, handled bool) {
 func (t *try) fixed(word string) (string, bool) {
 	switch word {
 	case "-v", "-V", "--version":
+		if t.persona == home.PM2 {
+			return home.PM2Version + "\n", true
+		}
 		return t.version + "\n", true
 	case "-h", "--help", "help":
-		return help, true
+		return help, t.persona == home.Weaver // it has weaver's name in it
 	}
 	return "", false
 }

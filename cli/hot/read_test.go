@@ -53,7 +53,8 @@ func TestArgumentsAreEscapedAndPersonaIsSent(t *testing.T) {
 func TestVersionAndHelpNeedNoDaemon(t *testing.T) {
 	for _, word := range []string{"-v", "-V", "--version"} {
 		assert.Equal(t, outcome{"1.2.3\n", "", 0, true}, call(t, "/nowhere", nil, word))
-		assert.Equal(t, unhandled, callAs(t, "pm2", "/nowhere", nil, word), "PM2's version is another one")
+		assert.Equal(t, outcome{"7.0.4\n", "", 0, true}, callAs(t, "pm2", "/nowhere", nil, word), "the PM2 that it stands in for")
+		assert.Equal(t, unhandled, callAs(t, "pm2-runtime", "/nowhere", nil, word))
 	}
 	for _, word := range []string{"-h", "--help", "help"} {
 		got := call(t, "/nowhere", nil, word)

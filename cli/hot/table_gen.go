@@ -220,6 +220,7 @@ The supervisor:
   kill        stop all processes and the supervisor
   cache       show or empty the metrics cache
   lock        show the locks of commands, or remove the files that dead ones left
+  alias       make links by PM2's names to weaver, or remove them
   completion  print a completion script for a shell
   help        show all commands, or everything about one
 

@@ -40,7 +40,7 @@ func run(argv []string) int {
 func runAnchor(args []string) int {
 	h, err := home.Find(home.Weaver, os.Getenv)
 	if len(args) > 0 {
-		h, err = home.Home{Dir: args[0]}, nil
+		h, err = home.At(args[0]), nil
 	}
 	if err != nil {
 		return complain(err.Error(), "", 1)

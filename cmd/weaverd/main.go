@@ -57,10 +57,9 @@ func run() int {
 
 // supervise runs the supervisor of the home that args name, or the environment.
 func supervise(ctx context.Context, self string, args []string) int {
-	persona := home.PersonaOf(os.Args[0])
-	h, err := home.Find(persona, os.Getenv)
+	h, err := home.Find(home.Weaver, os.Getenv)
 	if len(args) == 2 && args[0] == "--home" {
-		h, err = home.Home{Dir: args[1]}, nil
+		h, err = home.At(args[1]), nil
 	} else if len(args) != 0 {
 		err = errors.New("usage: weaverd supervise [--home DIRECTORY]")
 	}
@@ -69,7 +68,7 @@ func supervise(ctx context.Context, self string, args []string) int {
 		return 1
 	}
 	return daemon.Run(ctx, daemon.Options{
-		Home: h, Persona: persona, Version: version, Trampoline: filepath.Join(filepath.Dir(self), "weaver"),
+		Home: h, Version: version, Trampoline: filepath.Join(filepath.Dir(self), "weaver"),
 	})
 }
 
