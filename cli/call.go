@@ -26,6 +26,8 @@ type call struct {
 	client *api.Client
 	// besidePM2 is for commands that have business in a home where a real PM2 runs.
 	besidePM2 bool
+	// quiet is for commands whose standard output and error are those of apps: it says nothing of the supervisor's start.
+	quiet bool
 }
 
 // errReported says that what went wrong has been told already.

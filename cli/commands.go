@@ -78,6 +78,14 @@ func commands() []command {
 			group: groupRun, help: "start or reload the apps of a config file", run: runStartOrReload,
 		},
 		{
+			name: "runtime", args: "FILE [-- ARGS]", max: -1, spec: true, rest: true, flags: runtimeFlags(),
+			group: groupRun, help: "run apps in the foreground, as the main process of a container", run: runRuntime,
+		},
+		{
+			name: "dev", args: "FILE [-- ARGS]", max: -1, spec: true, rest: true, flags: devFlags(),
+			group: groupRun, help: "run apps in the foreground, and restart them when their files change", run: runDev,
+		},
+		{
 			name: "delete", alias: "del", args: targetArgs, min: 1, max: -1,
 			group: groupRun, help: "stop processes, and forget them", run: runDelete,
 			hot:     hotForm{verb: "delete", mutates: true, min: 1, max: -1, flags: "mini-list no-color no-lock no-cache"},
@@ -197,6 +205,13 @@ func commands() []command {
 			group: groupOwn, help: "show the locks of commands, or remove the files that dead ones left", run: runLock,
 		},
 		{
+			name: "startup", args: "[PLATFORM]", max: 1, flags: startupFlags(),
+			group: groupOwn, help: "have the init system start the supervisor at boot", run: runStartup,
+		},
+		{
+			name: "unstartup", args: "[PLATFORM]", max: 1, group: groupOwn, help: "take that back", run: runUnstartup,
+		},
+		{
 			name: "alias", args: "pm2", min: 1, max: 1, flags: aliasFlags(),
 			group: groupOwn, help: "make links by PM2's names to weaver, or remove them", run: runAlias,
 		},
@@ -208,6 +223,7 @@ func commands() []command {
 			name: "help", args: "[COMMAND]", max: 2,
 			group: groupOwn, help: "show all commands, or everything about one", run: runHelp,
 		},
+		{name: "boot", max: 0, flags: bootFlags(), hidden: true, run: runBoot},
 		{name: "complete", args: "WORD…", max: -1, hidden: true, run: runComplete},
 	}
 }

@@ -194,6 +194,9 @@ func (c *call) anchorSays(ctx context.Context, cmd *exec.Cmd, word string, readE
 
 // started says that there is a daemon now: on stderr, so that `jlist` stays JSON.
 func (c *call) started(pid string) {
+	if c.quiet {
+		return
+	}
 	if home.PersonaOf(c.env.Argv0) == home.PM2 {
 		c.out.note("[PM2] Spawning PM2 daemon with pm2_home=%s", c.home.Dir)
 		c.out.note("[PM2] PM2 Successfully daemonized")

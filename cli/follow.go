@@ -17,7 +17,10 @@ import (
 // follow prints what comes, until it is interrupted. It begins to listen before it shows the stored lines, so that none
 // falls between.
 func (v *logView) follow() error {
-	ctx, cancel := context.WithCancel(v.c.ctx)
+	if v.ctx == nil {
+		v.ctx = v.c.ctx
+	}
+	ctx, cancel := context.WithCancel(v.ctx)
 	defer cancel()
 	var mu sync.Mutex // one line at a time, of two sources
 	if v.form == jsonLines {
@@ -29,7 +32,7 @@ func (v *logView) follow() error {
 	first := true
 	pause := reconnectMin
 	for {
-		lines, err := v.c.client.Follow(ctx, v.stream, selectors(v.c.args)...)
+		lines, err := v.c.client.Follow(ctx, v.stream, v.targets()...)
 		if err != nil && first {
 			return v.interrupted(err)
 		}
@@ -44,6 +47,9 @@ func (v *logView) follow() error {
 			}
 		}
 		if err == nil {
+			if v.ready != nil {
+				v.ready()
+			}
 			pause = reconnectMin
 			for l, err := range lines {
 				if err != nil {
@@ -53,13 +59,16 @@ func (v *logView) follow() error {
 					mu.Lock()
 					v.followed(l)
 					mu.Unlock()
+					if v.shown != nil {
+						v.shown()
+					}
 				}
 			}
 		}
 		if ctx.Err() != nil {
 			return nil
 		}
-		if pause == reconnectMin {
+		if pause == reconnectMin && !v.calm.Load() {
 			v.c.out.note("weaver: the supervisor went away; waiting for it")
 		}
 		select {
@@ -71,6 +80,14 @@ func (v *logView) follow() error {
 	}
 }
 
+// targets are what to follow.
+func (v *logView) targets() []app.Selector {
+	if v.names != nil {
+		return selectors(*v.names)
+	}
+	return selectors(v.c.args)
+}
+
 // A supervisor that comes back does so within milliseconds; one that is away for good should not cost anything.
 const (
 	reconnectMin = 50 * time.Millisecond
@@ -79,7 +96,7 @@ const (
 
 // interrupted turns the user's Ctrl-C into a good end, as PM2 does.
 func (v *logView) interrupted(err error) error {
-	if v.c.ctx.Err() != nil {
+	if v.ctx.Err() != nil {
 		return nil
 	}
 	return err
@@ -110,6 +127,12 @@ func (v *logView) line(l app.Line) {
 		}
 		v.c.out.data(fmt.Sprintf("timestamp=%s app=%s id=%d type=%s message=%s\n",
 			logs.FormatDate(l.At, "YYYY-MM-DD-HH:mm:ssZZ"), l.Name, l.ID, kind, l.Text))
+	case devLines:
+		stamp := ""
+		if v.stamp != "" {
+			stamp = logs.FormatDate(l.At, v.stamp) + " "
+		}
+		v.c.out.data(stamp + v.paint(streamColor(logFile{id: l.ID, stream: l.Stream}), l.Name+"-"+l.ID.String()) + " | " + l.Text + "\n")
 	case labelled:
 		v.width = max(v.width, utf8.RuneCountInString(l.Name))
 		label := l.ID.String() + "|" + l.Name + blanks(v.width-utf8.RuneCountInString(l.Name)) + "  | "

@@ -2,11 +2,13 @@ package cli
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"os"
 	"regexp"
 	"slices"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"weaver/app"
@@ -29,6 +31,12 @@ type logView struct {
 	mark   string // word to highlight
 	width  int    // of the longest name followed so far
 	begun  time.Time
+	// For commands that do more than follow: when to end, instead of with the command; what to call once nothing can be
+	// missed any more, and after each line.
+	ctx          context.Context
+	ready, shown func()
+	names        *[]string   // what to follow, instead of the arguments
+	calm         atomic.Bool // the supervisor goes away because we want it to
 }
 
 type logForm uint8
@@ -38,6 +46,7 @@ const (
 	rawLines          // --raw
 	jsonLines         // --json
 	keyValues         // --format
+	devLines          // pm2-dev
 )
 
 func runLogs(c *call) error {

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"weaver/api"
 	"weaver/app"
@@ -18,9 +19,6 @@ const defaultFile = "ecosystem.config.js"
 
 // runStart starts its targets one after the other; the first that fails ends it, as in PM2.
 func runStart(c *call) error {
-	if err := c.refuse("no-daemon", "run the app itself, or the supervisor as pid 1 of a container"); err != nil {
-		return err
-	}
 	if err := c.findHome(); err != nil {
 		return err
 	}
@@ -31,6 +29,9 @@ func runStart(c *call) error {
 			return pm2Error(program(c.env)+" start SCRIPT, or a config file", "File %s not found", defaultFile)
 		}
 	}
+	if c.bool("no-daemon") {
+		return c.startHere(targets)
+	}
 	for _, t := range targets {
 		if err := c.start(t); err != nil {
 			return c.after(err)
@@ -39,12 +40,21 @@ func runStart(c *call) error {
 	return c.finish()
 }
 
-// refuse says that a flag of PM2's is none of weaver's.
-func (c *call) refuse(flag, hint string) error {
-	if !c.bool(flag) {
-		return nil
+// startHere starts the targets, and stays with their output until somebody wants an end of them.
+func (c *call) startHere(targets []string) error {
+	f := &foreground{c: c, keep: true, view: &logView{c: c, form: labelled, stamp: "HH:mm:ss", begun: time.Now()}}
+	f.start = func(f *foreground) error {
+		for _, t := range targets {
+			if err := c.start(t); err != nil {
+				return err
+			}
+		}
+		for _, done := range c.out.done {
+			f.names = append(f.names, done.Name)
+		}
+		return c.after(nil)
 	}
-	return &usageError{"option `--" + flag + "' is not supported", hint}
+	return f.run(false)
 }
 
 // finish shows the list, and with --attach follows the output of what was started.

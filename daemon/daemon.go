@@ -256,8 +256,16 @@ func (d *daemon) live(ctx context.Context, endStreams func()) error {
 	if err := d.link.ready(); err != nil {
 		return err
 	}
+	boot := findInit(os.Getenv)
+	if err := boot.ready(d.sup.Count()); err != nil {
+		d.log.Warn("ready", zap.Error(err))
+	}
+	background.Go(func() { boot.lives(ctx, d.log, func() bool { d.sup.List(); return true }) })
 	d.memory.soon()
 	err = d.wait(ctx, served)
+	if err := boot.tell("STOPPING=1"); err != nil {
+		d.log.Warn("stopping", zap.Error(err))
+	}
 	endStreams()
 	d.end(server, door)
 	return err
@@ -267,7 +275,8 @@ func (d *daemon) live(ctx context.Context, endStreams func()) error {
 func (d *daemon) wait(ctx context.Context, served <-chan error) error {
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT)
-	signal.Ignore(syscall.SIGHUP, syscall.SIGPIPE)
+	// Not signal.Ignore: services would inherit that, and most programs leave ignored what they find ignored.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP, syscall.SIGPIPE)
 	notifyReload(signals)
 	defer signal.Stop(signals)
 	lost := d.link.lost

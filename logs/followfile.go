@@ -16,6 +16,11 @@ type FollowFileOptions struct {
 	Every      time.Duration // how often to look, 200 ms when 0
 	DateFormat string        // that of the log's Rotation
 	FromStart  bool          // begin with what is there, rather than with what comes
+	// Ready is called once no line that comes can be missed any more.
+	Ready func()
+	// End says, once it is closed, that nothing more will be written: what is left is emitted, a last line without its
+	// newline too, and FollowFile returns nil. Nil is never.
+	End <-chan struct{}
 }
 
 // FollowFile calls emit for each line that comes to the log at path, whoever writes it, until ctx ends or emit returns an
@@ -35,6 +40,9 @@ func FollowFile(ctx context.Context, path string, o FollowFileOptions, emit func
 			return fmt.Errorf("follow log %s: %w", path, err)
 		}
 	}
+	if o.Ready != nil {
+		o.Ready()
+	}
 	tick := time.NewTicker(o.Every)
 	defer tick.Stop()
 	for {
@@ -43,6 +51,8 @@ func FollowFile(ctx context.Context, path string, o FollowFileOptions, emit func
 		}
 		select {
 		case <-tick.C:
+		case <-o.End:
+			return t.finish()
 		case <-ctx.Done():
 			return ctx.Err()
 		}
@@ -72,6 +82,19 @@ func (t *fileFollower) close() {
 		_ = t.file.Close()
 		t.file = nil
 	}
+}
+
+// finish emits everything that is left.
+func (t *fileFollower) finish() error {
+	if err := t.look(); err != nil {
+		return err
+	}
+	if t.held == 0 {
+		return nil
+	}
+	n := t.held
+	t.held = 0
+	return t.emit(string(t.buf[:n]))
 }
 
 // look emits what has come since the last time.

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -196,4 +197,26 @@ func TestFollowFileWaitsForItsFileAndStopsOnRequest(t *testing.T) {
 		return len(ended) > 0
 	})
 	require.ErrorIs(t, <-ended, enough)
+}
+
+func TestFollowFileEndsWithWhatIsLeft(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.log")
+	require.NoError(t, os.WriteFile(path, []byte("old\n"), 0o600))
+	ended, ready, end := make(chan error, 1), make(chan struct{}), make(chan struct{})
+	var got []string
+	go func() {
+		o := FollowFileOptions{Every: time.Hour, Ready: func() { close(ready) }, End: end}
+		ended <- FollowFile(t.Context(), path, o, func(line string) error {
+			got = append(got, line)
+			return nil
+		})
+	}()
+	<-ready
+	f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
+	require.NoError(t, err)
+	defer f.Close()
+	write(t, f, "new\nlast words")
+	close(end)
+	require.NoError(t, await(t, ended))
+	assert.Equal(t, []string{"new", "last words"}, got)
 }

@@ -188,6 +188,8 @@ Run and stop:
   reload                                restart without downtime where that can be
   startOrRestart                        start or restart the apps of a config file
   startOrReload, startOrGracefulReload  start or reload the apps of a config file
+  runtime                               run apps in the foreground, as the main process of a container
+  dev                                   run apps in the foreground, and restart them when their files change
   delete, del                           stop processes, and forget them
   scale                                 change the number of an app's instances
   reset                                 set counters back to zero
@@ -220,6 +222,8 @@ The supervisor:
   kill        stop all processes and the supervisor
   cache       show or empty the metrics cache
   lock        show the locks of commands, or remove the files that dead ones left
+  startup     have the init system start the supervisor at boot
+  unstartup   take that back
   alias       make links by PM2's names to weaver, or remove them
   completion  print a completion script for a shell
   help        show all commands, or everything about one
