@@ -108,7 +108,7 @@ func set(o Options, ready *readyPipe, from Listing) (a *anchor, code int) {
 		log.print("cannot adopt orphans: " + err.Error())
 	}
 	setTitle("weaver")
-	a = &anchor{options: o, ready: ready, lock: lock, log: log, exes: noExecutables(), dog: watchdog{limit: DefaultWatchdog}}
+	a = &anchor{options: o, ready: ready, lock: lock, log: log, exes: noExecutables(), self: ownExecutable(), next: noUpdate(), dog: watchdog{limit: DefaultWatchdog}}
 	a.takeOver(from)
 	return a, 0
 }
@@ -124,6 +124,9 @@ type anchor struct {
 
 	life    life
 	exes    executables
+	self    int         // descriptor of our own executable; -1 if there is none
+	next    update      // what to start next
+	trial   bool        // the supervisor that lives is the first of its executable
 	sup     *supervisor // the one that lives; nil between two
 	last    string      // how the last one ended
 	dog     watchdog
@@ -149,8 +152,12 @@ func (a *anchor) takeOver(from Listing) {
 	if fd, had := from.FDs[ExeName]; had {
 		a.exes.current = fd
 		a.exes.prove()
-		delete(from.FDs, ExeName)
 	}
+	if fd, had := from.FDs[AnchorName]; had {
+		syscall.Close(fd) // that of the last one; we have our own
+	}
+	delete(from.FDs, ExeName)
+	delete(from.FDs, AnchorName)
 	a.store.fds = from.FDs
 	if from.Control >= 0 && from.PID > 0 {
 		a.sup = attach(from.PID, from.Control)
@@ -160,6 +167,7 @@ func (a *anchor) takeOver(from Listing) {
 			a.life.becameReady()
 			a.watch()
 		}
+		_ = a.sup.send(MessageBecame) // it waits for this
 	}
 	a.log.print("took over with " + strconv.Itoa(len(from.FDs)) + " descriptors")
 }
@@ -198,7 +206,7 @@ func (a *anchor) loop() int {
 			a.act(time.Now())
 		}
 		a.tell()
-		if next, any := a.next(); any {
+		if next, any := a.due(); any {
 			wake.Reset(time.Until(next))
 		}
 	}
@@ -219,8 +227,8 @@ func (a *anchor) act(now time.Time) {
 	a.supervise(now)
 }
 
-// next is when something is due, if anything is.
-func (a *anchor) next() (next time.Time, any bool) {
+// due is when something is due, if anything is.
+func (a *anchor) due() (next time.Time, any bool) {
 	sooner := func(t time.Time) {
 		if !any || t.Before(next) {
 			next, any = t, true
@@ -236,7 +244,7 @@ func (a *anchor) next() (next time.Time, any bool) {
 	case !a.killAt.IsZero():
 		sooner(a.killAt)
 	case !a.life.ready:
-		sooner(a.life.born.Add(startLimit))
+		sooner(a.life.born.Add(a.startLimit()))
 	case a.dog.watches():
 		sooner(a.dog.due())
 	}
@@ -253,20 +261,22 @@ const newsRetry = 100 * time.Millisecond
 func (a *anchor) start() {
 	a.log.shorten()
 	how := a.life.plan()
-	previous, err := a.choose(how.previous)
+	path, trial, previous, err := a.choose(how.previous)
 	skipTail := how.skipTail || how.previous && !previous
 	if err == nil {
-		a.sup, err = launch(a.options, a.exes.current, previous, a.lock, a.log.fd, &a.store)
+		a.sup, err = launch(a.options, path, a.exes.current, a.self, a.lock, a.log.fd, &a.store)
 	}
 	if err != nil {
 		if e, ok := err.(*os.PathError); ok {
 			err = e.Err // the text names the file already
 		}
-		problem := "cannot run " + a.options.Weaverd + ": " + err.Error()
+		problem := "cannot run " + path + ": " + err.Error()
+		a.trial = trial
 		a.died(problem, exitFailed, problem)
 		return
 	}
 	a.life.started(time.Now())
+	a.trial = trial
 	a.orphans.again()
 	text := "supervisor " + strconv.Itoa(a.sup.pid) + " started"
 	if previous {
@@ -284,14 +294,25 @@ func (a *anchor) start() {
 	}
 }
 
-// choose opens the executable for the next start: the file on disk, or the one that worked before.
-func (a *anchor) choose(previous bool) (isPrevious bool, err error) {
-	err = a.exes.open(a.options.Weaverd)
-	unlike := a.exes.current != a.exes.proven
-	if (err != nil || previous && unlike) && a.exes.back() { // an upgrade has removed it, or it does not work
-		return true, nil
+// choose opens the executable for the next start, and tells the path to run it by: the file on disk, or the one that
+// worked before. trial is one that is to replace it.
+func (a *anchor) choose(previous bool) (path string, trial, isPrevious bool, err error) {
+	if a.next.fd >= 0 {
+		path = a.next.path
+		a.exes.replace(a.next.fd)
+		a.next.fd = -1
+		return path, true, false, nil
 	}
-	return false, err
+	path = a.options.Weaverd
+	err = a.exes.open(path)
+	unlike := a.exes.current != a.exes.proven
+	if (err != nil || unlike && (previous || a.exes.isBad())) && a.exes.back() { // an upgrade has removed it, or it does not work
+		if byFD := exePath(); byFD != "" {
+			path = byFD
+		}
+		return path, false, true, nil
+	}
+	return path, false, false, err
 }
 
 // died decides what the end of a supervisor means. problem is the cause, if it is known: then there is no point in trying
@@ -302,6 +323,12 @@ func (a *anchor) died(how string, code int, problem string) {
 		a.sup.close()
 	} else {
 		a.log.print(how)
+	}
+	if a.trial {
+		a.trial = false
+		how = "the update to " + a.next.path + " failed: " + how
+		a.log.print(how + "; going back")
+		a.exes.condemn()
 	}
 	a.sup, a.last = nil, how
 	a.dog.end()
@@ -332,7 +359,9 @@ func (a *anchor) end(code int, problem string) {
 // hear acts on a message of the supervisor.
 func (a *anchor) hear(m message) {
 	word, rest, _ := strings.Cut(m.text, " ")
-	if word != MessageKeep {
+	switch word {
+	case MessageKeep, MessageBecome, MessageNext:
+	default:
 		closeAll(m.fds)
 	}
 	switch word {
@@ -353,6 +382,12 @@ func (a *anchor) hear(m message) {
 		a.store.drop(strings.Fields(rest))
 	case MessagePong:
 		a.dog.alive(time.Now())
+	case MessageBecome:
+		a.become(m.fds)
+	case MessageNext:
+		a.next.set(rest, m.fds)
+	case MessageLeave:
+		a.life.left = true
 	case MessageWatchdog:
 		if ms, err := strconv.Atoi(rest); err == nil && ms >= 0 {
 			a.dog.limit = time.Duration(ms) * time.Millisecond
@@ -369,6 +404,9 @@ func (a *anchor) becameReady(protocol string) {
 	}
 	a.life.becameReady()
 	a.exes.prove()
+	if a.trial {
+		a.options.Weaverd, a.trial = a.next.path, false
+	}
 	a.sup.protocol, _ = strconv.Atoi(protocol) // the first said nothing
 	a.watch()
 	a.log.print("supervisor " + strconv.Itoa(a.sup.pid) + " is ready")
@@ -406,8 +444,8 @@ func (a *anchor) supervise(now time.Time) {
 			a.killAt = now.Add(dumpTime) // a process in the middle of a system call may take its time
 		}
 	case !a.life.ready:
-		if now.Sub(a.life.born) >= startLimit {
-			a.putDown(now, "is not ready after "+startLimit.String())
+		if limit := a.startLimit(); now.Sub(a.life.born) >= limit {
+			a.putDown(now, "is not ready after "+limit.String())
 		}
 	default:
 		ping, hangs := a.dog.look(now)
@@ -418,6 +456,13 @@ func (a *anchor) supervise(now time.Time) {
 			_ = a.sup.send(MessagePing + " " + strconv.FormatInt(now.Unix(), 10)) // a full socket is not answered either
 		}
 	}
+}
+
+func (a *anchor) startLimit() time.Duration {
+	if a.trial {
+		return trialLimit
+	}
+	return startLimit
 }
 
 // putDown ends a supervisor that hangs; its last words, where each goroutine is, go to the log. SIGABRT makes the Go

@@ -6,11 +6,17 @@ import "syscall"
 
 // executables are the weaverd of the last start, and the last one that became ready.
 type executables struct {
-	current int // -1 before the first start
-	proven  int // -1 if none was; may be the same descriptor
+	current int    // -1 before the first start
+	proven  int    // -1 if none was; may be the same descriptor
+	bad     fileID // of one that was to replace the proven one, and did not become ready
 }
 
-func noExecutables() executables { return executables{-1, -1} }
+type fileID struct {
+	dev, ino uint64
+	size     int64
+}
+
+func noExecutables() executables { return executables{current: -1, proven: -1} }
 
 // open opens the file at path for the next start.
 func (e *executables) open(path string) error {
@@ -50,8 +56,25 @@ func (e *executables) back() bool {
 	return true
 }
 
+// condemn notes that the current one does not work.
+func (e *executables) condemn() {
+	if e.current != e.proven {
+		e.bad = identify(e.current)
+	}
+}
+
+// isBad reports that the current one is known not to work.
+func (e *executables) isBad() bool { return e.bad != fileID{} && identify(e.current) == e.bad }
+
+func identify(fd int) fileID {
+	var st syscall.Stat_t
+	if syscall.Fstat(fd, &st) != nil {
+		return fileID{}
+	}
+	return fileID{uint64(st.Dev), uint64(st.Ino), st.Size}
+}
+
 func sameFile(a, b int) bool {
-	var s, t syscall.Stat_t
-	return a == b || syscall.Fstat(a, &s) == nil && syscall.Fstat(b, &t) == nil &&
-		s.Dev == t.Dev && s.Ino == t.Ino && s.Size == t.Size
+	id := identify(a)
+	return a == b || id != fileID{} && id == identify(b)
 }

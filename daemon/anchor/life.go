@@ -17,6 +17,7 @@ type life struct {
 	born      time.Time
 	ready     bool // the one that lives
 	bye       bool
+	left      bool // it makes room for a successor
 	everReady bool // any of them
 	restarts  int
 	deaths    int // in a row, none of them steady
@@ -44,7 +45,7 @@ const (
 )
 
 func (l *life) started(now time.Time) {
-	l.born, l.ready, l.bye = now, false, false
+	l.born, l.ready, l.bye, l.left = now, false, false, false
 }
 
 func (l *life) becameReady() { l.ready, l.everReady, l.unready = true, true, 0 }
@@ -64,6 +65,9 @@ func (l *life) died(now time.Time, told, asked bool) verdict {
 		l.deaths = 0
 	}
 	l.deaths++
+	if l.left {
+		l.deaths = 0
+	}
 	switch {
 	case l.bye, asked && !l.everReady:
 		return verdictEnd

@@ -5,7 +5,7 @@ import "strings"
 // The store keeps copies of descriptors that must not close when the supervisor dies, as systemd's does. Names are words
 // of at most MaxName bytes, with slashes between their parts:
 //
-//	exe/weaverd              the weaverd that runs, for a start without its file; the anchor's own
+//	exe/weaverd, exe/weaver  the executables that run, for a start without their files; the anchor's own
 //	listen/…                 listening sockets: the API's is listen/api/DEV-INO, after the file that leads to it
 //	log/ID/GEN/out, …/err    the read end of a log pipe of incarnation GEN of process ID
 //	logfile/ID/GEN/out, …    the file that the pipe's bytes go to, open for appending
@@ -26,6 +26,8 @@ const (
 
 	// ExeName is the entry of the weaverd that was started.
 	ExeName = exePrefix + "weaverd"
+	// AnchorName is the entry of the executable that the anchor runs.
+	AnchorName = exePrefix + "weaver"
 	// exePrefix is that of the anchor's own entries.
 	exePrefix = "exe/"
 )

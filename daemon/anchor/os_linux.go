@@ -29,6 +29,15 @@ func setTitle(title string) {
 	_ = os.WriteFile("/proc/self/comm", []byte(title), 0)
 }
 
+// ownExecutable opens what this process runs.
+func ownExecutable() int {
+	fd, err := syscall.Open("/proc/self/exe", syscall.O_RDONLY|syscall.O_CLOEXEC, 0)
+	if err != nil {
+		return -1
+	}
+	return fd
+}
+
 // exePath is how the executable in exeFD is run by its descriptor.
 func exePath() string { return fdDir + "/" + strconv.Itoa(exeFD) }
 

@@ -37,8 +37,12 @@ func TestMain(m *testing.M) {
 	case len(os.Args) == 2 && os.Args[1] == "supervise":
 		os.Exit(superviseForTest())
 	default:
-		home := os.Args[1]
-		os.Exit(Run(Options{Home: home, Lock: home + "/daemon.lock", Log: home + "/anchor.log", Weaverd: os.Args[2]}))
+		args := os.Args[1:]
+		if args[0] == "--anchor" { // as one becomes an anchor
+			args = args[1:]
+		}
+		home := args[0]
+		os.Exit(Run(Options{Home: home, Lock: home + "/daemon.lock", Log: home + "/anchor.log", Weaverd: args[1]}))
 	}
 }
 
@@ -93,6 +97,42 @@ func superviseForTest() int {
 			text := make([]byte, 100)
 			n, err := syscall.Pread(stored[rest], text, 0)
 			answer = fmt.Sprintf("%s %v", text[:max(n, 0)], err)
+		case "become", "next": // with the executable at a path
+			exe, path, _ := strings.Cut(rest, " ")
+			fd, err := syscall.Open(exe, syscall.O_RDONLY|syscall.O_CLOEXEC, 0)
+			if err == nil {
+				err = SendMessage(3, strings.TrimSpace(word+" "+path), []int{fd})
+				syscall.Close(fd)
+			}
+			answer = fmt.Sprint("said ", err)
+		case "anchor": // become it; what was kept goes along
+			answer = takeItsPlace(stored)
+		case "parent":
+			answer = strconv.Itoa(os.Getppid())
+		case "hang":
+			_ = syscall.Kill(os.Getpid(), syscall.SIGSTOP)
+		case "pong": // the next message is a ping, and answered
+			_, n, _ := strings.Cut(receive(), " ")
+			answer = fmt.Sprint("said ", SendMessage(3, MessagePong+" "+n, nil))
+		case "storm": // of orphans that have died
+			answer = runScript("i=0; while [ $i -lt "+rest+" ]; do : & i=$((i+1)); done; echo done", true)
+		case "acknowledge": // so many deaths
+			n, _ := strconv.Atoi(rest)
+			told := 0
+			for told < n {
+				switch text := receive(); {
+				case strings.HasPrefix(text, MessageOrphan):
+					o, _ := ParseOrphan(text)
+					_ = SendMessage(3, MessageAck+" "+strconv.Itoa(o.PID), nil)
+					told++
+				case strings.HasPrefix(text, MessageMissed):
+					missed, _ := strconv.Atoi(strings.TrimPrefix(text, MessageMissed+" "))
+					told += missed
+				default:
+					n = 0
+				}
+			}
+			answer = strconv.Itoa(told)
 		case "exit":
 			code, _ := strconv.Atoi(rest)
 			return code
@@ -102,6 +142,30 @@ func superviseForTest() int {
 		fmt.Fprintln(c, answer)
 	}
 	return 98
+}
+
+// takeItsPlace becomes the anchor, which has died. It returns only if it cannot.
+func takeItsPlace(stored map[string]int) string {
+	buf := make([]byte, MaxMessage)
+	for {
+		n, err := syscall.Read(3, buf)
+		if n == 0 || err != nil {
+			break
+		}
+	}
+	if err := adoptOrphans(); err != nil {
+		return err.Error()
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return err.Error()
+	}
+	l := NewListing()
+	l.Lock, l.Restarts, l.Last = 4, 5, "the anchor died"
+	for name, fd := range stored {
+		l.FDs[name] = fd
+	}
+	return l.Become(stored[AnchorName], os.Getenv("WEAVER_HOME"), self).Error()
 }
 
 // keepFiles has the anchor keep a file for each name, whose contents are the name and our pid.

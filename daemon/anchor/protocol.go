@@ -21,6 +21,7 @@ import (
 //	missed N                         so many orphans died and there was no room to remember them
 //	refused NAME…                    these descriptors could not be kept
 //	ping N                           are you well?
+//	became [WHY…]                    the anchor was replaced, or WHY not
 //
 // The supervisor says:
 //
@@ -32,6 +33,10 @@ import (
 //	drop NAME…                       close these copies
 //	pong N                           I am
 //	watchdog MS                      how long it may be silent; 0 is for ever
+//	become                           be replaced, in place, by the executable that comes with this
+//	next PATH                        start the weaverd that comes with this next, whose file is PATH; if that does not
+//	                                 become ready soon, the one that runs now again
+//	leave                            it will exit, leaves its services to the anchor, and wants a successor at once
 //
 // An anchor lives longer than the supervisors that it starts, so each side speaks the newest protocol of its own and the one
 // before: the supervisor speaks min(its own, the anchor's) and names it with ready. Either may add words at the end of a
@@ -49,6 +54,7 @@ const (
 	MessageMissed   = "missed"
 	MessageRefused  = "refused"
 	MessagePing     = "ping"
+	MessageBecame   = "became"
 	MessageReady    = "ready"
 	MessageFailed   = "failed"
 	MessageBye      = "bye"
@@ -57,6 +63,9 @@ const (
 	MessageDrop     = "drop"
 	MessagePong     = "pong"
 	MessageWatchdog = "watchdog"
+	MessageBecome   = "become"
+	MessageNext     = "next"
+	MessageLeave    = "leave"
 )
 
 // MaxMessage bounds a message in bytes. Longer ones are cut.

@@ -20,7 +20,7 @@ func TestDescriptorsOutliveTheSupervisor(t *testing.T) {
 	first := s.supervisor()
 	first.say("ready 2")
 	a.word()
-	assert.Equal(t, ExeName, first.do("stored"), "nothing but itself")
+	assert.Equal(t, "exe/weaver exe/weaverd", first.do("stored"), "nothing but the two of us")
 	require.Equal(t, "<nil>", first.do("keep listen/a log/1/1/out log/1/1/err"))
 	require.Equal(t, "<nil>", first.do("keep listen/a"), "the same name replaces")
 	require.Equal(t, "<nil>", first.do("keep exe/mine"), "which is the anchor's to say")
@@ -32,7 +32,7 @@ func TestDescriptorsOutliveTheSupervisor(t *testing.T) {
 	first.kill() // what was sent before counts
 
 	second := s.supervisor()
-	assert.Equal(t, "exe/weaverd last/word listen/a log/1/1/out", second.do("stored"))
+	assert.Equal(t, "exe/weaver exe/weaverd last/word listen/a log/1/1/out", second.do("stored"))
 	for _, name := range []string{"listen/a", "log/1/1/out", "last/word"} {
 		assert.Equal(t, fmt.Sprintf("%s of %d <nil>", name, first.pid), second.do("read "+name))
 	}
@@ -62,7 +62,7 @@ func TestManyDescriptorsInOneMessage(t *testing.T) {
 	}
 	p.kill()
 	next := s.supervisor()
-	assert.Len(t, strings.Fields(next.do("stored")), 4*MaxRights+1)
+	assert.Len(t, strings.Fields(next.do("stored")), 4*MaxRights+2)
 	assert.Equal(t, fmt.Sprintf("r3n/252 of %d <nil>", p.pid), next.do("read r3n/252"))
 	next.say("ready 2")
 	next.say("bye")

@@ -4,6 +4,7 @@ package anchor
 
 import (
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -21,8 +22,8 @@ type supervisor struct {
 }
 
 // launch starts a supervisor: stdin is /dev/null, output goes to the log, 3 is the control socket, 4 the lock, 5 the listing
-// of what the store holds, 6 the executable itself, and what the store holds follows.
-func launch(o Options, exe int, byFD bool, lock, log int, st *store) (*supervisor, error) {
+// of what the store holds, 6 the executable itself, 7 ours, and what the store holds follows. path leads to the executable.
+func launch(o Options, path string, exe, self, lock, log int, st *store) (*supervisor, error) {
 	ours, theirs, err := socketPair()
 	if err != nil {
 		return nil, err
@@ -37,6 +38,10 @@ func launch(o Options, exe int, byFD bool, lock, log int, st *store) (*superviso
 	files := []uintptr{null.Fd(), uintptr(log), uintptr(log), uintptr(theirs), uintptr(lock), 0, uintptr(exe)}
 	listing := NewListing()
 	listing.FDs[ExeName] = exeFD
+	if self >= 0 {
+		listing.FDs[AnchorName] = len(files)
+		files = append(files, uintptr(self))
+	}
 	for _, name := range st.names() {
 		listing.FDs[name] = len(files)
 		files = append(files, uintptr(st.fds[name]))
@@ -48,10 +53,6 @@ func launch(o Options, exe int, byFD bool, lock, log int, st *store) (*superviso
 	}
 	defer syscall.Close(list)
 	files[listFD] = uintptr(list)
-	path := o.Weaverd
-	if byFD && exePath() != "" {
-		path = exePath()
-	}
 	pid, err := syscall.ForkExec(path, []string{"weaverd", "supervise"}, &syscall.ProcAttr{
 		Dir:   "/",
 		Env:   environ(os.Environ(), o.Home),
@@ -82,23 +83,23 @@ const (
 	exeFD     = 6
 )
 
+const homeEnv = "WEAVER_HOME"
+
 // environ is env with the variables that tell the supervisor where it is.
 func environ(env []string, home string) []string {
-	own := []string{
-		"WEAVER_HOME=" + home, ControlEnv + "=" + strconv.Itoa(controlFD), LockEnv + "=" + strconv.Itoa(lockFD),
-		StoreEnv + "=" + strconv.Itoa(listFD),
-	}
-	out := make([]string, 0, len(env)+len(own))
-next:
+	return append(without(env, homeEnv, ControlEnv, LockEnv, StoreEnv),
+		homeEnv+"="+home, ControlEnv+"="+strconv.Itoa(controlFD), LockEnv+"="+strconv.Itoa(lockFD), StoreEnv+"="+strconv.Itoa(listFD))
+}
+
+// without is env without some variables.
+func without(env []string, names ...string) []string {
+	out := make([]string, 0, len(env)+len(names))
 	for _, e := range env {
-		for _, o := range own {
-			if strings.HasPrefix(e, o[:strings.IndexByte(o, '=')+1]) {
-				continue next
-			}
+		if name, _, _ := strings.Cut(e, "="); !slices.Contains(names, name) {
+			out = append(out, e)
 		}
-		out = append(out, e)
 	}
-	return append(out, own...)
+	return out
 }
 
 func (s *supervisor) read() {
@@ -162,6 +163,24 @@ func (s *supervisor) send(text string) error {
 		return err
 	}
 	return failed
+}
+
+// pause ends the reader and returns what it had heard; what comes later stays in the socket. resume begins to read again.
+func (s *supervisor) pause() []message { return s.rest() }
+
+func (s *supervisor) resume() {
+	_ = s.control.SetReadDeadline(time.Time{})
+	s.messages = make(chan message)
+	go s.read() // as in attach
+}
+
+// number is that of the control socket.
+func (s *supervisor) number() (fd int) {
+	fd = -1
+	if raw, err := s.control.SyscallConn(); err == nil {
+		_ = raw.Control(func(n uintptr) { fd = int(n) })
+	}
+	return fd
 }
 
 // signal sends sig to it, while the pid is certainly its own.

@@ -5,8 +5,11 @@ import "time"
 // DefaultWatchdog is how long a supervisor may be silent that has not said otherwise.
 const DefaultWatchdog = 10 * time.Second
 
-// startLimit is how long one may take until it is ready.
-const startLimit = time.Minute
+// startLimit is how long one may take until it is ready, and trialLimit the first of an update.
+const (
+	startLimit = time.Minute
+	trialLimit = 10 * time.Second
+)
 
 // dumpTime is how long a supervisor that hangs has to write down where, before it is killed.
 const dumpTime = 2 * time.Second
