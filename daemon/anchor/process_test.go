@@ -115,7 +115,7 @@ func superviseForTest() int {
 			_, n, _ := strings.Cut(receive(), " ")
 			answer = fmt.Sprint("said ", SendMessage(3, MessagePong+" "+n, nil))
 		case "storm": // of orphans that have died
-			answer = runScript("i=0; while [ $i -lt "+rest+" ]; do : & i=$((i+1)); done; echo done", true)
+			answer = runScript("i=0; while [ $i -lt "+rest+" ]; do (: &); i=$((i+1)); done; echo done", true)
 		case "acknowledge": // so many deaths
 			n, _ := strconv.Atoi(rest)
 			told := 0
