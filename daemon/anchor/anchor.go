@@ -132,11 +132,14 @@ type anchor struct {
 	dog     watchdog
 	killAt  time.Time // when one that hangs is killed; zero if none does
 	orphans orphans
-	pass    time.Time // when to look at all children; zero if no zombie hides another
-	store   store
-	asked   syscall.Signal
-	done    bool
-	code    int
+	// One zombie hides the others.
+	hidden   bool          // somebody died since all children were looked at
+	pass     time.Time     // when to look at all of them; zero if there is no need
+	passTook time.Duration // the last time
+	store    store
+	asked    syscall.Signal
+	done     bool
+	code     int
 }
 
 // takeOver goes on with what the process had that has become this one.
@@ -181,6 +184,7 @@ func (a *anchor) loop() int {
 	defer signal.Stop(children)
 	defer signal.Stop(signals)
 
+	a.hidden = true
 	a.reap() // whoever died before there was anybody to hear of it
 	wake := time.NewTimer(0)
 	for n := 1; !a.done; n++ {
@@ -193,6 +197,7 @@ func (a *anchor) loop() int {
 		}
 		select {
 		case <-children:
+			a.hidden = true
 			a.reap()
 		case s := <-signals:
 			a.signal(s.(syscall.Signal))

@@ -1,7 +1,6 @@
 package anchor
 
 import (
-	"os"
 	"strconv"
 	"strings"
 	"syscall"
@@ -64,11 +63,11 @@ func childPIDs() (pids []int, ok bool) {
 		return nil, false
 	}
 	for _, task := range tasks {
-		data, err := os.ReadFile("/proc/self/task/" + task + "/children")
-		if err != nil {
+		text, ok := readProc("/proc/self/task/" + task + "/children")
+		if !ok {
 			return nil, false
 		}
-		for word := range strings.FieldsSeq(string(data)) {
+		for word := range strings.FieldsSeq(text) {
 			if pid, err := strconv.Atoi(word); err == nil {
 				pids = append(pids, pid)
 			}
@@ -79,11 +78,10 @@ func childPIDs() (pids []int, ok bool) {
 
 // startTime is when a process was started, in clock ticks since boot; 0 if it is not there.
 func startTime(pid int) uint64 {
-	data, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
-	if err != nil {
+	text, ok := readProc("/proc/" + strconv.Itoa(pid) + "/stat")
+	if !ok {
 		return 0
 	}
-	text := string(data)
 	fields := strings.Fields(text[strings.LastIndexByte(text, ')')+1:]) // the name may have blanks and brackets
 	const start = 19                                                    // the 22nd field; the state, the third, is the first here
 	if len(fields) <= start {
@@ -91,4 +89,29 @@ func startTime(pid int) uint64 {
 	}
 	n, _ := strconv.ParseUint(fields[start], 10, 64)
 	return n
+}
+
+// readProc reads a file of /proc: os.ReadFile would first try to have it polled.
+func readProc(path string) (text string, ok bool) {
+	fd, err := syscall.Open(path, syscall.O_RDONLY|syscall.O_CLOEXEC, 0)
+	if err != nil {
+		return "", false
+	}
+	defer syscall.Close(fd)
+	b := make([]byte, 0, 512)
+	for {
+		n, err := syscall.Read(fd, b[len(b):cap(b)])
+		if err == syscall.EINTR {
+			continue
+		}
+		if err != nil {
+			return "", false
+		}
+		if n == 0 {
+			return string(b), true
+		}
+		if b = b[:len(b)+n]; len(b) == cap(b) {
+			b = append(make([]byte, 0, 4*cap(b)), b...)
+		}
+	}
 }

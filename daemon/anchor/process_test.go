@@ -123,7 +123,9 @@ func superviseForTest() int {
 				switch text := receive(); {
 				case strings.HasPrefix(text, MessageOrphan):
 					o, _ := ParseOrphan(text)
-					_ = SendMessage(3, MessageAck+" "+strconv.Itoa(o.PID), nil)
+					for SendMessage(3, MessageAck+" "+strconv.Itoa(o.PID), nil) == syscall.EAGAIN {
+						time.Sleep(time.Millisecond) // the anchor is busy
+					}
 					told++
 				case strings.HasPrefix(text, MessageMissed):
 					missed, _ := strconv.Atoi(strings.TrimPrefix(text, MessageMissed+" "))

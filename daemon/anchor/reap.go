@@ -19,8 +19,12 @@ func takeStatus(pid int) (status syscall.WaitStatus, ok bool) {
 	}
 }
 
-// passEvery is how long to wait at least from one pass over all children to the next.
-const passEvery = 10 * time.Millisecond
+// passEvery is how long to wait at least until a pass over all children; passShare is how many times as long as the last one
+// took.
+const (
+	passEvery = 10 * time.Millisecond
+	passShare = 30
+)
 
 // reap looks at who is dead. The supervisor's status is taken at once; orphans stay zombies until it knows of them.
 //
@@ -35,7 +39,7 @@ func (a *anchor) reap() {
 	for !a.done {
 		pid, status := peekDead(0)
 		if pid == 0 {
-			a.pass = time.Time{}
+			a.pass, a.hidden = time.Time{}, false
 			return
 		}
 		if a.sup != nil && pid == a.sup.pid {
@@ -45,8 +49,8 @@ func (a *anchor) reap() {
 			break
 		}
 	}
-	if a.pass.IsZero() {
-		a.pass = time.Now().Add(passEvery)
+	if a.pass.IsZero() && a.hidden {
+		a.pass = time.Now().Add(max(passEvery, passShare*a.passTook))
 	}
 }
 
@@ -64,7 +68,8 @@ func (a *anchor) note(pid int, status syscall.WaitStatus) (gone bool) {
 
 // passOver looks at all children, since one zombie hides the others.
 func (a *anchor) passOver() {
-	a.pass = time.Time{}
+	began := time.Now()
+	a.pass, a.hidden = time.Time{}, false
 	pids, ok := childPIDs()
 	if !ok { // no such list: whoever is in the way goes, and is remembered
 		if pid, _ := peekDead(0); pid != 0 && a.orphans.known(pid) {
@@ -79,6 +84,7 @@ func (a *anchor) passOver() {
 			a.note(pid, status)
 		}
 	}
+	a.passTook = time.Since(began)
 	a.reap()
 }
 
