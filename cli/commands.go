@@ -122,6 +122,10 @@ func commands() []command {
 			group: groupLook, help: "show everything about processes", run: runDescribe,
 		},
 		{
+			name: "monit", alias: "dashboard dash imonit", max: 0,
+			group: groupLook, help: "show what runs, what it uses and what it prints, live", run: runMonit,
+		},
+		{
 			name: "why", args: "NAME|ID…", min: 1, max: -1,
 			group: groupLook, help: "say where a process is, how it came there and what happens next", run: runWhy,
 		},

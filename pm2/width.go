@@ -186,3 +186,18 @@ func appendText(dst []byte, s string, room int, unicode bool) ([]byte, int) {
 	}
 	return dst, used
 }
+
+// TextWidth is how many columns a terminal shows s in.
+func TextWidth(s string) int { return textWidth(s) }
+
+// FitText makes s exactly room columns wide: cut with an ellipsis, or padded with blanks.
+func FitText(s string, room int) string {
+	if room <= 0 {
+		return ""
+	}
+	out, width := appendText(nil, s, room, true)
+	for ; width < room; width++ {
+		out = append(out, ' ')
+	}
+	return string(out)
+}

@@ -197,15 +197,16 @@ Run and stop:
   service                               services by name: start, stop, status, health, metrics and more; weaver service -h
 
 Look:
-  list, ls, l, ps, status     show all processes
-  describe, desc, info, show  show everything about processes
-  why                         say where a process is, how it came there and what happens next
-  audit                       show who asked for what, and what came of it
-  jlist                       print all processes as JSON, in PM2's shape
-  prettylist                  the same, for people
-  env                         print the environment of a process
-  pid                         print pids
-  id                          print the ids of an app
+  list, ls, l, ps, status         show all processes
+  describe, desc, info, show      show everything about processes
+  monit, dashboard, dash, imonit  show what runs, what it uses and what it prints, live
+  why                             say where a process is, how it came there and what happens next
+  audit                           show who asked for what, and what came of it
+  jlist                           print all processes as JSON, in PM2's shape
+  prettylist                      the same, for people
+  env                             print the environment of a process
+  pid                             print pids
+  id                              print the ids of an app
 
 Logs:
   logs, log   show stored output, then follow it
