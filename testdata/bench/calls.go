@@ -3,8 +3,10 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"os"
+	"syscall"
 	"time"
 )
 
@@ -18,6 +20,7 @@ type command struct {
 	prepare []string // run before each, untimed
 	limit   float64  // times hello
 	mutates bool     // one vfork+exec is allowed on top
+	wishes  bool     // what is wished changes, and is on disk when it returns
 }
 
 // What a command line may cost in hello-world binaries, after which kind it is.
@@ -39,8 +42,8 @@ func commands() []command {
 		{id: "list-json", words: []string{"list", "--json"}, pm2: []string{"jlist"}, limit: hotLimit},
 		{id: "pid", words: []string{"pid", name}, limit: hotLimit},
 		{id: "restart", words: []string{"restart", name}, limit: hotLimit, mutates: true},
-		{id: "stop", words: []string{"stop", name}, prepare: []string{"start", name}, limit: hotLimit, mutates: true},
-		{id: "start", words: []string{"start", name}, prepare: []string{"stop", name}, limit: hotLimit, mutates: true},
+		{id: "stop", words: []string{"stop", name}, prepare: []string{"start", name}, limit: hotLimit, mutates: true, wishes: true},
+		{id: "start", words: []string{"start", name}, prepare: []string{"stop", name}, limit: hotLimit, mutates: true, wishes: true},
 		{id: "list-sorted", words: []string{"list", "--sort", "cpu"}, limit: coldLimit},
 	}
 }
@@ -100,12 +103,41 @@ func (b *bench) callsWith(n int, cmds []command) error {
 			extra = subSpawn
 			subjects = append(subjects, &subject{name: subSpawn, measure: spawn.ask})
 		}
+		if c.wishes {
+			s, end, err := syncing(b.dirs.path("sync"))
+			if err != nil {
+				return err
+			}
+			defer end()
+			subjects = append(subjects, s)
+		}
 		r := interleave(b.scale.rounds, time.Duration(b.scale.budgetSeconds)*time.Second, subjects...)
 		r.atMost(c.limit, subHello, extra)
+		if c.wishes {
+			r.atMost(c.limit, subHello, extra, subSync)
+			r.Note = "Sync is what the disk takes for one record, without which no wish survives a power cut"
+		}
 		r.speed(pm2Calls, subPM2, subPM2)
 		b.add(r, c.id, groupCalls, fmt.Sprintf("`%s`, %d services", words(c.words), n), seconds)
 	}
 	return nil
+}
+
+// syncing appends a record to a file and has it written to the disk.
+func syncing(path string) (s *subject, end func(), err error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		return nil, nil, err
+	}
+	record := bytes.Repeat([]byte{'x'}, 300)
+	return &subject{name: subSync, measure: func() (float64, error) {
+		start := monotonic()
+		if _, err := f.Write(record); err != nil {
+			return 0, err
+		}
+		err := syscall.Fdatasync(int(f.Fd()))
+		return float64(monotonic()-start) / 1e9, err
+	}}, func() { f.Close() }, nil
 }
 
 // hello is the floor under every command line.

@@ -90,7 +90,7 @@ func (rep *report) chartRows() []chartRow {
 				class = subWeaver
 			case subPM2:
 				class = "pm2"
-			case subHello, subSpawn, subLoop, subDirect:
+			case subHello, subSpawn, subSync, subLoop, subKeeper, subDirect:
 				continue // they are the base
 			}
 			if res.N == 0 {

@@ -111,17 +111,41 @@ func TestFloor(t *testing.T) {
 	require.NoError(t, err)
 	assert.Positive(t, cost)
 
-	v, end, err := b.loopVictim()
+	dir, groups, remove, err := b.keeperPlace("test")
 	require.NoError(t, err)
-	defer end()
-	v.last, err = v.bell.wait(10 * time.Second)
+	for range 2 { // the place is used again and again
+		cost, err = b.keeperOf(3, dir, groups).measure()
+		require.NoError(t, err)
+		assert.Positive(t, cost)
+	}
+	for _, mode := range [][]string{{"respawn", f.service}, {"rekeep", dir, groups, f.service}} {
+		v, end, err := b.loopVictim(mode[0], mode...)
+		require.NoError(t, err)
+		defer end()
+		v.last, err = v.bell.wait(10 * time.Second)
+		require.NoError(t, err)
+		for range 3 {
+			first := v.last.pid
+			cost, err = v.kill()
+			require.NoError(t, err)
+			assert.Positive(t, cost)
+			assert.NotEqual(t, first, v.last.pid)
+			assert.True(t, alive(v.last.pid))
+		}
+		end()
+	}
+	remove()
+	assert.NoDirExists(t, dir)
+	if groups != "" {
+		assert.NoDirExists(t, groups)
+	}
+
+	s, done, err := syncing(filepath.Join(b.dirs.home, "sync"))
 	require.NoError(t, err)
-	first := v.last.pid
-	cost, err = v.kill()
+	defer done()
+	cost, err = s.measure()
 	require.NoError(t, err)
 	assert.Positive(t, cost)
-	assert.NotEqual(t, first, v.last.pid)
-	assert.True(t, alive(v.last.pid))
 }
 
 func TestKillTreeEndsWhatIsBelow(t *testing.T) {

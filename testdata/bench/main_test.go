@@ -116,11 +116,11 @@ func TestABoundIsAFloorOnlyWithoutOne(t *testing.T) {
 func sample() *report {
 	fast := newRow(map[string]float64{subWeaver: 0.0012, subPM2: 0.15, subHello: 0.001})
 	fast.Group, fast.Name, fast.Note = "Calls", "`list` <3>", "Often"
-	fast.atMost(1.35, subHello, "")
+	fast.atMost(1.35, subHello)
 	fast.speed(50, subPM2, subPM2)
 	slow := newRow(map[string]float64{subWeaver: 0.004, subLoop: 0.001})
 	slow.Group, slow.Name = "Spawn", "slow"
-	slow.atMost(1.3, subLoop, "")
+	slow.atMost(1.3, subLoop)
 	slow.add("runit", nil, errors.New("gone"))
 	return &report{Rows: []*row{fast, slow}, Skipped: []skip{{"s6", "not here | there"}}}
 }

@@ -43,9 +43,17 @@ func (b *bench) respawn() error {
 	all := b.managers(b.dirs.home, "respawn", true)
 	defer func() { endAll(all) }()
 
-	loop, end, err := b.loopVictim()
+	loop, end, err := b.loopVictim(subLoop, "respawn", b.floor.service)
 	defer end()
 	add(loop, err)
+	if dir, groups, remove, err := b.keeperPlace("respawn"); err == nil {
+		defer remove()
+		keeper, end, err := b.loopVictim(subKeeper, "rekeep", dir, groups, b.floor.service)
+		defer end()
+		add(keeper, err)
+	} else {
+		b.skip("respawn, "+subKeeper, err)
+	}
 	for _, m := range all {
 		v, err := b.managedVictim(m)
 		add(v, err)
@@ -56,9 +64,11 @@ func (b *bench) respawn() error {
 		add(v, err)
 	}
 	row := interleave(b.scale.kills, 2*time.Duration(b.scale.budgetSeconds)*time.Second, subjects...)
-	row.atMost(loopLimit, subLoop, "")
+	row.atMost(loopLimit, subLoop)
+	row.atMost(loopLimit, subKeeper)
 	row.speed(pm2Respawn, subPM2, subPM2)
-	row.Note = "From kill(2) until the first instruction of the successor, which says so itself. s6 and supervisord wait a second by design"
+	row.Note = "From kill(2) until the first instruction of the successor, which says so itself. " +
+		"The C loop is waitpid, vfork and exec only; the C keeper makes for the successor what a supervisor has to. s6 and supervisord wait a second by design"
 	b.add(row, "respawn", groupRespawn, "`kill -9` of a service → its successor runs", seconds)
 	return nil
 }
@@ -89,13 +99,13 @@ func (v *victim) kill() (float64, error) {
 	return float64(next.at-start) / 1e9, nil
 }
 
-// loopVictim is kept by vfork, exec and wait in C.
-func (b *bench) loopVictim() (v *victim, end func(), err error) {
-	v = &victim{name: subLoop}
-	if v.bell, err = newBell(b.dirs.path("loop.bell")); err != nil {
+// loopVictim is kept by a mode of the C loop.
+func (b *bench) loopVictim(name string, mode ...string) (v *victim, end func(), err error) {
+	v = &victim{name: name}
+	if v.bell, err = newBell(b.dirs.path(mode[0] + ".bell")); err != nil {
 		return v, func() {}, err
 	}
-	h, err := b.floor.runLoop(append(cleanEnviron(), v.bell.env()), "respawn", b.floor.service)
+	h, err := b.floor.runLoop(append(cleanEnviron(), v.bell.env()), mode...)
 	if err != nil {
 		return v, v.bell.close, err
 	}

@@ -4,6 +4,8 @@ package main
 
 import (
 	"fmt"
+	"os"
+	"syscall"
 	"time"
 )
 
@@ -89,6 +91,12 @@ func (b *bench) bulk(id string, n int) error {
 	all := b.managers(b.dirs.home, what, n <= b.scale.pm2Most)
 	defer func() { endAll(all) }()
 	subjects := []*subject{b.loopOf(n)}
+	if dir, groups, remove, err := b.keeperPlace(id); err == nil {
+		defer remove()
+		subjects = append(subjects, b.keeperOf(n, dir, groups))
+	} else {
+		b.skip(what+", "+subKeeper, err)
+	}
 	for _, m := range all {
 		s, err := b.bulkOf(m, n)
 		if err != nil {
@@ -97,8 +105,10 @@ func (b *bench) bulk(id string, n int) error {
 		subjects = append(subjects, s)
 	}
 	r := interleave(b.scale.bulkRounds, 3*time.Duration(b.scale.budgetSeconds)*time.Second, subjects...)
-	r.atMost(loopLimit, subLoop, "")
-	r.Note = "Many: until the command line returns; that all run is checked. The C loop is vfork and exec only"
+	r.atMost(loopLimit, subLoop)
+	r.atMost(loopLimit, subKeeper)
+	r.Note = "Many: until the command line returns; that all run is checked. The C loop is vfork and exec only; the C keeper " +
+		"also opens what a supervisor has to for each service (pipes, logs, a pid file, a control group), and keeps no books"
 	b.add(r, id, groupStarting, what, seconds)
 	return nil
 }
@@ -113,6 +123,58 @@ func (b *bench) loopOf(n int) *subject {
 		defer h.end(false)
 		return h.answer()
 	}}
+}
+
+// keeperOf is loopOf with pipes, logs, pid files and control groups.
+func (b *bench) keeperOf(n int, dir, groups string) *subject {
+	return &subject{name: subKeeper, measure: func() (float64, error) {
+		h, err := b.floor.runLoop(cleanEnviron(), "keep", fmt.Sprint(n), dir, groups, b.floor.service)
+		if err != nil {
+			return 0, err
+		}
+		defer h.end(false)
+		return h.answer()
+	}}
+}
+
+// keeperPlace makes the directory for the C keeper's files, and the one for its control groups, "" where there are none.
+func (b *bench) keeperPlace(name string) (dir, groups string, remove func(), err error) {
+	dir = b.dirs.path("keeper-" + name)
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return "", "", nil, err
+	}
+	for _, mount := range []string{"/sys/fs/cgroup/unified", "/sys/fs/cgroup"} {
+		if _, err := os.Stat(mount + "/cgroup.procs"); err != nil {
+			continue
+		}
+		groups = fmt.Sprintf("%s/weaver-bench-%d-%s", mount, os.Getpid(), name)
+		if os.Mkdir(groups, 0o755) != nil {
+			groups = "" // weaver may not either
+		}
+		break
+	}
+	return dir, groups, func() {
+		os.RemoveAll(dir)
+		if groups != "" {
+			removeGroups(groups)
+		}
+	}, nil
+}
+
+// removeGroups removes a control group and those below it, once what was in them is gone.
+func removeGroups(dir string) {
+	entries, _ := os.ReadDir(dir)
+	for range 100 {
+		for _, e := range entries {
+			if e.IsDir() {
+				syscall.Rmdir(dir + "/" + e.Name())
+			}
+		}
+		if syscall.Rmdir(dir) == nil {
+			return
+		}
+		time.Sleep(10 * time.Millisecond) // the last of them is still dying
+	}
 }
 
 func (b *bench) bulkOf(m *manager, n int) (*subject, error) {

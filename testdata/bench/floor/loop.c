@@ -8,6 +8,8 @@
  *                          a pipe for its input, two for its output, watched; two log files and a pid file in DIR; a
  *                          session; a pidfd; a control group below CGROUP, "" being none. It reads nothing and keeps no
  *                          books.
+ *   loop rekeep DIR CGROUP PROGRAM
+ *                          respawn, with all that
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -17,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -110,6 +113,7 @@ static __attribute__((noinline)) pid_t launch(int group, int *pidfd, const int *
 	__asm__ volatile("syscall" : "+r"(pid) : "D"(&args), "S"(sizeof args) : "rcx", "r11", "memory");
 	if (pid == 0) {
 		setsid();
+		prctl(PR_SET_PDEATHSIG, SIGKILL); /* this program is ended by force */
 		for (int i = 0; i < 3; i++)
 			dup2(ends[i], i);
 		execve(argv[0], argv, environ);
@@ -118,7 +122,10 @@ static __attribute__((noinline)) pid_t launch(int group, int *pidfd, const int *
 	return pid;
 }
 
-static pid_t keep_one(int set, int i, const char *dir, const char *groups, char **argv)
+/* KEPT is how many descriptors a service costs: two pipes, two files, a pidfd. */
+#define KEPT 5
+
+static pid_t keep_one(int set, int waits, int i, const char *dir, const char *groups, char **argv, int *held)
 {
 	char path[4096], text[1024];
 	int ends[3], readers[3], fd, pidfd = -1, group = -1;
@@ -129,9 +136,10 @@ static pid_t keep_one(int set, int i, const char *dir, const char *groups, char 
 	close(readers[0]);
 	for (int j = 1; j < 3; j++) {
 		snprintf(path, sizeof path, "%s/%d-%d.log", dir, i, j);
-		if (open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644) < 0)
+		if ((held[j - 1] = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644)) < 0)
 			fail(path);
 		watch(set, readers[j]);
+		held[j + 1] = readers[j];
 	}
 	if (*groups) {
 		snprintf(path, sizeof path, "%s/%d", groups, i);
@@ -140,7 +148,8 @@ static pid_t keep_one(int set, int i, const char *dir, const char *groups, char 
 	}
 	if ((pid = launch(group, &pidfd, ends, argv)) < 0)
 		fail("clone3");
-	watch(set, pidfd);
+	watch(waits, pidfd);
+	held[4] = pidfd;
 	if (group >= 0)
 		close(group);
 	for (int j = 0; j < 3; j++)
@@ -150,7 +159,7 @@ static pid_t keep_one(int set, int i, const char *dir, const char *groups, char 
 		fail(path);
 	close(fd);
 	snprintf(path, sizeof path, "%s/%d.pid", dir, i);
-	if ((fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644)) < 0 || dprintf(fd, "%d", pid) < 0)
+	if ((fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644)) < 0 || dprintf(fd, "%d", pid) < 0)
 		fail(path);
 	close(fd);
 	return pid;
@@ -162,13 +171,14 @@ static int keep_many(int n, const char *dir, const char *groups, char **argv)
 	pid_t *pids = calloc(n, sizeof *pids);
 	char path[4096];
 	long long start;
+	int held[KEPT];
 	int set = epoll_create1(EPOLL_CLOEXEC);
 	char c;
 
 	setrlimit(RLIMIT_NOFILE, &files); /* as it may; with few services the usual limit will do */
 	start = now();
 	for (int i = 0; i < n; i++)
-		pids[i] = keep_one(set, i, dir, groups, argv);
+		pids[i] = keep_one(set, set, i, dir, groups, argv, held);
 	printf("%lld\n", now() - start);
 	fflush(stdout);
 	while (read(0, &c, 1) > 0)
@@ -180,8 +190,31 @@ static int keep_many(int n, const char *dir, const char *groups, char **argv)
 		snprintf(path, sizeof path, "%s/%d", groups, i);
 		if (*groups)
 			rmdir(path);
+		snprintf(path, sizeof path, "%s/%d.pid", dir, i);
+		unlink(path);
 	}
 	return 0;
+}
+
+static void rekeep(const char *dir, const char *groups, char **argv)
+{
+	int set = epoll_create1(EPOLL_CLOEXEC), waits = epoll_create1(EPOLL_CLOEXEC);
+
+	for (int i = 0;; i = !i) {
+		struct epoll_event e;
+		char path[4096];
+		int held[KEPT];
+		pid_t pid = keep_one(set, waits, i, dir, groups, argv, held);
+
+		while (epoll_wait(waits, &e, 1, -1) < 1)
+			;
+		waitpid(pid, NULL, 0);
+		snprintf(path, sizeof path, "%s/%d", groups, i);
+		if (*groups)
+			rmdir(path);
+		for (int j = 0; j < KEPT; j++)
+			close(held[j]);
+	}
 }
 
 static int spawn_once(char **argv)
@@ -203,6 +236,8 @@ int main(int argc, char **argv)
 {
 	if (argc >= 4 && !strcmp(argv[1], "spawn"))
 		return spawn_many(atoi(argv[2]), argv + 3);
+	if (argc >= 5 && !strcmp(argv[1], "rekeep"))
+		rekeep(argv[2], argv[3], argv + 4);
 	if (argc >= 6 && !strcmp(argv[1], "keep"))
 		return keep_many(atoi(argv[2]), argv[3], argv[4], argv + 5);
 	if (argc >= 3 && !strcmp(argv[1], "once"))
