@@ -1,0 +1,243 @@
+package axon
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"time"
+)
+
+// Method is one that clients can call.
+type Method struct {
+	Name string
+	// Params are the names of its parameters, for clients that ask what there is.
+	Params []string
+}
+
+// Call is one that came in.
+type Call struct {
+	Method string
+	Args   []json.RawMessage
+	Conn   net.Conn // of who calls
+}
+
+// NoReply is returned by a Handler for calls that clients make without waiting: an answer would break them.
+var NoReply = errors.New("axon: this call has no reply") //nolint:errname // it reports no failure
+
+// Handler answers calls, several at the same time. The results become the arguments of the caller's callback, each the JSON
+// of one; an error becomes the caller's error.
+type Handler interface {
+	Methods() []Method
+	Call(ctx context.Context, c Call) (results []json.RawMessage, err error)
+}
+
+// The bounds of a Server.
+const (
+	maxConns    = 256
+	maxUnderWay = 64               // calls of one connection
+	replyTime   = 10 * time.Second // for a peer to take a reply
+)
+
+// Server answers calls on connections.
+type Server struct {
+	Handler Handler
+	// Warn is told why a connection was ended early; nil drops it.
+	Warn func(error)
+}
+
+// Serve answers on every connection of l, until l is closed. It returns when the last connection is done; those are closed
+// when ctx ends.
+func (s *Server) Serve(ctx context.Context, l net.Listener) error {
+	return serve(ctx, l, func(ctx context.Context, c net.Conn) {
+		if err := s.talk(ctx, c); err != nil && s.Warn != nil {
+			s.Warn(err)
+		}
+	})
+}
+
+// serve runs talk for every connection, as many as are allowed at a time.
+func serve(ctx context.Context, l net.Listener, talk func(context.Context, net.Conn)) error {
+	ctx, cancel := context.WithCancel(ctx)
+	var conns sync.WaitGroup
+	defer conns.Wait()
+	defer cancel()
+	room := make(chan struct{}, maxConns)
+	for {
+		c, err := l.Accept()
+		if err != nil {
+			if errors.Is(err, net.ErrClosed) {
+				return nil
+			}
+			return err
+		}
+		select {
+		case room <- struct{}{}:
+		default:
+			c.Close()
+			continue
+		}
+		conns.Go(func() { // ends with the connection, which ends with ctx
+			defer func() { <-room }()
+			defer c.Close()
+			stop := context.AfterFunc(ctx, func() { c.Close() })
+			defer stop()
+			talk(ctx, c)
+		})
+	}
+}
+
+// talk answers one connection until it ends, and returns what was wrong with it.
+func (s *Server) talk(ctx context.Context, c net.Conn) error {
+	var calls sync.WaitGroup
+	defer calls.Wait()
+	room := make(chan struct{}, maxUnderWay)
+	out := replies{conn: c}
+	in := NewReader(c)
+	for {
+		m, err := in.Read()
+		if err != nil {
+			if isEnd(err) || ctx.Err() != nil {
+				return nil
+			}
+			return err
+		}
+		if len(m) < 2 {
+			return fmt.Errorf("axon: a request of %d arguments", len(m))
+		}
+		room <- struct{}{}
+		calls.Go(func() { // goes on when its caller has gone: work that was begun is finished
+			defer func() { <-room }()
+			reply, ok := s.answer(ctx, c, m[0])
+			if ok {
+				out.send(Message{JSON(reply), m[len(m)-1]})
+			}
+		})
+	}
+}
+
+// replies writes them one after the other.
+type replies struct {
+	mu   sync.Mutex
+	conn net.Conn
+}
+
+// send gives up on a peer that does not take the reply: its stream would end within a frame.
+func (r *replies) send(m Message) {
+	frame, err := AppendFrame(nil, m)
+	if err != nil {
+		return // a request whose id is empty cannot be answered
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.conn.SetWriteDeadline(time.Now().Add(replyTime))
+	if _, err := r.conn.Write(frame); err != nil {
+		r.conn.Close()
+	}
+}
+
+// payload is what a request says.
+type payload struct {
+	Type   string             `json:"type"`
+	Method *string            `json:"method"`
+	Args   *[]json.RawMessage `json:"args"`
+}
+
+// answer makes the reply to one request, if it has one.
+func (s *Server) answer(ctx context.Context, c net.Conn, request []byte) (reply []byte, ok bool) {
+	doc, valid := JSONOf(request)
+	var p payload
+	if !valid || json.Unmarshal(doc, &p) != nil {
+		return failure("the request is not a JSON object with a type, a method and args"), true
+	}
+	if p.Type == "methods" {
+		return methods(s.Handler.Methods()), true
+	}
+	switch {
+	case p.Type != "call":
+		return failure(fmt.Sprintf("a request of type %.40q", p.Type)), true
+	case p.Method == nil || *p.Method == "":
+		return failure(".method required"), true
+	case !known(s.Handler.Methods(), *p.Method):
+		return failure(fmt.Sprintf("method %q does not exist", *p.Method)), true
+	case p.Args == nil:
+		return failure(".args required"), true
+	}
+	results, err := s.call(ctx, Call{Method: *p.Method, Args: *p.Args, Conn: c})
+	switch {
+	case errors.Is(err, NoReply):
+		return nil, false
+	case err != nil:
+		return failure(err.Error()), true
+	}
+	out := []byte(`{"args":[`)
+	for i, r := range results {
+		if i > 0 {
+			out = append(out, ',')
+		}
+		out = append(out, r...)
+	}
+	return append(out, "]}"...), true
+}
+
+// call keeps the daemon alive whatever a handler makes of what it was sent.
+func (s *Server) call(ctx context.Context, c Call) (results []json.RawMessage, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("internal error in %s: %v", c.Method, p)
+			if s.Warn != nil {
+				s.Warn(err)
+			}
+		}
+	}()
+	return s.Handler.Call(ctx, c)
+}
+
+func known(list []Method, name string) bool {
+	for i := range list {
+		if list[i].Name == name {
+			return true
+		}
+	}
+	return false
+}
+
+// failure words an error as clients read it; the stack is what they print of it.
+func failure(text string) []byte {
+	return marshal(struct {
+		Error string `json:"error"`
+		Stack string `json:"stack"`
+	}{text, "Error: " + text})
+}
+
+// methods answers a client that makes its own table of them.
+func methods(list []Method) []byte {
+	type entry struct {
+		Name   string   `json:"name"`
+		Params []string `json:"params"`
+	}
+	out := []byte(`{"methods":{`)
+	for i, m := range list {
+		if i > 0 {
+			out = append(out, ',')
+		}
+		out = append(out, marshal(m.Name)...)
+		out = append(out, ':')
+		params := m.Params
+		if params == nil {
+			params = []string{}
+		}
+		out = append(out, marshal(entry{m.Name, params})...)
+	}
+	return append(out, "}}"...)
+}
+
+func marshal(v any) []byte {
+	out, err := json.Marshal(v)
+	if err != nil {
+		panic("axon: " + err.Error()) // strings and slices of them
+	}
+	return out
+}

@@ -1,0 +1,147 @@
+package axon
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+type handler struct{ block chan struct{} }
+
+func (handler) Methods() []Method {
+	return []Method{{"echo", []string{"a", "cb"}}, {"fail", nil}, {"quiet", nil}, {"panic", nil}, {"none", nil}, {"wait", nil}}
+}
+
+func (h handler) Call(_ context.Context, c Call) ([]json.RawMessage, error) {
+	switch c.Method {
+	case "echo":
+		return c.Args, nil
+	case "fail":
+		return nil, errors.New(`no "such" <thing>`)
+	case "quiet":
+		return nil, NoReply
+	case "panic":
+		panic("oh")
+	case "wait":
+		<-h.block
+	}
+	return nil, nil
+}
+
+// listen serves on a socket of the test's own, until the test ends.
+func listen(t *testing.T, serve func(context.Context, net.Listener) error) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "s")
+	l, err := net.Listen("unix", path)
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- serve(ctx, l) }() // ends with l
+	t.Cleanup(func() {
+		cancel()
+		l.Close()
+		require.NoError(t, <-done)
+	})
+	return path
+}
+
+func dial(t *testing.T, path string) (net.Conn, *Reader) {
+	t.Helper()
+	c, err := net.Dial("unix", path)
+	require.NoError(t, err)
+	c.SetDeadline(time.Now().Add(20 * time.Second))
+	t.Cleanup(func() { c.Close() })
+	return c, NewReader(c)
+}
+
+func ask(t *testing.T, c net.Conn, r *Reader, request, id string) string {
+	t.Helper()
+	_, err := c.Write(frame(t, JSON([]byte(request)), Text(id)))
+	require.NoError(t, err)
+	m, err := r.Read()
+	require.NoError(t, err)
+	require.Len(t, m, 2)
+	got, _ := TextOf(m[1])
+	require.Equal(t, id, got)
+	doc, ok := JSONOf(m[0])
+	require.True(t, ok)
+	return string(doc)
+}
+
+func TestCallsAreAnsweredInPM2sShapes(t *testing.T) {
+	s := &Server{Handler: handler{}}
+	c, r := dial(t, listen(t, s.Serve))
+	for request, want := range map[string]string{
+		`{"type":"call","method":"echo","args":[1,"two",null]}`: `{"args":[1,"two",null]}`,
+		`{"type":"call","method":"none","args":[]}`:             `{"args":[]}`,
+		`{"type":"call","method":"nope","args":[]}`:             `{"error":"method \"nope\" does not exist","stack":"Error: method \"nope\" does not exist"}`,
+		`{"type":"call","method":"echo"}`:                       `{"error":".args required","stack":"Error: .args required"}`,
+		`{"type":"call","args":[]}`:                             `{"error":".method required","stack":"Error: .method required"}`,
+		`{"type":"call","method":"fail","args":[]}`:             `{"error":"no \"such\" <thing>","stack":"Error: no \"such\" <thing>"}`,
+		`{"type":"call","method":"panic","args":[]}`:            `{"error":"internal error in panic: oh","stack":"Error: internal error in panic: oh"}`,
+		`{"type":"what"}`:                                       `{"error":"a request of type \"what\"","stack":"Error: a request of type \"what\""}`,
+		`null`:                                                  `{"error":"a request of type \"\"","stack":"Error: a request of type \"\""}`,
+		`[1]`:                                                   `{"error":"the request is not a JSON object with a type, a method and args","stack":"Error: the request is not a JSON object with a type, a method and args"}`,
+		`{broken`:                                               `{"error":"the request is not a JSON object with a type, a method and args","stack":"Error: the request is not a JSON object with a type, a method and args"}`,
+		`{"type":"methods"}`: `{"methods":{"echo":{"name":"echo","params":["a","cb"]},"fail":{"name":"fail","params":[]},"quiet":{"name":"quiet","params":[]},
+			"panic":{"name":"panic","params":[]},"none":{"name":"none","params":[]},"wait":{"name":"wait","params":[]}}}`,
+	} {
+		assert.JSONEq(t, want, ask(t, c, r, request, "1:0"), request)
+	}
+}
+
+func TestSlowCallsHoldUpNobodyAndQuietOnesAreNotAnswered(t *testing.T) {
+	block := make(chan struct{})
+	s := &Server{Handler: handler{block}}
+	c, r := dial(t, listen(t, s.Serve))
+	for _, m := range []string{"wait", "quiet"} {
+		_, err := c.Write(frame(t, JSON([]byte(`{"type":"call","method":"`+m+`","args":[]}`)), Text(m)))
+		require.NoError(t, err)
+	}
+	assert.Equal(t, `{"args":[2]}`, ask(t, c, r, `{"type":"call","method":"echo","args":[2]}`, "3"))
+	close(block)
+	m, err := r.Read()
+	require.NoError(t, err)
+	assert.Equal(t, Message{JSON([]byte(`{"args":[]}`)), Text("wait")}, m)
+}
+
+func TestWhoBreaksTheProtocolIsHungUpOn(t *testing.T) {
+	warned := make(chan error, 8)
+	s := &Server{Handler: handler{}, Warn: func(err error) { warned <- err }}
+	path := listen(t, s.Serve)
+	for _, bad := range []string{"GET / HTTP/1.1\r\n\r\n", "\x11\x00\x00\x00\x01a", "\x12\xff\xff\xff\xff", "\x10\x10"} {
+		c, r := dial(t, path)
+		_, err := c.Write([]byte(bad))
+		require.NoError(t, err)
+		_, err = r.Read()
+		require.Error(t, err, bad)
+		require.Error(t, <-warned, bad)
+	}
+	c, r := dial(t, path) // and the others are served
+	assert.Equal(t, `{"args":[]}`, ask(t, c, r, `{"type":"call","method":"none","args":[]}`, "x"))
+}
+
+func TestManyClientsAtOnce(t *testing.T) {
+	s := &Server{Handler: handler{}}
+	path := listen(t, s.Serve)
+	var wg sync.WaitGroup
+	for i := range 20 {
+		wg.Go(func() {
+			c, r := dial(t, path)
+			for j := range 50 {
+				id := fmt.Sprintf("%d:%d", i, j)
+				assert.Equal(t, `{"args":["`+id+`"]}`, ask(t, c, r, `{"type":"call","method":"echo","args":["`+id+`"]}`, id))
+			}
+		})
+	}
+	wg.Wait()
+}
