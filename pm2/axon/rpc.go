@@ -24,8 +24,8 @@ type Call struct {
 	Conn   net.Conn // of who calls
 }
 
-// NoReply is returned by a Handler for calls that clients make without waiting: an answer would break them.
-var NoReply = errors.New("axon: this call has no reply") //nolint:errname // it reports no failure
+// ErrNoReply is returned by a Handler for calls that clients make without waiting: an answer would break them.
+var ErrNoReply = errors.New("axon: this call has no reply")
 
 // Handler answers calls, several at the same time. The results become the arguments of the caller's callback, each the JSON
 // of one; an error becomes the caller's error.
@@ -167,7 +167,7 @@ func (s *Server) answer(ctx context.Context, c net.Conn, request []byte) (reply 
 	}
 	results, err := s.call(ctx, Call{Method: *p.Method, Args: *p.Args, Conn: c})
 	switch {
-	case errors.Is(err, NoReply):
+	case errors.Is(err, ErrNoReply):
 		return nil, false
 	case err != nil:
 		return failure(err.Error()), true

@@ -28,7 +28,7 @@ func (h handler) Call(_ context.Context, c Call) ([]json.RawMessage, error) {
 	case "fail":
 		return nil, errors.New(`no "such" <thing>`)
 	case "quiet":
-		return nil, NoReply
+		return nil, ErrNoReply
 	case "panic":
 		panic("oh")
 	case "wait":
