@@ -42,13 +42,14 @@ func AppendDescribe(dst []byte, p *app.Process, o DescribeOptions) []byte {
 		dst = d.appendTitle(dst, " Recent events ")
 		dst = d.appendRows(dst, eventRows(o.Recent))
 	}
-	if rows := divergent(specOf(p).Env, o.Local); len(rows) > 0 {
-		dst = d.appendTitle(dst, " Divergent env variables from local env ")
-		dst = d.appendRows(dst, rows)
-	}
 	program := o.Program
 	if program == "" {
 		program = "pm2"
+	}
+	dst = d.appendReported(dst, p, program)
+	if rows := divergent(specOf(p).Env, o.Local); len(rows) > 0 {
+		dst = d.appendTitle(dst, " Divergent env variables from local env ")
+		dst = d.appendRows(dst, rows)
 	}
 	dst = append(dst, '\n')
 	dst = d.appendHint(dst, " Use `"+program+" logs "+p.Name+" [--lines 1000]` to display logs")
@@ -101,7 +102,7 @@ func (d *description) rows(p *app.Process) []styled {
 	add("script id", p.ID.String())
 	add("exec cwd", s.Cwd)
 	add("exec mode", string(mode(p, s)))
-	add("node.js version", strings.TrimPrefix(p.NodeVersion, "v"))
+	add("node.js version", nodeVersion(p))
 	nodeEnv, _ := s.Env.Get("NODE_ENV")
 	add("node env", nodeEnv)
 	watch := styled{Row{"watch & reload", "✘"}, none}

@@ -3,7 +3,6 @@ package pm2
 import (
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"weaver/app"
@@ -13,6 +12,9 @@ import (
 type EnvOptions struct {
 	// Home is PM2_HOME for environments that do not have it.
 	Home string
+	// Monitored says whether somebody asked PM2 to monitor a process, and whether anybody said anything of it; nil knows
+	// of nobody.
+	Monitored func(app.ID) (on, said bool)
 }
 
 // Env makes PM2's record of a process, its pm2_env: PM2's keys, types and order, and no other key. It is flat and open:
@@ -43,6 +45,11 @@ func (b *builder) build(p *app.Process, o EnvOptions) {
 	b.paths(p, spec)
 	b.variables(p, spec)
 	b.life(p, spec)
+	if o.Monitored != nil {
+		if on, said := o.Monitored(p.ID); said {
+			b.flag("_km_monitored", on)
+		}
+	}
 }
 
 func (b *builder) text(key, s string) {
@@ -245,10 +252,7 @@ func (b *builder) life(p *app.Process, s *app.Spec) {
 		started = p.Created
 	}
 	b.value("pm_uptime", epoch(started))
-	b.value("axm_actions", Array())
-	b.value("axm_monitor", Of(&Object{}))
-	b.value("axm_options", Of(&Object{}))
-	b.value("axm_dynamic", Of(&Object{}))
+	b.reported(p.Reported)
 	created := epoch(p.Created)
 	if p.Status == app.Errored {
 		created = Value{} // PM2 forgets it when it gives up
@@ -260,14 +264,14 @@ func (b *builder) life(p *app.Process, s *app.Spec) {
 	b.num("restart_time", int64(p.Restarts))
 	b.num("unstable_restarts", int64(p.Unstable))
 	if mode(p, s) == app.Cluster {
-		b.text("_pm2_version", compatible)
+		b.text("_pm2_version", Compatible)
 	}
 	version := p.Version
 	if version == "" {
 		version = s.Version
 	}
 	b.textIf("version", version)
-	b.textIf("node_version", strings.TrimPrefix(p.NodeVersion, "v"))
+	b.textIf("node_version", nodeVersion(p))
 	if (s.ExpBackoff != 0 || p.Backoff != 0) && !b.dump {
 		b.num("prev_restart_delay", p.Backoff.Milliseconds())
 	}

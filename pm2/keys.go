@@ -1,7 +1,7 @@
 package pm2
 
-// compatible is the PM2 whose records these are.
-const compatible = "7.0.4"
+// Compatible is the PM2 whose records and wire these are.
+const Compatible = "7.0.4"
 
 // schemaKeys are the keys of an app's settings in a record, in PM2's order. Records have those that are set.
 var schemaKeys = [...]string{

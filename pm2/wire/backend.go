@@ -1,0 +1,55 @@
+package wire
+
+import (
+	"context"
+	"encoding/json"
+	"net"
+	"time"
+
+	"weaver/app"
+)
+
+// Backend is what the wire asks of whoever keeps processes.
+type Backend interface {
+	// List returns every process with its usage, in order of id, and Get one.
+	List() []app.Process
+	Get(app.ID) (app.Process, bool)
+	// Add makes n processes of spec, and starts them if up, returning when they are up or have failed.
+	Add(ctx context.Context, spec app.Spec, n int, up bool) ([]app.ID, error)
+	// Duplicate adds one more like id, and starts it.
+	Duplicate(ctx context.Context, id app.ID) (app.ID, error)
+	// Act applies a verb to one process; a spec replaces its own before, a signal is VerbSignal's.
+	Act(ctx context.Context, verb app.Verb, id app.ID, spec *app.Spec, signal string) error
+	// Respec gives a process another spec for its next start.
+	Respec(id app.ID, spec app.Spec) error
+	// Send sends a message over the process's IPC channel, SendLine a line to its standard input.
+	Send(ctx context.Context, id app.ID, message json.RawMessage) error
+	SendLine(id app.ID, line string) error
+	// Events and Lines are what happens and what is printed from now on, until ctx ends.
+	Events(ctx context.Context) <-chan app.Event
+	Lines(ctx context.Context) <-chan app.Line
+	ReloadLogs() error
+	// Kill ends every process for good and then the daemon; who called it on conn, saying that it is caller, is sent
+	// SIGQUIT when that is done.
+	Kill(ctx context.Context, conn net.Conn, caller int)
+	Host() Host
+	About() About
+}
+
+// Host is what PM2 shows of the machine.
+type Host struct {
+	CPU, MemoryUsed, MemoryTotal float64 // percent, bytes
+	DiskRead, DiskWrite          float64 // bytes a second
+	NetRecv, NetSent             float64
+}
+
+// About is what the daemon says of itself.
+type About struct {
+	Version string // weaver's
+	Program string // its executable
+	Args    []string
+	Started time.Time
+	UID     int
+	GID     int
+	CPUs    int
+}

@@ -1,0 +1,160 @@
+package wire
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"weaver/app"
+	"weaver/pm2"
+	"weaver/pm2/axon"
+)
+
+func (s *Server) sendLine(_ context.Context, c axon.Call) (any, error) {
+	id, line := field(arg(c, 0), "pm_id"), field(arg(c, 0), "line")
+	text, isText := line.Text()
+	if id.IsNull() || line.IsNull() || isText && text == "" {
+		return nil, errors.New("pm_id or line field missing")
+	}
+	p, err := s.alive(id, func(p *app.Process) error {
+		if p.Mode == app.Cluster {
+			return errors.New("Cannot send line to processes in cluster mode") //nolint:staticcheck // PM2's words
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := s.Backend.SendLine(p.ID, word(line)); err != nil {
+		return nil, err
+	}
+	out := &pm2.Object{}
+	out.Set("pm_id", id)
+	out.Set("line", line)
+	return raw(out), nil
+}
+
+// alive finds a process that can be sent something.
+func (s *Server) alive(id pm2.Value, also func(*app.Process) error) (app.Process, error) {
+	p, ok := s.find(id)
+	if !ok {
+		return p, fmt.Errorf("Process with ID <%s> unknown.", word(id)) //nolint:staticcheck // PM2's words
+	}
+	if also != nil {
+		if err := also(&p); err != nil {
+			return p, err
+		}
+	}
+	if p.Status != app.Online && p.Status != app.Launching || p.PID == 0 {
+		return p, fmt.Errorf("Process with ID <%s> offline.", word(id)) //nolint:staticcheck // PM2's words
+	}
+	return p, nil
+}
+
+// sendData sends the packet as it is: programs look for topic and data in it.
+func (s *Server) sendData(ctx context.Context, c axon.Call) (any, error) {
+	packet := arg(c, 0)
+	id := field(packet, "id")
+	if id.IsNull() || !truthy(field(packet, "data")) || !truthy(field(packet, "topic")) {
+		return nil, errors.New("ID, DATA or TOPIC field is missing") //nolint:staticcheck // PM2's words
+	}
+	p, err := s.alive(id, nil)
+	if err != nil {
+		return nil, err
+	}
+	text := packet.AppendJSON(nil)
+	if err := s.Backend.Send(ctx, p.ID, text); err != nil {
+		return nil, err
+	}
+	return json.RawMessage(`{"success":true,"data":` + string(text) + `}`), nil
+}
+
+// truthy is JavaScript's idea of what is there.
+func truthy(v pm2.Value) bool {
+	if s, ok := v.Text(); ok {
+		return s != ""
+	}
+	if n, ok := v.Float(); ok {
+		return n != 0
+	}
+	if b, ok := v.Bool(); ok {
+		return b
+	}
+	return !v.IsNull()
+}
+
+// msgProcess triggers an action in the processes that announced it.
+func (s *Server) msgProcess(ctx context.Context, c axon.Call) (any, error) {
+	cmd := arg(c, 0)
+	msg := field(cmd, "msg")
+	if id := field(cmd, "id"); !id.IsNull() {
+		p, ok := s.find(id)
+		if !ok {
+			return nil, fmt.Errorf("%s id unknown", word(id))
+		}
+		switch {
+		case !offers(&p, word(msg)):
+			return nil, fmt.Errorf("Action doesn't exist %s for %s", word(msg), p.Name) //nolint:staticcheck // PM2's words
+		case p.PID == 0 || p.Status != app.Online && p.Status != app.Launching:
+			return nil, fmt.Errorf("%s : id offline", word(id))
+		}
+		if err := s.trigger(ctx, &p, cmd, truthy(field(cmd, "uuid"))); err != nil {
+			return nil, err
+		}
+		return json.RawMessage(`{"process_count":1,"success":true}`), nil
+	}
+	target := field(cmd, "name")
+	if target.IsNull() {
+		return nil, errors.New("method requires name or id field")
+	}
+	n := 0
+	for _, p := range s.Backend.List() {
+		if !means(word(target), &p) || p.PID == 0 || !offers(&p, word(msg)) {
+			continue
+		}
+		if err := s.trigger(ctx, &p, cmd, false); err != nil {
+			return nil, err
+		}
+		n++
+	}
+	return json.RawMessage(fmt.Sprintf(`{"process_count":%d,"success":true}`, n)), nil
+}
+
+// trigger sends an action the way programs expect it: its bare name, or the whole command where there is more to say.
+func (s *Server) trigger(ctx context.Context, p *app.Process, cmd pm2.Value, whole bool) error {
+	message := field(cmd, "msg")
+	if whole || !field(cmd, "opts").IsNull() {
+		message = cmd
+	}
+	return s.Backend.Send(ctx, p.ID, message.AppendJSON(nil))
+}
+
+// means is how PM2 takes the name in a trigger.
+func means(target string, p *app.Process) bool {
+	return target == "all" || target == p.Name || target == p.Namespace || p.Spec != nil && target == filepath.Base(p.Spec.Script)
+}
+
+func offers(p *app.Process, action string) bool {
+	for _, a := range pm2.Actions(p) {
+		if a.Name == action {
+			return true
+		}
+	}
+	return false
+}
+
+// notify puts on the bus what a client did to a process.
+func (s *Server) notify(_ context.Context, c axon.Call) (any, error) {
+	id := field(arg(c, 0), "id")
+	if id.IsNull() {
+		return nil, errors.New("process id missing")
+	}
+	p, ok := s.find(id)
+	if !ok {
+		return nil, errors.New("process id doesnt exists")
+	}
+	s.processEvent(&p, word(field(arg(c, 0), "action_name")), truthy(field(arg(c, 0), "manually")))
+	return nothing{}, nil
+}
