@@ -103,6 +103,8 @@ type Spec struct {
 	AppendEnvToName   bool  `json:"append_env_to_name,omitempty"`
 	Force             bool  `json:"force,omitempty"`
 	DisableSourceMaps bool  `json:"disable_source_map_support,omitempty"`
+	// UnhandledRejections is "node" for Node's own way with them, which ends the program; else they are printed, as by PM2.
+	UnhandledRejections string `json:"unhandled_rejections,omitempty"`
 
 	// Extra holds attributes that weaver carries through to listings and dumps without acting on them
 	// (post_update, io, trace, …), by PM2's key, as JSON.

@@ -104,6 +104,7 @@ var attributes = [...]attribute{
 	{key: "max_log_files", types: "N", as: asWhole},
 	{key: "max_log_age", types: "NS", as: asSpan},
 	{key: "compress_logs", types: "B", as: asFlag},
+	{key: "unhandled_rejections", types: "S"},
 }
 
 // carried are the attributes that weaver keeps for listings and dumps without acting on them.

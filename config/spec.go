@@ -167,6 +167,7 @@ func (c Context) apply(s *app.Spec, v values) {
 	for key, field := range map[string]*string{
 		"namespace": &s.Namespace, "log_date_format": &s.LogDateFormat, "increment_var": &s.IncrementVar,
 		"instance_var": &s.InstanceVar, "username": &s.Username, "cron_restart": &s.CronRestart, "kill_signal": &s.KillSignal,
+		"unhandled_rejections": &s.UnhandledRejections,
 	} {
 		if text, ok := v[key].(string); ok {
 			*field = text

@@ -30,6 +30,7 @@ import (
 	"weaver/config"
 	"weaver/config/home"
 	"weaver/daemon/anchor"
+	"weaver/daemon/preload"
 	"weaver/lock"
 	"weaver/logs"
 	"weaver/pm2"
@@ -71,6 +72,8 @@ type daemon struct {
 	renderings *cache.Cache[view, rendering]
 	machine    gauge[api.HostStats]
 	memory     tidy
+	preload    *preload.File
+	wire       *wireDoor // nil while PM2's sockets are not open
 	started    time.Time
 
 	stopOnce sync.Once
@@ -185,9 +188,10 @@ func (d *daemon) open() (err error) {
 	}
 	d.dump = newDump(d.home, d.env)
 	d.audit = &audit{path: d.home.Audit()}
+	d.preload = preload.Place(d.home.Dir, identity)
 	d.sup = supervisor.New(supervisor.Options{
 		Spawner: d.spawner, Logs: d.logs, Sampler: d.sampler, IPC: d.ipc, Identity: identity,
-		ChildEnv: d.childEnv,
+		ChildEnv: d.childEnv, ChildArgs: d.childArgs,
 		Rotation: func() logs.Rotation { return rotation(d.settings.Load()) },
 		Store:    d.link.store,
 		Journal:  d.journal,
@@ -203,6 +207,9 @@ func (d *daemon) childEnv(p *app.Process) app.Env {
 	env := pm2.ChildEnv(p)
 	if d.home.PM2 {
 		env.Set("PM2_HOME", d.home.Dir)
+	}
+	if d.looksInto(p) {
+		env.Set(preload.Variable, preload.Mode(p.Spec))
 	}
 	return env
 }
@@ -251,6 +258,7 @@ func (d *daemon) live(ctx context.Context, endStreams func()) error {
 			served <- err
 		}
 	}()
+	d.wire = d.openWire()
 	os.WriteFile(d.home.PIDFile(), strconv.AppendInt(nil, int64(os.Getpid()), 10), 0o644) // for people
 	d.log.Info("ready", zap.String("version", d.opts.Version), zap.Int("pid", os.Getpid()), zap.Int("processes", d.sup.Count()))
 	if err := d.link.ready(); err != nil {
@@ -299,6 +307,7 @@ func (d *daemon) wait(ctx context.Context, served <-chan error) error {
 				continue
 			}
 			d.log.Info("asked to end", zap.String("signal", s.String()))
+			d.wire.dying("pm2 has been killed by " + s.String())
 			return nil
 		}
 	}
@@ -314,6 +323,8 @@ func (d *daemon) end(server *http.Server, door *hotDoor) {
 	defer cancel()
 	server.Shutdown(ctx) // removes the socket too
 	door.end(ctx)
+	d.wire.close()
+	d.preload.Remove()
 	os.Remove(d.home.PIDFile())
 	// Only now, with nothing left running: if we die before, the anchor starts a successor, which takes care of it.
 	d.link.tell(anchor.MessageBye) // the anchor may be gone

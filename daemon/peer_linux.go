@@ -3,6 +3,7 @@ package daemon
 import (
 	"io"
 	"net"
+	"strconv"
 	"sync"
 	"syscall"
 
@@ -58,6 +59,12 @@ func readRights(c *net.UnixConn, b []byte) (int, []int, error) {
 		syscall.CloseOnExec(fd) // net reads with MSG_CMSG_CLOEXEC where it can; this is for where it cannot
 	}
 	return n, fds, nil
+}
+
+// belongs reports that a process is a user's.
+func belongs(pid, uid int) bool {
+	var st unix.Stat_t
+	return unix.Stat("/proc/"+strconv.Itoa(pid), &st) == nil && int(st.Uid) == uid
 }
 
 func umask(mask int) int { return syscall.Umask(mask) }

@@ -25,6 +25,8 @@ type own struct {
 	MaxLogFiles int          `json:"max_log_files,omitempty"`
 	MaxLogAge   app.Duration `json:"max_log_age,omitempty"`
 	CompressLog bool         `json:"compress_logs,omitempty"`
+
+	UnhandledRejections string `json:"unhandled_rejections,omitempty"`
 }
 
 func restoreOwn(s *app.Spec, v Value) error {
@@ -40,6 +42,7 @@ func restoreOwn(s *app.Spec, v Value) error {
 	}
 	s.Umask, s.Nice, s.Limits, s.KillSignal = o.Umask, o.Nice, o.Limits, o.KillSignal
 	s.MaxLogSize, s.MaxLogFiles, s.MaxLogAge, s.CompressLog = o.MaxLogSize, o.MaxLogFiles, o.MaxLogAge, o.CompressLog
+	s.UnhandledRejections = o.UnhandledRejections
 	return nil
 }
 
@@ -134,6 +137,7 @@ func (b *builder) addOwn(s *app.Spec) error {
 	o := own{
 		Umask: s.Umask, Nice: s.Nice, Limits: s.Limits, KillSignal: s.KillSignal, MaxLogSize: s.MaxLogSize,
 		MaxLogFiles: s.MaxLogFiles, MaxLogAge: s.MaxLogAge, CompressLog: s.CompressLog,
+		UnhandledRejections: s.UnhandledRejections,
 	}
 	if _, err := strconv.Atoi(s.User); err != nil {
 		o.User = s.User

@@ -16,6 +16,7 @@ import (
 type Action struct {
 	Verb     app.Verb
 	Targets  []app.Selector
+	IDs      []app.ID            // processes by number alone, besides the targets
 	Cwd      string              // for targets written as the path of a script
 	Specs    map[app.ID]app.Spec // new specs, given before a start, restart or reload
 	Signal   string              // for VerbSignal
@@ -34,6 +35,16 @@ func (s *Supervisor) Do(ctx context.Context, a Action, report func(app.Progress)
 	if a.Verb == app.VerbSignal {
 		if _, err := spawn.ParseSignal(a.Signal); err != nil {
 			r.send(app.Progress{Step: app.StepFailed, ID: -1, Kind: "invalid", Message: err.Error()})
+			return
+		}
+	}
+	for _, id := range a.IDs {
+		k := s.reg.get(id)
+		if k == nil {
+			s.unknown(a.Verb, app.Selector(id.String()), r)
+			return
+		}
+		if !s.apply(ctx, a, id.String(), []*keeper{k}, r) {
 			return
 		}
 	}

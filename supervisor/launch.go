@@ -53,7 +53,11 @@ func (h *host) launchHere(p *app.Process, gen uint64, exited func(spawn.Exit)) (
 	if err != nil {
 		return nil, err
 	}
-	path, argv, err := command(spec, env)
+	var first []string
+	if h.opts.ChildArgs != nil {
+		first = h.opts.ChildArgs(p)
+	}
+	path, argv, err := command(spec, env, first)
 	if err != nil {
 		return nil, err
 	}
@@ -148,8 +152,8 @@ func credentials(spec *app.Spec, env *app.Env) (*spawn.User, error) {
 }
 
 // command returns what to exec. A bare interpreter is looked for in the app's own PATH, at each start, so that it follows
-// upgrades.
-func command(spec *app.Spec, env app.Env) (path string, argv []string, err error) {
+// upgrades. first goes before its own arguments.
+func command(spec *app.Spec, env app.Env, first []string) (path string, argv []string, err error) {
 	if spec.Interpreter == "" || spec.Interpreter == "none" {
 		return spec.Script, append([]string{spec.Script}, spec.Args...), nil
 	}
@@ -160,7 +164,8 @@ func command(spec *app.Spec, env app.Env) (path string, argv []string, err error
 	if _, err := os.Stat(spec.Script); errors.Is(err, os.ErrNotExist) {
 		return "", nil, fmt.Errorf("%s: %s", scriptNotFound, spec.Script)
 	}
-	argv = append([]string{spec.Interpreter}, spec.InterpreterArgs...)
+	argv = append([]string{spec.Interpreter}, first...)
+	argv = append(argv, spec.InterpreterArgs...)
 	argv = append(argv, spec.Script)
 	return path, append(argv, spec.Args...), nil
 }

@@ -44,6 +44,8 @@ type Options struct {
 	Sampler *procstat.Sampler // may be nil: then usage is zero
 	// ChildEnv returns the variables that a door adds to a process's environment (PM2's pm_id and the like).
 	ChildEnv func(*app.Process) app.Env
+	// ChildArgs returns arguments that a door puts before those of an app's interpreter.
+	ChildArgs func(*app.Process) []string
 	// Identity marks what belongs to this supervisor, in environments and cgroups.
 	Identity string
 	// Rotation is what log files get whose spec says nothing.

@@ -112,7 +112,8 @@ func (h Home) Audit() string      { return h.Dir + "/audit.log" }        // who 
 func (h Home) Settings() string   { return h.Dir + "/settings.json" }    // what `weaver set` wrote
 func (h Home) ModuleConf() string { return h.Dir + "/module_conf.json" } // PM2's settings, and those of its modules
 func (h Home) Touch() string      { return h.Dir + "/touch" }            // tells PM2 that the home is no new one
-func (h Home) PM2Socket() string  { return h.Dir + "/rpc.sock" }         // PM2's protocol
+func (h Home) PM2Socket() string  { return h.Dir + "/rpc.sock" }         // PM2's calls
+func (h Home) PubSocket() string  { return h.Dir + "/pub.sock" }         // PM2's bus
 
 // DaemonLog is the daemon's own log, JSON lines.
 func (h Home) DaemonLog() string {

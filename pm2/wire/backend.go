@@ -21,9 +21,9 @@ type Backend interface {
 	// Act applies a verb to one process; a spec replaces its own before, a signal is VerbSignal's.
 	Act(ctx context.Context, verb app.Verb, id app.ID, spec *app.Spec, signal string) error
 	// Respec gives a process another spec for its next start.
-	Respec(id app.ID, spec app.Spec) error
+	Respec(ctx context.Context, id app.ID, spec app.Spec) error
 	// Send sends a message over the process's IPC channel, SendLine a line to its standard input.
-	Send(ctx context.Context, id app.ID, message json.RawMessage) error
+	Send(id app.ID, message json.RawMessage) error
 	SendLine(id app.ID, line string) error
 	// Events and Lines are what happens and what is printed from now on, until ctx ends.
 	Events(ctx context.Context) <-chan app.Event
@@ -52,4 +52,13 @@ type About struct {
 	UID     int
 	GID     int
 	CPUs    int
+}
+
+// callerKey is where a call's context has the connection it came over.
+type callerKey struct{}
+
+// Caller returns the connection of the client that a Backend works for; nil if there is none.
+func Caller(ctx context.Context) net.Conn {
+	c, _ := ctx.Value(callerKey{}).(net.Conn)
+	return c
 }

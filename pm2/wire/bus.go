@@ -19,13 +19,15 @@ func (s *Server) Serve(ctx context.Context, rpc, pub net.Listener, warn func(err
 	defer doors.Wait()
 	defer s.feed.stop()
 	calls := &axon.Server{Handler: s, Warn: warn}
-	for l, serve := range map[net.Listener]func(context.Context, net.Listener) error{rpc: calls.Serve, pub: s.pub.Serve} {
+	open := func(l net.Listener, serve func(context.Context, net.Listener) error) {
 		doors.Go(func() { // ends when l is closed
 			if err := serve(ctx, l); err != nil && warn != nil {
 				warn(err)
 			}
 		})
 	}
+	open(rpc, calls.Serve)
+	open(pub, s.pub.Serve)
 	doors.Wait()
 }
 
@@ -217,4 +219,12 @@ func (s *Server) message(e *app.Event) {
 	o.Set(key, data)
 	o.Set("process", who(e.ID, e.Name, e.Namespace, false))
 	s.pub.Publish(topic, o.AppendJSON(nil))
+}
+
+// Dying tells the bus that the daemon is about to end.
+func (s *Server) Dying(why string) {
+	o := &pm2.Object{}
+	o.Set("status", pm2.String("killed"))
+	o.Set("msg", pm2.String(why))
+	s.pub.Publish("pm2:kill", o.AppendJSON(nil))
 }

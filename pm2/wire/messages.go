@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"path/filepath"
 
 	"weaver/app"
 	"weaver/pm2"
@@ -54,7 +53,7 @@ func (s *Server) alive(id pm2.Value, also func(*app.Process) error) (app.Process
 }
 
 // sendData sends the packet as it is: programs look for topic and data in it.
-func (s *Server) sendData(ctx context.Context, c axon.Call) (any, error) {
+func (s *Server) sendData(_ context.Context, c axon.Call) (any, error) {
 	packet := arg(c, 0)
 	id := field(packet, "id")
 	if id.IsNull() || !truthy(field(packet, "data")) || !truthy(field(packet, "topic")) {
@@ -65,7 +64,7 @@ func (s *Server) sendData(ctx context.Context, c axon.Call) (any, error) {
 		return nil, err
 	}
 	text := packet.AppendJSON(nil)
-	if err := s.Backend.Send(ctx, p.ID, text); err != nil {
+	if err := s.Backend.Send(p.ID, text); err != nil {
 		return nil, err
 	}
 	return json.RawMessage(`{"success":true,"data":` + string(text) + `}`), nil
@@ -86,7 +85,7 @@ func truthy(v pm2.Value) bool {
 }
 
 // msgProcess triggers an action in the processes that announced it.
-func (s *Server) msgProcess(ctx context.Context, c axon.Call) (any, error) {
+func (s *Server) msgProcess(_ context.Context, c axon.Call) (any, error) {
 	cmd := arg(c, 0)
 	msg := field(cmd, "msg")
 	if id := field(cmd, "id"); !id.IsNull() {
@@ -95,12 +94,12 @@ func (s *Server) msgProcess(ctx context.Context, c axon.Call) (any, error) {
 			return nil, fmt.Errorf("%s id unknown", word(id))
 		}
 		switch {
-		case !offers(&p, word(msg)):
+		case !pm2.Offers(&p, word(msg)):
 			return nil, fmt.Errorf("Action doesn't exist %s for %s", word(msg), p.Name) //nolint:staticcheck // PM2's words
 		case p.PID == 0 || p.Status != app.Online && p.Status != app.Launching:
 			return nil, fmt.Errorf("%s : id offline", word(id))
 		}
-		if err := s.trigger(ctx, &p, cmd, truthy(field(cmd, "uuid"))); err != nil {
+		if err := s.trigger(&p, cmd, truthy(field(cmd, "uuid"))); err != nil {
 			return nil, err
 		}
 		return json.RawMessage(`{"process_count":1,"success":true}`), nil
@@ -111,10 +110,10 @@ func (s *Server) msgProcess(ctx context.Context, c axon.Call) (any, error) {
 	}
 	n := 0
 	for _, p := range s.Backend.List() {
-		if !means(word(target), &p) || p.PID == 0 || !offers(&p, word(msg)) {
+		if !pm2.Triggers(word(target), &p) || p.PID == 0 || !pm2.Offers(&p, word(msg)) {
 			continue
 		}
-		if err := s.trigger(ctx, &p, cmd, false); err != nil {
+		if err := s.trigger(&p, cmd, false); err != nil {
 			return nil, err
 		}
 		n++
@@ -122,27 +121,9 @@ func (s *Server) msgProcess(ctx context.Context, c axon.Call) (any, error) {
 	return json.RawMessage(fmt.Sprintf(`{"process_count":%d,"success":true}`, n)), nil
 }
 
-// trigger sends an action the way programs expect it: its bare name, or the whole command where there is more to say.
-func (s *Server) trigger(ctx context.Context, p *app.Process, cmd pm2.Value, whole bool) error {
-	message := field(cmd, "msg")
-	if whole || !field(cmd, "opts").IsNull() {
-		message = cmd
-	}
-	return s.Backend.Send(ctx, p.ID, message.AppendJSON(nil))
-}
-
-// means is how PM2 takes the name in a trigger.
-func means(target string, p *app.Process) bool {
-	return target == "all" || target == p.Name || target == p.Namespace || p.Spec != nil && target == filepath.Base(p.Spec.Script)
-}
-
-func offers(p *app.Process, action string) bool {
-	for _, a := range pm2.Actions(p) {
-		if a.Name == action {
-			return true
-		}
-	}
-	return false
+// trigger sends an action the way programs expect it.
+func (s *Server) trigger(p *app.Process, cmd pm2.Value, whole bool) error {
+	return s.Backend.Send(p.ID, pm2.Trigger(p, cmd, whole))
 }
 
 // notify puts on the bus what a client did to a process.

@@ -96,7 +96,7 @@ func (s *Server) Call(ctx context.Context, c axon.Call) ([]json.RawMessage, erro
 		if table[i].Name != c.Method {
 			continue
 		}
-		result, err := table[i].serve(s, ctx, c)
+		result, err := table[i].serve(s, context.WithValue(ctx, callerKey{}, c.Conn), c)
 		if err != nil {
 			return nil, err
 		}
@@ -477,7 +477,7 @@ var success = json.RawMessage(`{"success":true}`)
 func (s *Server) stopWatch(context.Context, axon.Call) (any, error) { return success, nil }
 
 // startWatch has a process watched whose spec says nothing of it.
-func (s *Server) startWatch(_ context.Context, c axon.Call) (any, error) {
+func (s *Server) startWatch(ctx context.Context, c axon.Call) (any, error) {
 	p, ok := s.find(idOf(arg(c, 1)))
 	if !ok || p.Spec == nil || name(arg(c, 0)) != "restartProcessId" {
 		return success, nil
@@ -485,24 +485,24 @@ func (s *Server) startWatch(_ context.Context, c axon.Call) (any, error) {
 	if watches(p.Spec) {
 		return json.RawMessage(`{"success":true,"notrestarted":true}`), nil
 	}
-	return success, s.setWatch(&p, true)
+	return success, s.setWatch(ctx, &p, true)
 }
 
-func (s *Server) toggleWatch(_ context.Context, c axon.Call) (any, error) {
+func (s *Server) toggleWatch(ctx context.Context, c axon.Call) (any, error) {
 	p, ok := s.find(idOf(arg(c, 1)))
 	if !ok || p.Spec == nil {
 		return success, nil
 	}
-	return success, s.setWatch(&p, !watches(p.Spec))
+	return success, s.setWatch(ctx, &p, !watches(p.Spec))
 }
 
-func (s *Server) setWatch(p *app.Process, on bool) error {
+func (s *Server) setWatch(ctx context.Context, p *app.Process, on bool) error {
 	spec := p.Spec.Clone()
 	spec.Watch = nil
 	if on {
 		spec.Watch = json.RawMessage("true")
 	}
-	return s.Backend.Respec(p.ID, spec)
+	return s.Backend.Respec(ctx, p.ID, spec)
 }
 
 func watches(s *app.Spec) bool {

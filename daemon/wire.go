@@ -1,0 +1,218 @@
+package daemon
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+
+	"go.uber.org/zap"
+
+	"weaver/app"
+	"weaver/config"
+	"weaver/logs"
+	"weaver/pm2/wire"
+	"weaver/procstat"
+	"weaver/supervisor"
+)
+
+// wireDoor is where PM2's own clients come in: rpc.sock and pub.sock in the home.
+type wireDoor struct {
+	server *wire.Server
+	rpc    net.Listener
+	pub    net.Listener
+	ended  sync.WaitGroup
+	cancel context.CancelFunc
+
+	mu      sync.Mutex
+	callers []int // who waits for SIGQUIT as the end of `pm2 kill`
+}
+
+// openWire opens PM2's sockets. Without them everything works but PM2's clients, so that trouble is only told.
+func (d *daemon) openWire() *wireDoor {
+	ctx, cancel := context.WithCancel(context.Background())
+	w := &wireDoor{cancel: cancel}
+	for _, s := range []struct {
+		path string
+		l    *net.Listener
+	}{{d.home.PubSocket(), &w.pub}, {d.home.PM2Socket(), &w.rpc}} {
+		l, err := d.listenWire(s.path)
+		if err != nil {
+			d.log.Warn("PM2's clients do not find this daemon", zap.Error(err))
+			if w.pub != nil {
+				w.pub.Close()
+			}
+			cancel()
+			return nil
+		}
+		*s.l = l
+	}
+	w.server = wire.New(&backend{d: d, door: w}, d.env)
+	w.ended.Go(func() { // ends with close
+		w.server.Serve(ctx, w.rpc, w.pub, func(err error) { d.log.Warn("PM2's wire", zap.Error(err)) })
+	})
+	return w
+}
+
+// listenWire opens one of the sockets, unless PM2's own daemon serves it: it does not know of our lock.
+func (d *daemon) listenWire(path string) (net.Listener, error) {
+	if c, err := net.DialTimeout("unix", path, time.Second); err == nil {
+		c.Close()
+		return nil, fmt.Errorf("another daemon serves %s", path)
+	}
+	l, err := listen(path)
+	if err != nil {
+		return nil, err
+	}
+	return listener{l, func(err error) { d.log.Warn("connection refused", zap.Error(err)) }}, nil
+}
+
+// dying tells the bus that the daemon is about to end. A door that is not open has nobody to tell.
+func (w *wireDoor) dying(why string) {
+	if w != nil {
+		w.server.Dying(why)
+	}
+}
+
+// heard tells the bus what the API's clients have done; PM2's tell it themselves.
+func (w *wireDoor) heard(p *app.Progress) {
+	if w == nil {
+		return
+	}
+	switch {
+	case p.Step == app.StepOK && (p.Verb == app.VerbRestart || p.Verb == app.VerbReload || p.Verb == app.VerbStop || p.Verb == app.VerbStart):
+		w.server.Notify(p.ID, string(p.Verb))
+	case p.Step == app.StepLaunched:
+		for i := range max(p.Count, 1) {
+			w.server.Notify(p.ID+app.ID(i), "start")
+		}
+	}
+}
+
+// close takes the sockets away, and then wakes who called kill.
+func (w *wireDoor) close() {
+	if w == nil {
+		return
+	}
+	w.rpc.Close() // removes the socket too
+	w.pub.Close()
+	w.cancel()
+	w.ended.Wait()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, pid := range w.callers {
+		if p, err := os.FindProcess(pid); err == nil {
+			p.Signal(syscall.SIGQUIT) // it may be gone
+		}
+	}
+}
+
+// backend is the daemon as the wire needs it.
+type backend struct {
+	d    *daemon
+	door *wireDoor
+}
+
+func (b *backend) List() []app.Process                   { return b.d.sup.List() }
+func (b *backend) Get(id app.ID) (app.Process, bool)     { return b.d.sup.Get(id) }
+func (b *backend) ReloadLogs() error                     { return b.d.logs.Reopen() }
+func (b *backend) SendLine(id app.ID, line string) error { return b.d.sup.SendLine(id, line+"\n") }
+
+func (b *backend) Events(ctx context.Context) <-chan app.Event { return b.d.sup.Events(ctx, 0) }
+
+func (b *backend) Lines(ctx context.Context) <-chan app.Line {
+	return b.d.logs.Follow(ctx, logs.FollowOptions{})
+}
+
+// operation begins an act that one of PM2's clients asks for.
+func (b *backend) operation(ctx context.Context, act string, id app.ID) *operation {
+	c, _ := wire.Caller(ctx).(*conn)
+	op := b.d.begin(context.WithoutCancel(ctx), c, act)
+	if id >= 0 {
+		op.target(id.String())
+	}
+	return op
+}
+
+func (b *backend) Add(ctx context.Context, spec app.Spec, n int, up bool) ([]app.ID, error) {
+	op := b.operation(ctx, "start", -1)
+	defer op.end()
+	op.target(spec.Name)
+	ids, err := b.d.sup.Add(op.ctx, spec, n, up)
+	return ids, op.failed(err)
+}
+
+func (b *backend) Duplicate(ctx context.Context, id app.ID) (app.ID, error) {
+	op := b.operation(ctx, "scale", id)
+	defer op.end()
+	added, err := b.d.sup.Duplicate(op.ctx, id)
+	return added, op.failed(err)
+}
+
+func (b *backend) Respec(ctx context.Context, id app.ID, spec app.Spec) error {
+	op := b.operation(ctx, "watch", id)
+	defer op.end()
+	return op.failed(b.d.sup.Respec(id, spec))
+}
+
+// Act applies a verb to one process and returns what went wrong, in PM2's words where it has some.
+func (b *backend) Act(ctx context.Context, verb app.Verb, id app.ID, spec *app.Spec, signal string) error {
+	op := b.operation(ctx, string(verb), id)
+	defer op.end()
+	a := supervisor.Action{Verb: verb, IDs: []app.ID{id}, Signal: signal}
+	if spec != nil {
+		a.Specs = map[app.ID]app.Spec{id: *spec}
+	}
+	var err error
+	b.d.sup.Do(op.ctx, a, func(p app.Progress) {
+		if p.Step == app.StepFailed && err == nil {
+			err = errors.New(p.Message)
+		}
+	})
+	return op.failed(err)
+}
+
+func (b *backend) Send(id app.ID, message json.RawMessage) error { return b.d.sup.Send(id, message) }
+
+// Kill is `pm2 kill`.
+func (b *backend) Kill(ctx context.Context, c net.Conn, caller int) {
+	if peer, ok := c.(*conn); ok && caller > 1 && (caller == peer.peer.PID || belongs(caller, peer.peer.UID)) {
+		b.door.mu.Lock()
+		b.door.callers = append(b.door.callers, caller)
+		b.door.mu.Unlock()
+	}
+	op := b.operation(ctx, "kill", -1)
+	defer op.end()
+	err := op.failed(b.d.sup.Shutdown(op.ctx, true, func(app.Progress) {}))
+	if err != nil && !errors.Is(err, supervisor.ErrClosed) {
+		b.d.log.Error("stop every service", zap.Error(err))
+	}
+	b.d.stop()
+}
+
+func (b *backend) Host() wire.Host {
+	h, err := procstat.Host()
+	if err != nil {
+		return wire.Host{} // shown as not known
+	}
+	return wire.Host{
+		CPU: h.CPU, MemoryUsed: float64(h.MemUsed), MemoryTotal: float64(h.MemTotal), DiskRead: h.DiskRead, DiskWrite: h.DiskWrite,
+		NetRecv: h.NetRecv, NetSent: h.NetSent,
+	}
+}
+
+func (b *backend) About() wire.About {
+	program, err := os.Executable()
+	if err != nil {
+		program = os.Args[0]
+	}
+	return wire.About{
+		Version: b.d.opts.Version, Program: program, Args: os.Args, Started: b.d.started,
+		UID: os.Getuid(), GID: os.Getgid(), CPUs: config.CPUs(),
+	}
+}
