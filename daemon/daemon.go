@@ -321,13 +321,14 @@ func (d *daemon) end(server *http.Server, door *hotDoor) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
+	d.wire.close()
 	server.Shutdown(ctx) // removes the socket too
 	door.end(ctx)
-	d.wire.close()
-	d.preload.Remove()
 	os.Remove(d.home.PIDFile())
 	// Only now, with nothing left running: if we die before, the anchor starts a successor, which takes care of it.
+	d.preload.Remove()
 	d.link.tell(anchor.MessageBye) // the anchor may be gone
+	d.wire.wake()
 	d.log.Info("ended", zap.Duration("uptime", time.Since(d.started)))
 	d.log.Sync()
 }

@@ -94,7 +94,7 @@ func (w *wireDoor) heard(p *app.Progress) {
 	}
 }
 
-// close takes the sockets away, and then wakes who called kill.
+// close takes the sockets away.
 func (w *wireDoor) close() {
 	if w == nil {
 		return
@@ -103,6 +103,13 @@ func (w *wireDoor) close() {
 	w.pub.Close()
 	w.cancel()
 	w.ended.Wait()
+}
+
+// wake tells who called kill that it is done.
+func (w *wireDoor) wake() {
+	if w == nil {
+		return
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, pid := range w.callers {
