@@ -65,7 +65,8 @@ type daemon struct {
 	sampler    *procstat.Sampler
 	ipc        *nodeipc.Exchange
 	journal    *journal.Journal
-	found      journal.Found // when it was opened
+	found      journal.Found  // when it was opened
+	left       map[string]int // descriptors of the former supervisor, by name
 	dump       *dump
 	audit      *audit
 	settings   atomic.Pointer[config.Settings]
@@ -173,7 +174,7 @@ func (d *daemon) open() (err error) {
 	if err != nil {
 		return err
 	}
-	if d.ipc, err = nodeipc.New(nil); err != nil {
+	if d.ipc, err = nodeipc.New(d.link.store); err != nil {
 		return err
 	}
 	d.sampler, err = procstat.New(procstat.Options{
@@ -233,11 +234,12 @@ func (d *daemon) live(ctx context.Context, endStreams func()) error {
 	background.Go(func() { d.sampler.Run(ctx) })
 	background.Go(func() { d.logEvents(ctx) })
 	background.Go(func() { d.link.answerPings(ctx, func() { d.sup.Count() }) })
-	background.Go(func() { d.link.orphans(ctx, d.orphanDied, d.orphansMissed) })
 
-	if err := d.restore(ctx); err != nil {
+	if err := d.restore(ctx, &background); err != nil {
 		return err
 	}
+	// Only now: a death is told until somebody takes note of it, and that is who adopted the process.
+	background.Go(func() { d.link.orphans(ctx, d.orphanDied, d.orphansMissed) })
 	l, err := listen(d.home.Socket())
 	if err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"sync"
 
 	"go.uber.org/zap"
 
@@ -24,7 +25,9 @@ func (d *daemon) openJournal() (err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		d.log.Error("make the directory of the journal", zap.Error(err)) // it goes on in memory
 	}
-	d.journal, d.found, err = journal.Open(journal.Options{Files: journal.Dir(dir), Report: func(err error) {
+	d.left = d.link.store.Fetch()
+	memory := memoryOf(d.link.store, d.left)
+	d.journal, d.found, err = journal.Open(journal.Options{Files: journal.Dir(dir), Memory: memory, Report: func(err error) {
 		if err != nil {
 			d.log.Error("state is not durable", zap.Error(err))
 		} else {
@@ -40,19 +43,18 @@ func (d *daemon) openJournal() (err error) {
 	return nil
 }
 
-// restore goes on with what a former supervisor of this home had: nothing is lost by its death. What still runs of it and
-// cannot be taken over is ended first, so that nothing is doubled.
-func (d *daemon) restore(ctx context.Context) error {
+// restore goes on with what a former supervisor of this home had: nothing is lost by its death, or doubled.
+func (d *daemon) restore(ctx context.Context, background *sync.WaitGroup) error {
 	values := d.found.Values
 	d.found.Values = nil
-	if n, err := spawn.EndLeftovers(ctx, Identity(d.home), Marker, leftoverTime, d.isOurs); err != nil {
-		return fmt.Errorf("end the processes that a dead supervisor left: %w", err)
-	} else if n > 0 {
-		d.log.Warn("ended processes that a dead supervisor left", zap.Int("count", n))
+	if d.found.New { // nobody is known, so nobody can be taken over
+		if err := d.endLeftovers(ctx); err != nil {
+			return err
+		}
 	}
-	r, err := d.sup.Resume(values)
+	r, err := d.sup.Resume(values, d.left)
 	if err != nil {
-		return err
+		return fmt.Errorf("take over what a dead supervisor left: %w", err)
 	}
 	for _, problem := range r.Problems {
 		d.log.Error("the journal", zap.Error(problem))
@@ -62,6 +64,25 @@ func (d *daemon) restore(ctx context.Context) error {
 	}
 	if d.found.New {
 		return d.importOldState()
+	}
+	background.Go(func() {
+		if err := d.endLeftovers(ctx); err != nil && ctx.Err() == nil {
+			d.log.Error("leftovers", zap.Error(err))
+		}
+	})
+	return nil
+}
+
+// endLeftovers ends what carries this home's marker and nobody looks after.
+func (d *daemon) endLeftovers(ctx context.Context) error {
+	n, err := spawn.EndLeftovers(ctx, Identity(d.home), Marker, leftoverTime, func(pid int, tag string) bool {
+		return d.isOurs(pid) || d.sup.Holds(tag)
+	})
+	if err != nil {
+		return fmt.Errorf("end the processes that a dead supervisor left: %w", err)
+	}
+	if n > 0 {
+		d.log.Warn("ended processes that a dead supervisor left", zap.Int("count", n))
 	}
 	return nil
 }
@@ -102,9 +123,12 @@ func saved(records []pm2.Record) []supervisor.Saved {
 // isOurs names the processes of weaver itself, which may have been started from within a service.
 func (d *daemon) isOurs(pid int) bool { return pid == os.Getpid() || pid == os.Getppid() }
 
-// orphanDied takes note of the death of a process that was left to the anchor. What was a service's is seen by whoever
-// looks after that one's tree; nobody else waits for it.
+// orphanDied takes note of the death of a process that was left to the anchor: of a service that was adopted. What else was
+// a service's is seen by whoever looks after that one's tree; nobody else waits for it.
 func (d *daemon) orphanDied(o anchor.Orphan) {
+	if d.spawner.Reaped(o.PID, o.Start, o.Status) {
+		return
+	}
 	d.log.Debug("orphan died", zap.Int("pid", o.PID), zap.Uint32("status", o.Status))
 }
 

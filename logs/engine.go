@@ -60,6 +60,8 @@ type ringKey struct {
 type reader interface {
 	// open makes the pipe and begins to read it. fd is the child's end.
 	open(p *Pipe) (t tap, fd int, closeFD func(), err error)
+	// adopt begins to read a pipe that is there, from its read end, which is the reader's from then on unless there is an error.
+	adopt(p *Pipe, fd int) (tap, error)
 	// stop ends reading and closes what the reader has open. Taps that are still there are closed as they are.
 	stop() error
 }
@@ -70,6 +72,8 @@ type tap interface {
 	flush() <-chan struct{}
 	// pour goes on reading, and throws it away. The pipe has no sinks any more.
 	pour()
+	// source is the read end; -1 if it is nobody else's business.
+	source() int
 }
 
 // Stats are totals since the engine was made, and what is open now.

@@ -29,6 +29,8 @@ type PipeOptions struct {
 	DateFormat      string // dayjs tokens; "" puts no date before lines
 	// Disabled makes the files, empty, and gives the child a descriptor that leads nowhere.
 	Disabled bool
+	// Retired is called once, when nothing comes any more. It must not block, nor call the engine.
+	Retired func()
 }
 
 // origin is whose output it is.
@@ -46,6 +48,7 @@ type Pipe struct {
 	tap     tap
 	done    chan struct{}
 	retired sync.Once
+	onEnd   func()
 
 	nowhere bool // Disabled
 	childMu sync.Mutex
@@ -72,8 +75,15 @@ func (p *Pipe) openNowhere() error {
 var ErrClosed = errors.New("the log engine is closed")
 
 // Pipe makes a pipe for a child and opens its files. Errors name the path.
-func (e *Engine) Pipe(o PipeOptions) (*Pipe, error) {
-	p := &Pipe{o: origin{o.ID, o.Name, o.Namespace, o.Stream}, nowhere: o.Disabled, e: e, form: newFormatter(&o), done: make(chan struct{}), fd: -1}
+func (e *Engine) Pipe(o PipeOptions) (*Pipe, error) { return e.pipe(o, -1) }
+
+// Adopt goes on with a pipe that a former supervisor made, from its read end, which is the engine's unless there is an error.
+// What is in the pipe comes first.
+func (e *Engine) Adopt(o PipeOptions, fd int) (*Pipe, error) { return e.pipe(o, fd) }
+
+// pipe opens the files and then the pipe, or the one whose read end source is.
+func (e *Engine) pipe(o PipeOptions, source int) (*Pipe, error) {
+	p := &Pipe{onEnd: o.Retired, o: origin{o.ID, o.Name, o.Namespace, o.Stream}, nowhere: o.Disabled, e: e, form: newFormatter(&o), done: make(chan struct{}), fd: -1}
 	json := p.form != nil && p.form.json
 	for _, d := range o.Dests {
 		if isNowhere(d.Path) {
@@ -98,7 +108,12 @@ func (e *Engine) Pipe(o PipeOptions) (*Pipe, error) {
 		return p, nil
 	}
 	var err error
-	if p.tap, p.fd, p.closeFD, err = e.reader.open(p); err != nil {
+	if source >= 0 {
+		p.tap, err = e.reader.adopt(p, source)
+	} else {
+		p.tap, p.fd, p.closeFD, err = e.reader.open(p)
+	}
+	if err != nil {
 		p.abandon()
 		return nil, fmt.Errorf("open log pipe of %s: %w", o.Name, err)
 	}
@@ -191,7 +206,18 @@ func (e *Engine) retire(p *Pipe) {
 		e.mu.Unlock()
 		p.abandon()
 		close(p.done)
+		if p.onEnd != nil {
+			p.onEnd()
+		}
 	})
+}
+
+// Source returns the read end, which belongs to the engine and is valid until Done; -1 if there is none to be had.
+func (p *Pipe) Source() int {
+	if p.tap == nil {
+		return -1
+	}
+	return p.tap.source()
 }
 
 // isRetired says that nothing of the pipe is wanted any more.

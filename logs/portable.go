@@ -26,6 +26,11 @@ func (r *portable) open(p *Pipe) (tap, int, func(), error) {
 	}
 	t := &portableTap{p: p, in: in}
 	t.deadlines = in.SetReadDeadline(time.Time{}) == nil
+	r.start(t)
+	return t, int(child.Fd()), func() { _ = child.Close() }, nil
+}
+
+func (r *portable) start(t *portableTap) {
 	r.taps.Store(t, struct{}{})
 	r.wg.Add(1)
 	go func() { // ends with the pipe, or when stop closes it
@@ -33,8 +38,17 @@ func (r *portable) open(p *Pipe) (tap, int, func(), error) {
 		defer r.taps.Delete(t)
 		t.run()
 	}()
-	return t, int(child.Fd()), func() { _ = child.Close() }, nil
 }
+
+func (r *portable) adopt(p *Pipe, fd int) (tap, error) {
+	in := os.NewFile(uintptr(fd), "pipe")
+	t := &portableTap{p: p, in: in}
+	t.deadlines = in.SetReadDeadline(time.Time{}) == nil
+	r.start(t)
+	return t, nil
+}
+
+func (t *portableTap) source() int { return -1 }
 
 func (r *portable) stop() error {
 	r.taps.Range(func(k, _ any) bool {

@@ -270,21 +270,37 @@ func (l *loop) open(p *Pipe) (tap, int, func(), error) {
 		_ = unix.Close(r)
 		return nil, -1, nil, fmt.Errorf("open /proc/self/fd/%d (is /proc mounted?): %w", r, err)
 	}
-	t := &pipeTap{p: p, l: l, fd: r, room: pipeRoom(r)}
-	ev := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLONESHOT, Fd: int32(r)}
-	l.e.mu.Lock()
-	if l.closed {
-		err = ErrClosed
-	} else if err = unix.EpollCtl(l.epfd, unix.EPOLL_CTL_ADD, r, &ev); err == nil {
-		l.taps[int32(r)] = t
-	}
-	l.e.mu.Unlock()
+	t, err := l.add(p, r)
 	if err != nil {
 		_ = unix.Close(r)
 		_ = unix.Close(child)
 		return nil, -1, nil, err
 	}
 	return t, child, func() { _ = unix.Close(child) }, nil
+}
+
+// adopt goes on with a pipe that is there. Its other ends are in other processes.
+func (l *loop) adopt(p *Pipe, fd int) (tap, error) {
+	if err := unix.SetNonblock(fd, true); err != nil {
+		return nil, fmt.Errorf("fcntl: %w", err)
+	}
+	return l.add(p, fd)
+}
+
+// add begins to read a pipe.
+func (l *loop) add(p *Pipe, r int) (tap, error) {
+	t := &pipeTap{p: p, l: l, fd: r, room: pipeRoom(r)}
+	ev := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLONESHOT, Fd: int32(r)}
+	l.e.mu.Lock()
+	defer l.e.mu.Unlock()
+	if l.closed {
+		return nil, ErrClosed
+	}
+	if err := unix.EpollCtl(l.epfd, unix.EPOLL_CTL_ADD, r, &ev); err != nil {
+		return nil, err
+	}
+	l.taps[int32(r)] = t
+	return t, nil
 }
 
 func (l *loop) stop() error {

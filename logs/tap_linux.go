@@ -108,6 +108,8 @@ func (t *pipeTap) waiting() int {
 	return n
 }
 
+func (t *pipeTap) source() int { return t.fd }
+
 func (t *pipeTap) pour() {
 	t.l.e.mu.Lock()
 	defer t.l.e.mu.Unlock()

@@ -134,7 +134,13 @@ func (c *fakeChild) end() {
 
 func (w *world) removePID(string) {}
 
-func (w *world) adopt(*app.Process, lifecycle.Child, handle, func(spawn.Exit)) found { return found{} }
+func (w *world) settleEstate(estate, func(app.ID) *app.Process) {}
+
+func (w *world) killUnborn() {}
+
+func (w *world) adopt(*app.Process, lifecycle.Child, handle, estate, func(spawn.Exit)) found {
+	return found{}
+}
 
 func (c *fakeChild) PID() int             { return c.pid }
 func (c *fakeChild) Trouble() error       { return nil }
@@ -197,7 +203,7 @@ func (f *fixture) successor() *fixture {
 	j, found, err := journal.Open(journal.Options{Files: n.disk})
 	require.NoError(f.t, err)
 	n.Supervisor = New(Options{launcher: f.w, Journal: j, Identity: "fake"})
-	_, err = n.Resume(found.Values)
+	_, err = n.Resume(found.Values, nil)
 	require.NoError(f.t, err)
 	f.t.Cleanup(func() { j.Close() })
 	return n

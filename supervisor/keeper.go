@@ -33,7 +33,11 @@ type child interface {
 type launcher interface {
 	launch(p *app.Process, gen uint64, exited func(spawn.Exit)) (child, error)
 	// adopt finds a child of a former supervisor, and what remains of its tree. exited is as for launch, for a child that lives.
-	adopt(p *app.Process, c lifecycle.Child, h handle, exited func(spawn.Exit)) found
+	adopt(p *app.Process, c lifecycle.Child, h handle, left estate, exited func(spawn.Exit)) found
+	// settleEstate deals with what no child claimed.
+	settleEstate(left estate, process func(app.ID) *app.Process)
+	// killUnborn ends what was forked and has not become a program.
+	killUnborn()
 	// removePID takes a pid file away.
 	removePID(path string)
 }

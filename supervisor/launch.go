@@ -14,7 +14,6 @@ import (
 
 	"weaver/app"
 	"weaver/logs"
-	"weaver/supervisor/lifecycle"
 	"weaver/supervisor/spawn"
 )
 
@@ -23,6 +22,8 @@ type host struct {
 	opts *Options
 	crew *crew
 	sup  *Supervisor
+
+	dropped drops // what the store need not keep any more
 }
 
 // kid is an incarnation on this machine.
@@ -33,6 +34,7 @@ type kid struct {
 	pidFile   string
 	trouble   error // what went wrong that is no reason not to run
 	pipes     []*logs.Pipe
+	inodes    []pipeRecord
 	line      *line // nil: it has no IPC
 	byMessage bool  // it is asked to end by a message
 }
@@ -71,7 +73,7 @@ func (h *host) launchHere(p *app.Process, gen uint64, exited func(spawn.Exit)) (
 			}
 		}
 	}()
-	if err := h.openPipes(k, p); err != nil {
+	if err := h.openPipes(k, p, gen); err != nil {
 		return nil, err
 	}
 	var extra []int
@@ -79,6 +81,8 @@ func (h *host) launchHere(p *app.Process, gen uint64, exited func(spawn.Exit)) (
 		return nil, err
 	}
 	defer func() { k.line.handedOver(started) }()
+	h.keepPipes(k, p.ID, gen)
+	k.notePipes()
 	stdin, err := openStdin()
 	if err != nil {
 		return nil, err
@@ -198,7 +202,22 @@ func lookPath(name string, env app.Env, cwd string) (string, error) {
 }
 
 // openPipes opens both log pipes. They fail together.
-func (h *host) openPipes(k *kid, p *app.Process) error {
+func (h *host) openPipes(k *kid, p *app.Process, gen uint64) error {
+	for _, stream := range streams {
+		pipe, err := h.opts.Logs.Pipe(h.pipeOptions(p, gen, stream))
+		if err != nil {
+			return fmt.Errorf("open the logs of %s: %w", p.Name, err)
+		}
+		k.pipes = append(k.pipes, pipe)
+	}
+	return nil
+}
+
+// streams are those that have a log pipe, in the order of a kid's pipes.
+var streams = [...]app.Stream{app.Out, app.Err}
+
+// pipeOptions says where a stream goes.
+func (h *host) pipeOptions(p *app.Process, gen uint64, stream app.Stream) logs.PipeOptions {
 	rotation := logs.Rotation{}
 	if h.opts.Rotation != nil {
 		rotation = h.opts.Rotation()
@@ -214,26 +233,23 @@ func (h *host) openPipes(k *kid, p *app.Process) error {
 		rotation.MaxAge = spec.MaxLogAge.D()
 	}
 	rotation.Compress = rotation.Compress || spec.CompressLog
-	for _, s := range []struct {
-		stream app.Stream
-		path   string
-	}{{app.Out, p.OutPath}, {app.Err, p.ErrorPath}} {
-		o := logs.PipeOptions{
-			ID: p.ID, Name: p.Name, Namespace: p.Namespace, Stream: s.stream,
-			Format: spec.LogType, DateFormat: spec.LogDateFormat, Disabled: spec.DisableLogs,
-		}
-		for _, path := range []string{s.path, p.LogPath} {
-			if path != "" {
-				o.Dests = append(o.Dests, logs.Dest{Path: path, Rotation: rotation})
-			}
-		}
-		pipe, err := h.opts.Logs.Pipe(o)
-		if err != nil {
-			return fmt.Errorf("open the logs of %s: %w", p.Name, err)
-		}
-		k.pipes = append(k.pipes, pipe)
+	o := logs.PipeOptions{
+		ID: p.ID, Name: p.Name, Namespace: p.Namespace, Stream: stream,
+		Format: spec.LogType, DateFormat: spec.LogDateFormat, Disabled: spec.DisableLogs,
 	}
-	return nil
+	own := p.OutPath
+	if stream == app.Err {
+		own = p.ErrorPath
+	}
+	for _, path := range []string{own, p.LogPath} {
+		if path != "" {
+			o.Dests = append(o.Dests, logs.Dest{Path: path, Rotation: rotation})
+		}
+	}
+	if h.opts.Store != nil && !o.Disabled {
+		o.Retired = func() { h.dropped.add(pipeName(p.ID, gen, stream)) }
+	}
+	return o
 }
 
 // openStdin makes a pipe that never ends for the child, which alone holds it, both ways: no death of ours is an end of file
@@ -245,15 +261,6 @@ func openStdin() (int, error) {
 	}
 	return fd, nil
 }
-
-// Handle says how to find the child again.
-func (k *kid) Handle() handle {
-	h := handle{Start: k.StartTime}
-	return h
-}
-
-// adopt finds nobody yet: what a former supervisor left is ended before.
-func (h *host) adopt(*app.Process, lifecycle.Child, handle, func(spawn.Exit)) found { return found{} }
 
 func (k *kid) PID() int           { return k.Child.PID }
 func (k *kid) Membership() string { return k.Child.Membership() }

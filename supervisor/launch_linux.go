@@ -1,6 +1,7 @@
 package supervisor
 
 import (
+	"errors"
 	"math"
 	"strconv"
 
@@ -51,3 +52,26 @@ func rlimits(l *app.Limits) []spawn.Rlimit {
 }
 
 func closeFD(fd int) { unix.Close(fd) }
+
+// inodeOf names a pipe.
+func inodeOf(fd int) (uint64, bool) {
+	var st unix.Stat_t
+	if fd < 0 || unix.Fstat(fd, &st) != nil {
+		return 0, false
+	}
+	return st.Ino, st.Mode&unix.S_IFMT == unix.S_IFIFO
+}
+
+// openEnd opens the read end of a pipe that a process holds under a number. inode is what it was when the process was
+// started; 0 is not known.
+func openEnd(pid, number int, inode uint64) (int, error) {
+	fd, err := unix.Open("/proc/"+strconv.Itoa(pid)+"/fd/"+strconv.Itoa(number), unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return -1, err
+	}
+	if is, ok := inodeOf(fd); !ok || inode != 0 && is != inode {
+		unix.Close(fd)
+		return -1, errors.New("the process has put something else in its place")
+	}
+	return fd, nil
+}

@@ -46,8 +46,9 @@ type Resumed struct {
 
 // Resume goes on where a former supervisor stopped, values being what the journal held. Children that live are taken over
 // as they are; what happened meanwhile is dealt with as if it happened now. After a boot what was wished is started again.
-// It returns when all are registered, and is for a supervisor that has no processes yet.
-func (s *Supervisor) Resume(values map[string][]byte) (Resumed, error) {
+// left are the descriptors that were kept for this supervisor, by name; they are its own from now on. It returns when all
+// are registered, and is for a supervisor that has no processes yet. An error leaves what lives alone.
+func (s *Supervisor) Resume(values map[string][]byte, left map[string]int) (Resumed, error) {
 	list, problems := readBook(values)
 	machine := thisMachine(s.opts.Identity)
 	r := Resumed{Processes: len(list), Problems: problems, Again: sameMachine(values, machine)}
@@ -64,17 +65,41 @@ func (s *Supervisor) Resume(values map[string][]byte) (Resumed, error) {
 		return r, err
 	}
 	s.book.take(values, keepers, recordOf(keyMachine, machine))
+	if r.Again && slices.ContainsFunc(keepers, (*keeper).intends) {
+		s.launcher.killUnborn()
+	}
 	for i, k := range keepers {
 		if r.Again {
-			r.Adopted += k.takeOver(list[i].life, list[i].exits)
+			n, err := k.takeOver(list[i].life, list[i].exits, left)
+			if err != nil {
+				return r, err
+			}
+			r.Adopted += n
 		}
 		k.mail.put(resumed{})
 	}
+	s.launcher.settleEstate(left, func(id app.ID) *app.Process {
+		if k := s.reg.get(id); k != nil && r.Again {
+			return k.view.Load()
+		}
+		return nil
+	})
 	for _, k := range keepers {
 		s.keepers.Go(k.run) // ends when the process is deleted
 	}
 	s.changed()
 	return r, nil
+}
+
+// Holds reports whether a tag is of an incarnation that this supervisor looks after, or of what its user wants left alone.
+func (s *Supervisor) Holds(tag string) bool {
+	id, gen, ok := s.parseTag(tag)
+	k := s.reg.get(id)
+	if !ok || k == nil {
+		return false
+	}
+	life := k.life.Load()
+	return life.Cur.Gen == gen || life.Old.Gen == gen || !app.IsTrue(k.view.Load().Spec.TreeKill)
 }
 
 // afresh is the state of a process of which nothing is left, and which is due if it was wanted.

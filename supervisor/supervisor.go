@@ -82,7 +82,7 @@ func New(o Options) *Supervisor {
 	s := &Supervisor{opts: o, bus: newBus(), launcher: o.launcher, book: newBook(o.Journal)}
 	s.reg.sup = s
 	if s.launcher == nil {
-		s.launcher = &host{opts: &s.opts, crew: newCrew(), sup: s}
+		s.launcher = &host{opts: &s.opts, crew: newCrew(), sup: s, dropped: drops{store: o.Store}}
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	s.quit = cancel
@@ -237,6 +237,7 @@ func (s *Supervisor) Shutdown(ctx context.Context, forget bool, report func(app.
 	s.keepers.Wait()
 	if h, ok := s.launcher.(*host); ok {
 		h.crew.close()
+		h.dropped.close()
 	}
 	s.quit()
 	s.memory.Wait()
@@ -297,16 +298,18 @@ func (s *Supervisor) persist() error {
 
 // Peek is told of the end of a child before its status is taken from the kernel: whatever dies now, the status is known.
 func (s *Supervisor) Peek(tag string, x spawn.Exit) {
-	rest, ok := strings.CutPrefix(tag, s.opts.Identity+"/")
-	if !ok {
-		return
+	if id, gen, ok := s.parseTag(tag); ok {
+		s.book.exit(id, gen, x)
 	}
-	id, gen, ok := strings.Cut(rest, "/")
-	n, err := strconv.Atoi(id)
-	g, gerr := strconv.ParseUint(gen, 10, 64)
-	if ok && err == nil && gerr == nil {
-		s.book.exit(app.ID(n), g, x)
-	}
+}
+
+// parseTag undoes tagOf.
+func (s *Supervisor) parseTag(tag string) (id app.ID, gen uint64, ok bool) {
+	rest, own := strings.CutPrefix(tag, s.opts.Identity+"/")
+	number, generation, _ := strings.Cut(rest, "/")
+	n, err := strconv.Atoi(number)
+	gen, gerr := strconv.ParseUint(generation, 10, 64)
+	return app.ID(n), gen, own && err == nil && gerr == nil
 }
 
 func (s *Supervisor) views() []app.Process {

@@ -13,19 +13,24 @@ type found struct {
 	child child       // nil if nothing is known of it, as when it was never forked
 	alive bool        // its main process lives
 	exit  *spawn.Exit // how the main process ended, if that is known
+	err   error       // it lives, and cannot be taken over
 }
 
 // takeOver finds the children that the process had, and puts into the mailbox what happened to them meanwhile. It returns
 // how many live. Call it before run.
-func (k *keeper) takeOver(life lifeRecord, exits map[uint64]exitRecord) (adopted int) {
+func (k *keeper) takeOver(life lifeRecord, exits map[uint64]exitRecord, left estate) (adopted int, err error) {
 	handles := life.handles()
 	for _, c := range []lifecycle.Child{k.state.Cur, k.state.Old} {
 		if c.Gen == 0 {
 			continue
 		}
-		f := k.sup.launcher.adopt(k.view.Load(), c, handles[c.Gen], func(x spawn.Exit) { k.mail.put(died{c.Gen, x}) })
+		f := k.sup.launcher.adopt(k.view.Load(), c, handles[c.Gen], left, func(x spawn.Exit) { k.mail.put(died{c.Gen, x}) })
+		if f.err != nil {
+			return adopted, f.err
+		}
 		if f.child != nil {
 			k.kids[c.Gen] = f.child
+			k.fail("take over", f.child.Trouble())
 		}
 		if x, ok := exits[c.Gen]; ok && !f.alive { // what the former supervisor saw is the truth
 			f.exit = &spawn.Exit{
@@ -37,7 +42,7 @@ func (k *keeper) takeOver(life lifeRecord, exits map[uint64]exitRecord) (adopted
 		}
 		k.catchUp(c, f)
 	}
-	return adopted
+	return adopted, nil
 }
 
 // catchUp puts into the mailbox what the state does not know of a child yet.
@@ -102,3 +107,6 @@ func resumeKeeper(sup *Supervisor, p *remembered) *keeper {
 	k.publish()
 	return k
 }
+
+// intends reports whether a spawn was decided of which no more is known.
+func (k *keeper) intends() bool { return k.state.Cur.Gen != 0 && k.state.Cur.PID == 0 }

@@ -54,7 +54,7 @@ func (g *cgroups) make(tag string) (*cgroup, string) {
 	if g.why != "" {
 		return nil, g.why
 	}
-	name := cgroupName(strings.TrimPrefix(tag, filepath.Base(g.dir)+"/"))
+	name := g.nameOf(tag)
 	if name == "" {
 		return nil, "cgroup: no tag"
 	}

@@ -24,6 +24,8 @@ type Child struct {
 
 	mu        sync.Mutex
 	reaped    bool // the main process is gone and its pid may be anybody's
+	adopted   bool // a former supervisor forked it: somebody else reaps it. Never changed
+	concluded bool // of an adopted one: how it ended is being told
 	killed    bool // we sent SIGKILL
 	empty     bool
 	released  bool

@@ -8,25 +8,26 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 )
 
 // EndLeftovers ends the processes that a dead supervisor of the same root left running: all that carry its marker, and all
 // in its control groups. They are asked with SIGTERM, and killed after grace. It returns how many there were, when none is
-// left. keep names processes that are spared, whatever they carry.
-func EndLeftovers(ctx context.Context, root, marker string, grace time.Duration, keep func(pid int) bool) (int, error) {
+// left. keep names those that are spared, by pid and tag.
+func EndLeftovers(ctx context.Context, root, marker string, grace time.Duration, keep func(pid int, tag string) bool) (int, error) {
 	groups := newCgroups(root)
 	asked := map[member]bool{}
 	deadline := time.Now().Add(grace)
 	wait := time.Millisecond
 	for {
-		left, err := leftovers(groups, []byte(marker+"="+root+"/"), keep)
+		left, err := leftovers(groups, root, marker, keep)
 		if err != nil {
 			return len(asked), err
 		}
 		if len(left) == 0 {
-			groups.clear()
+			groups.clear(func(tag string) bool { return keep(0, tag) })
 			return len(asked), nil
 		}
 		late := time.Now().After(deadline)
@@ -55,9 +56,9 @@ func EndLeftovers(ctx context.Context, root, marker string, grace time.Duration,
 	}
 }
 
-// leftovers returns the living processes that carry the entry or are in a group.
-func leftovers(groups *cgroups, entry []byte, keep func(int) bool) ([]member, error) {
-	pids := map[int]bool{}
+// leftovers returns the living processes that carry the marker or are in a group.
+func leftovers(groups *cgroups, root, marker string, keep func(int, string) bool) ([]member, error) {
+	tags := map[int]string{}
 	if groups.why == "" {
 		for _, dir := range groups.all() {
 			in, err := (&cgroup{dir: dir}).pids()
@@ -65,7 +66,7 @@ func leftovers(groups *cgroups, entry []byte, keep func(int) bool) ([]member, er
 				return nil, err
 			}
 			for _, pid := range in {
-				pids[pid] = true
+				tags[pid] = groupTag(root, dir)
 			}
 		}
 	}
@@ -73,14 +74,19 @@ func leftovers(groups *cgroups, entry []byte, keep func(int) bool) ([]member, er
 	if err != nil {
 		return nil, fmt.Errorf("read the process table: %w", err)
 	}
+	entry := []byte(marker + "=" + root + "/")
 	for _, e := range names {
-		if pid, err := strconv.Atoi(e.Name()); err == nil && !pids[pid] && carriesPrefix(pid, entry) {
-			pids[pid] = true
+		pid, err := strconv.Atoi(e.Name())
+		if _, known := tags[pid]; err != nil || known {
+			continue
+		}
+		if rest, ok := carriesPrefix(pid, entry); ok {
+			tags[pid] = root + "/" + rest
 		}
 	}
 	var left []member
-	for pid := range pids {
-		if keep(pid) {
+	for pid, tag := range tags {
+		if keep(pid, tag) {
 			continue
 		}
 		if p, err := readProcess(pid); err == nil && !p.dead {
@@ -90,13 +96,26 @@ func leftovers(groups *cgroups, entry []byte, keep func(int) bool) ([]member, er
 	return left, nil
 }
 
-// carriesPrefix reports whether an entry of the process's environment begins with prefix. What may not be read is not ours.
-func carriesPrefix(pid int, prefix []byte) bool {
+// groupTag is the tag of the child whose control group that is.
+func groupTag(root, dir string) string {
+	return root + "/" + strings.ReplaceAll(filepath.Base(dir), ".", "/")
+}
+
+// carriesPrefix returns what follows prefix in the entry of the process's environment that begins so. What may not be read
+// is not ours.
+func carriesPrefix(pid int, prefix []byte) (rest string, ok bool) {
 	block, err := readAll(procfs + strconv.Itoa(pid) + "/environ")
 	if err != nil {
-		return false
+		return "", false
 	}
-	return bytes.HasPrefix(block, prefix) || bytes.Contains(block, append([]byte{0}, prefix...))
+	at := 0
+	if !bytes.HasPrefix(block, prefix) {
+		if at = bytes.Index(block, append([]byte{0}, prefix...)) + 1; at == 0 {
+			return "", false
+		}
+	}
+	text, _, _ := bytes.Cut(block[at+len(prefix):], []byte{0})
+	return string(text), true
 }
 
 // all returns the directories of the groups of children, whoever made them.
@@ -108,12 +127,14 @@ func (g *cgroups) all() []string {
 	return dirs
 }
 
-// clear removes empty groups that a dead supervisor left.
-func (g *cgroups) clear() {
+// clear removes empty groups that a dead supervisor left. Those of tags that are kept may be about to be used.
+func (g *cgroups) clear(keep func(tag string) bool) {
 	if g.why != "" {
 		return
 	}
 	for _, dir := range g.all() {
-		(&cgroup{dir: dir}).remove() // one that is in use stays
+		if !keep(groupTag(filepath.Base(g.dir), dir)) {
+			(&cgroup{dir: dir}).remove() // one that is in use stays
+		}
 	}
 }

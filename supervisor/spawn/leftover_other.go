@@ -9,6 +9,6 @@ import (
 
 // EndLeftovers finds nothing: this system does not tell what processes carry in their environment. A supervisor that
 // dies here leaves its services running, and the next one does not know them.
-func EndLeftovers(context.Context, string, string, time.Duration, func(pid int) bool) (int, error) {
+func EndLeftovers(context.Context, string, string, time.Duration, func(pid int, tag string) bool) (int, error) {
 	return 0, nil
 }

@@ -71,7 +71,7 @@ func (y *system) known(pid int) (process, bool) {
 	y.mu.Lock()
 	defer y.mu.Unlock()
 	c, ok := y.mains[pid]
-	if !ok {
+	if !ok || c.adopted { // its parent, and its death, are others'
 		return process{}, false
 	}
 	return process{pid: pid, ppid: os.Getpid(), pgid: pid, sid: pid, start: c.StartTime}, true

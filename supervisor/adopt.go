@@ -1,0 +1,170 @@
+package supervisor
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"weaver/app"
+	"weaver/supervisor/lifecycle"
+	"weaver/supervisor/nodeipc"
+	"weaver/supervisor/spawn"
+)
+
+// estate is the descriptors that a former supervisor left, by the names under which they were kept.
+type estate map[string]int
+
+// claim takes a descriptor out, which is the caller's then.
+func (e estate) claim(name string) (fd int, ok bool) {
+	fd, ok = e[name]
+	delete(e, name)
+	return fd, ok
+}
+
+// Handle says how to find the child again.
+func (k *kid) Handle() handle {
+	group, why := k.Group()
+	return handle{Start: k.StartTime, Group: group, Why: why, Pipes: k.inodes}
+}
+
+// notePipes notes what the log pipes are known by.
+func (k *kid) notePipes() {
+	for i, pipe := range k.pipes {
+		if fd := pipe.Source(); fd >= 0 {
+			if inode, ok := inodeOf(fd); ok {
+				k.inodes = append(k.inodes, pipeRecord{streams[i], inode})
+			}
+		}
+	}
+}
+
+// adopt finds what a former supervisor had under that generation: a process, a zombie, survivors of its tree, what it printed
+// last.
+func (h *host) adopt(p *app.Process, c lifecycle.Child, hd handle, left estate, exited func(spawn.Exit)) (f found) {
+	h.crew.do(func() { f = h.adoptHere(p, c, hd, left, exited) })
+	return f
+}
+
+func (h *host) adoptHere(p *app.Process, c lifecycle.Child, hd handle, left estate, exited func(spawn.Exit)) found {
+	former := spawn.Former{
+		PID: c.PID, StartTime: hd.Start, Tag: tagOf(h.opts.Identity, p.ID, c.Gen), Group: hd.Group, Why: hd.Why, Dead: c.Dead,
+	}
+	if c.PID == 0 {
+		var ok bool
+		if former, ok = h.opts.Spawner.Find(former.Tag); !ok {
+			return found{} // what it may have printed is taken care of with the rest of the estate
+		}
+	}
+	k := &kid{
+		crew: h.crew, wholeTree: app.IsTrue(p.Spec.TreeKill), byMessage: p.Spec.ShutdownWithMessage, pidFile: p.PIDPath,
+		inodes: hd.Pipes,
+	}
+	var alive bool
+	var err error
+	if k.Child, alive, err = h.opts.Spawner.Adopt(former, exited); err != nil {
+		return found{err: err}
+	}
+	for i, stream := range streams {
+		h.adoptPipe(k, p, c.Gen, stream, i+1, alive, left)
+	}
+	if c.PID == 0 {
+		k.notePipes()
+		k.writePID()
+	}
+	h.adoptLine(k, p, c.Gen, left)
+	return found{child: k, alive: alive}
+}
+
+// adoptPipe goes on with a log pipe: with the end that was kept, or with that of the process itself, which can read what it
+// writes.
+func (h *host) adoptPipe(k *kid, p *app.Process, gen uint64, stream app.Stream, number int, alive bool, left estate) {
+	if p.Spec.DisableLogs {
+		return
+	}
+	name := pipeName(p.ID, gen, stream)
+	fd, kept := left.claim(name)
+	want := uint64(0)
+	for _, r := range k.inodes {
+		if r.Stream == stream {
+			want = r.Inode
+		}
+	}
+	if inode, ok := inodeOf(fd); kept && want != 0 && (!ok || inode != want) {
+		closeFD(fd)
+		kept = false
+	}
+	if !kept {
+		if !alive {
+			return
+		}
+		var err error
+		if fd, err = openEnd(k.PID(), number, want); err != nil {
+			k.trouble = fmt.Errorf("the output of %s (%s) is lost: %w", p.Name, stream, err)
+			return
+		}
+	}
+	pipe, err := h.opts.Logs.Adopt(h.pipeOptions(p, gen, stream), fd)
+	if err != nil {
+		closeFD(fd)
+		k.trouble = fmt.Errorf("take over the output of %s: %w", p.Name, err)
+		return
+	}
+	k.pipes = append(k.pipes, pipe)
+	if h.opts.Store != nil && !kept {
+		_ = h.opts.Store.Put(name, fd) // the process itself holds it too
+	}
+}
+
+// adoptLine goes on with the IPC channel.
+func (h *host) adoptLine(k *kid, p *app.Process, gen uint64, left estate) {
+	name := channelName(p.ID, gen)
+	fd, ok := left.claim(name)
+	if !ok {
+		return
+	}
+	if h.opts.IPC == nil {
+		closeFD(fd)
+		return
+	}
+	e := &ear{sup: h.sup, id: p.ID, gen: gen, name: p.Name, namespace: p.Namespace}
+	channel, err := h.opts.IPC.Adopt(name, fd, nodeipc.Hooks{Message: e.hear})
+	if err != nil {
+		closeFD(fd)
+		k.trouble = err
+		return
+	}
+	k.line = &line{Channel: channel, child: -1}
+}
+
+// settleEstate deals with what nobody claimed: pipes of processes that are known are read to their end, since what is in
+// them was printed before the process ended; the rest is closed, and dropped from the store.
+func (h *host) settleEstate(left estate, process func(app.ID) *app.Process) {
+	var names []string
+	for name, fd := range left {
+		id, gen, stream, ok := parsePipeName(name)
+		if p := process(id); ok && p != nil {
+			if _, err := h.opts.Logs.Adopt(h.pipeOptions(p, gen, stream), fd); err == nil {
+				continue
+			}
+		}
+		closeFD(fd)
+		names = append(names, name)
+	}
+	clear(left)
+	if h.opts.Store != nil && len(names) > 0 {
+		_ = h.opts.Store.Remove(names...) // see drops
+	}
+}
+
+func parsePipeName(name string) (id app.ID, gen uint64, stream app.Stream, ok bool) {
+	part := strings.Split(name, "/")
+	if len(part) != 4 || part[0] != "log" {
+		return 0, 0, "", false
+	}
+	n, err := strconv.Atoi(part[1])
+	gen, gerr := strconv.ParseUint(part[2], 10, 64)
+	stream = app.Stream(part[3])
+	return app.ID(n), gen, stream, err == nil && gerr == nil && (stream == app.Out || stream == app.Err)
+}
+
+func (h *host) killUnborn() { h.opts.Spawner.KillUnborn(func(int) bool { return false }) }
