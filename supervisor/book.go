@@ -18,7 +18,8 @@ import (
 
 // book writes the journal. The zero value writes nothing.
 type book struct {
-	j *journal.Journal
+	j   *journal.Journal
+	now func() epoch
 
 	mu     sync.Mutex
 	closed bool // what happens from now on is not to be known to the next supervisor
@@ -36,8 +37,11 @@ type sharedSpec struct {
 	users int
 }
 
-func newBook(j *journal.Journal) *book {
-	return &book{j: j, specs: map[string]*sharedSpec{}, envs: map[string]int{}, exits: map[string]bool{}}
+func newBook(j *journal.Journal, clock func() epoch) *book {
+	if clock == nil {
+		clock = epochNow
+	}
+	return &book{j: j, now: clock, specs: map[string]*sharedSpec{}, envs: map[string]int{}, exits: map[string]bool{}}
 }
 
 func hashOf(b []byte) string {
@@ -61,7 +65,7 @@ func (b *book) enter(keepers []*keeper) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	var out []journal.Record
-	now := epochNow()
+	now := b.now()
 	for _, k := range keepers {
 		out = b.shareSpec(out, k, k.proc.Spec)
 		out = append(out, k.processRecord(), k.lifeRecord(now))
@@ -131,7 +135,7 @@ func (b *book) note(k *keeper, durable, respecified bool) {
 	if b.j == nil {
 		return
 	}
-	life := k.lifeRecord(epochNow())
+	life := k.lifeRecord(b.now())
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	out := make([]journal.Record, 0, 4)
@@ -175,7 +179,7 @@ func (b *book) exit(id app.ID, gen uint64, x spawn.Exit) {
 		return
 	}
 	r := recordOf(exitKey(id, gen), exitRecord{
-		Code: x.Code, Signal: int(x.Signal), Core: x.Core, OOM: x.OOM, Lost: x.Lost, Boot: epochNow().ns(x.At),
+		Code: x.Code, Signal: int(x.Signal), Core: x.Core, OOM: x.OOM, Lost: x.Lost, Boot: b.now().ns(x.At),
 	})
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -202,7 +206,7 @@ func (b *book) leave(last map[app.ID]lastWish) error {
 	if b.j == nil {
 		return nil
 	}
-	now := epochNow()
+	now := b.now()
 	var out []journal.Record
 	for id, w := range last {
 		s := afresh(w.state, w.process.Wanted, now.now)

@@ -97,6 +97,7 @@ type fakeChild struct {
 	empty   bool
 	waiting []func()
 	signals []syscall.Signal
+	last    *spawn.Exit
 }
 
 func (c *fakeChild) exit(x spawn.Exit) {
@@ -105,9 +106,10 @@ func (c *fakeChild) exit(x spawn.Exit) {
 		c.mu.Unlock()
 		return
 	}
-	c.dead = true
+	c.dead, c.last = true, &x
+	exited := c.exited
 	c.mu.Unlock()
-	c.exited(x)
+	exited(x)
 	if c.b.lingers > 0 {
 		time.AfterFunc(c.b.lingers, c.end)
 		return

@@ -52,7 +52,7 @@ func (s *Supervisor) Resume(values map[string][]byte, left map[string]int) (Resu
 	list, problems := readBook(values)
 	machine := thisMachine(s.opts.Identity)
 	r := Resumed{Processes: len(list), Problems: problems, Again: sameMachine(values, machine)}
-	now := epochNow()
+	now := s.book.now()
 	for i := range list {
 		p := &list[i]
 		p.state = p.life.state(now)

@@ -59,7 +59,8 @@ type Options struct {
 	// KillSignal stops apps that name none; zero is SIGINT.
 	KillSignal syscall.Signal
 
-	launcher launcher // tests put a fake here
+	launcher launcher     // tests put a fake here
+	clock    func() epoch // epochNow when nil
 }
 
 // Supervisor keeps processes as wished. Its methods are safe for concurrent use.
@@ -79,7 +80,7 @@ type Supervisor struct {
 
 // New returns a running supervisor without processes. Shutdown ends it.
 func New(o Options) *Supervisor {
-	s := &Supervisor{opts: o, bus: newBus(), launcher: o.launcher, book: newBook(o.Journal)}
+	s := &Supervisor{opts: o, bus: newBus(), launcher: o.launcher, book: newBook(o.Journal, o.clock)}
 	s.reg.sup = s
 	if s.launcher == nil {
 		s.launcher = &host{opts: &s.opts, crew: newCrew(), sup: s, dropped: drops{store: o.Store}}

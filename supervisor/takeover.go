@@ -34,7 +34,7 @@ func (k *keeper) takeOver(life lifeRecord, exits map[uint64]exitRecord, left est
 		}
 		if x, ok := exits[c.Gen]; ok && !f.alive { // what the former supervisor saw is the truth
 			f.exit = &spawn.Exit{
-				Code: x.Code, Signal: syscall.Signal(x.Signal), Core: x.Core, OOM: x.OOM, Lost: x.Lost, At: epochNow().time(x.Boot),
+				Code: x.Code, Signal: syscall.Signal(x.Signal), Core: x.Core, OOM: x.OOM, Lost: x.Lost, At: k.sup.book.now().time(x.Boot),
 			}
 		}
 		if f.alive {
@@ -94,7 +94,7 @@ func (r *registry) resume(list []remembered) ([]*keeper, error) {
 
 func resumeKeeper(sup *Supervisor, p *remembered) *keeper {
 	p.process.Reason, p.process.Membership = p.life.Reason, p.life.Member
-	p.process.Started = epochNow().time(p.life.Started)
+	p.process.Started = sup.book.now().time(p.life.Started)
 	if x := p.life.Exit; x != nil {
 		p.process.Exit = &app.Exit{Gen: x.Gen, Code: x.Code, Err: x.Err, Core: x.Core, OOM: x.OOM, At: p.state.Exit.At}
 		if x.Signal != 0 {
