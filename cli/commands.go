@@ -118,7 +118,7 @@ func commands() []command {
 			service: serviceList(),
 		},
 		{
-			name: "describe", alias: "desc info show", args: "NAME|ID…", min: 1, max: -1,
+			name: "describe", alias: "desc info show", args: "NAME|ID…", min: 1, max: -1, flags: secretsFlag(),
 			group: groupLook, help: "show everything about processes", run: runDescribe,
 		},
 		{
@@ -145,7 +145,7 @@ func commands() []command {
 			hot: hotForm{verb: "prettylist", flags: "no-color no-cache"},
 		},
 		{
-			name: "env", args: "ID", min: 1, max: 1,
+			name: "env", args: "ID", min: 1, max: 1, flags: secretsFlag(),
 			group: groupLook, help: "print the environment of a process", run: runEnv,
 		},
 		{

@@ -18,6 +18,11 @@ func runDescribe(c *call) error {
 		return err
 	}
 	if c.out.json {
+		if !c.showSecrets() {
+			for i := range all {
+				redact(&all[i].Process)
+			}
+		}
 		return c.out.value(all)
 	}
 	var text []byte
@@ -55,7 +60,7 @@ func (c *call) descriptions() ([]api.Description, error) {
 func (c *call) describeOptions(d *api.Description) pm2.DescribeOptions {
 	return pm2.DescribeOptions{
 		Width: c.out.cols, Color: c.out.color, Unicode: true, Program: program(c.env),
-		Extra: extraRows(d), Recent: d.Events, Local: app.ParseEnviron(c.env.Environ),
+		ShowSecrets: c.showSecrets(), Extra: extraRows(d), Recent: d.Events, Local: app.ParseEnviron(c.env.Environ),
 	}
 }
 

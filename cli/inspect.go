@@ -110,6 +110,9 @@ func runEnv(c *call) error {
 		if list[i].ID.String() != c.args[0] {
 			continue
 		}
+		if !c.showSecrets() {
+			redact(&list[i])
+		}
 		if c.out.json {
 			return c.out.value(list[i].Spec.Env)
 		}

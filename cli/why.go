@@ -176,7 +176,7 @@ func (w *whyText) present(p *app.Process) string {
 	}
 	text := fmt.Sprintf("pid %d, up %s", p.PID, pm2.Uptime(w.now.Sub(p.Started)))
 	if !p.Usage.At.IsZero() {
-		text += fmt.Sprintf(", %s, %s in %d processes", pm2.CPU(p.Usage.CPU), pm2.Memory(p.Usage.Memory), max(p.Usage.Procs, 1))
+		text += fmt.Sprintf(", %s, %s in %s", pm2.CPU(p.Usage.CPU), pm2.Memory(p.Usage.Memory), counted(max(p.Usage.Procs, 1), "process", "processes"))
 	}
 	return text
 }
@@ -283,4 +283,12 @@ func span(d time.Duration) string {
 		return fmt.Sprintf("%dh%dm", int(d.Hours()), int(d.Minutes())%60)
 	}
 	return fmt.Sprintf("%dd%dh", int(d.Hours())/24, int(d.Hours())%24)
+}
+
+// counted words a number of things.
+func counted(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return strconv.Itoa(n) + " " + many
 }

@@ -24,6 +24,8 @@ type DescribeOptions struct {
 	Recent []app.Event
 	// Local is the environment of who asks: variables in which the process's differs from it are listed.
 	Local app.Env
+	// ShowSecrets shows values of variables whose names look secret, too.
+	ShowSecrets bool
 	// Program is what the user calls weaver, for the hints; "pm2" when empty.
 	Program string
 }
@@ -47,7 +49,7 @@ func AppendDescribe(dst []byte, p *app.Process, o DescribeOptions) []byte {
 		program = "pm2"
 	}
 	dst = d.appendReported(dst, p, program)
-	if rows := divergent(specOf(p).Env, o.Local); len(rows) > 0 {
+	if rows := divergent(specOf(p).Env, o.Local, o.ShowSecrets); len(rows) > 0 {
 		dst = d.appendTitle(dst, " Divergent env variables from local env ")
 		dst = d.appendRows(dst, rows)
 	}
@@ -202,7 +204,7 @@ func eventRows(events []app.Event) []styled {
 }
 
 // divergent lists the variables that both environments have, with different values.
-func divergent(env, local app.Env) []styled {
+func divergent(env, local app.Env, secrets bool) []styled {
 	if len(local) == 0 {
 		return nil
 	}
@@ -213,7 +215,11 @@ func divergent(env, local app.Env) []styled {
 	var rows []styled
 	for _, v := range env {
 		if value, ok := here[v.Name]; ok && value != v.Value {
-			rows = append(rows, styled{Row{v.Name, v.Value}, none})
+			value = v.Value
+			if !secrets {
+				value = app.RedactValue(v.Name, value)
+			}
+			rows = append(rows, styled{Row{v.Name, value}, none})
 		}
 	}
 	return rows

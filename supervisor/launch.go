@@ -51,6 +51,9 @@ func (h *host) launchHere(p *app.Process, gen uint64, exited func(spawn.Exit)) (
 		return nil, fmt.Errorf("start %s: %w", p.Name, err)
 	}
 	env := h.environment(p)
+	if err := resolveSecrets(env); err != nil {
+		return nil, fmt.Errorf("start %s: %w", p.Name, err)
+	}
 	user, err := credentials(spec, &env)
 	if err != nil {
 		return nil, err

@@ -1,0 +1,29 @@
+package cli
+
+import (
+	"weaver/app"
+	"weaver/config/home"
+)
+
+// showSecrets reports that values of variables whose names look secret may be shown: that was asked for, or PM2 was
+// called, whose answers are the same.
+func (c *call) showSecrets() bool {
+	return c.bool("show-secrets") || home.PersonaOf(c.env.Argv0) == home.PM2
+}
+
+// redact strikes secrets out of what is shown of a process. Its spec is copied: it is shared.
+func redact(p *app.Process) {
+	if p.Spec == nil {
+		return
+	}
+	spec := p.Spec.Clone()
+	for i := range spec.Env {
+		spec.Env[i].Value = app.RedactValue(spec.Env[i].Name, spec.Env[i].Value)
+	}
+	p.Spec = &spec
+}
+
+// secretsFlag is that of the commands that show environments.
+func secretsFlag() []flag {
+	return []flag{{name: "show-secrets", help: "show values of variables whose names look secret"}}
+}

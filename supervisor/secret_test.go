@@ -1,0 +1,38 @@
+package supervisor
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"weaver/app"
+)
+
+func TestSecretsAreResolvedInPlace(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "db")
+	require.NoError(t, os.WriteFile(path, []byte("hunter2\n"), 0o600))
+	t.Setenv("WEAVER_TEST_VAULT", "from the supervisor")
+	env := app.Env{{Name: "A", Value: "plain"}, {Name: "B", Value: "secret://file" + path}, {Name: "C", Value: "secret://env/WEAVER_TEST_VAULT"}}
+	require.NoError(t, resolveSecrets(env))
+	assert.Equal(t, app.Env{{Name: "A", Value: "plain"}, {Name: "B", Value: "hunter2"}, {Name: "C", Value: "from the supervisor"}}, env)
+}
+
+func TestSecretsThatAreNotThereFailTheLaunch(t *testing.T) {
+	dir := t.TempDir()
+	big := filepath.Join(dir, "big")
+	require.NoError(t, os.WriteFile(big, make([]byte, maxSecret+1), 0o600))
+	for ref, want := range map[string]string{
+		"secret://file" + dir + "/none":   "no such file",
+		"secret://file" + dir:             "no regular file",
+		"secret://file" + big:             "at most",
+		"secret://env/WEAVER_TEST_NOBODY": "no variable WEAVER_TEST_NOBODY",
+		"secret://vault/x":                "not a reference",
+	} {
+		err := resolveSecrets(app.Env{{Name: "TOKEN", Value: ref}})
+		require.ErrorContains(t, err, want, ref)
+		assert.ErrorContains(t, err, "TOKEN")
+	}
+}
