@@ -16,7 +16,8 @@ type operation struct {
 	d     *daemon
 	ctx   context.Context
 	locks []int
-	empty bool // nothing was done
+	empty bool                    // nothing was done
+	steps *gathered[app.Progress] // what is told meanwhile; nil if nothing is
 
 	mu    sync.Mutex // parts of it report at the same time
 	entry auditEntry
@@ -48,10 +49,10 @@ func (o *operation) target(names ...string) {
 
 // progress returns the report function for an operation that answers w.
 func (o *operation) progress(w http.ResponseWriter) func(app.Progress) {
-	send := lines[app.Progress](w)
+	o.steps = gather[app.Progress](w)
 	return func(p app.Progress) {
 		o.note(p)
-		send(o.d.hinted(p)) // the peer may be gone
+		o.steps.send(o.d.hinted(p))
 	}
 }
 
@@ -82,6 +83,9 @@ func (o *operation) void() { o.empty = true }
 
 // end gives the locks back.
 func (o *operation) end() {
+	if o.steps != nil {
+		o.steps.end()
+	}
 	o.d.memory.soon()
 	o.entry.TookMS = float64(time.Since(o.entry.At).Microseconds()) / 1000
 	if !o.empty {
