@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -20,6 +21,7 @@ import (
 
 	"weaver/api"
 	"weaver/app"
+	"weaver/pm2"
 )
 
 // fakeDaemon answers the API on a socket, and keeps what it was asked.
@@ -107,6 +109,16 @@ func (d *fakeDaemon) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			out[i] = api.Description{Process: picked[i], Ports: []string{"tcp 8080"}}
 		}
 		reply(w, out)
+	case api.PathHot + "list":
+		o := pm2.TableOptions{Unicode: true, Now: time.Now(), HostLine: "host metrics | cpu: 1%"}
+		o.Width, _ = strconv.Atoi(r.URL.Query().Get("w"))
+		for _, f := range r.URL.Query()["f"] {
+			if by, ok := strings.CutPrefix(f, "sort="); ok {
+				o.Sort = by
+			}
+			o.Mini = o.Mini || f == "mini-list"
+		}
+		w.Write(pm2.AppendTable(nil, list, o))
 	case api.PathHost:
 		reply(w, api.HostStats{Line: "host metrics | cpu: 1%"})
 	case api.PathAct:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"weaver/api"
 	"weaver/app"
 	"weaver/pm2"
 )
@@ -19,6 +20,12 @@ func runList(c *call) error {
 }
 
 func (c *call) showList() error {
+	if len(c.args) == 0 && !c.out.json {
+		if err := c.findHome(); err != nil {
+			return err
+		}
+		return c.table()
+	}
 	list, err := c.processes(false, c.args)
 	if err != nil {
 		return err
@@ -51,17 +58,28 @@ func (c *call) watchList() error {
 	}
 }
 
-// table shows everything, after a change.
+// table shows everything, as the daemon renders it: a thousand processes need not be read and rendered here.
 func (c *call) table() error {
-	list, err := c.client.List(c.ctx, false, "")
+	var flags []string
+	if c.bool("mini-list") {
+		flags = append(flags, "mini-list")
+	}
+	if by := c.str("sort"); by != "" {
+		flags = append(flags, "sort="+by)
+	}
+	said, err := c.client.Ask(c.ctx, "list", nil, flags, c.out.cols, c.out.color)
+	if api.IsDown(err) {
+		c.render(nil)
+		return nil
+	}
 	if err != nil {
 		return err
 	}
-	c.render(list)
+	c.out.bytes(said.Out)
 	return nil
 }
 
-// render writes list as a table, or as `-m` has it.
+// render writes a part of the list, or none, as a table, or as `-m` has it.
 func (c *call) render(list []app.Process) {
 	o := pm2.TableOptions{
 		Width: c.out.cols, Color: c.out.color, Unicode: true, Mini: c.bool("mini-list"), Sort: c.str("sort"), Now: time.Now(),

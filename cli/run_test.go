@@ -109,7 +109,8 @@ func TestLookingAtProcesses(t *testing.T) {
 	require.NoError(t, json.Unmarshal([]byte(r.good("jlist")), &jlist))
 	assert.Equal(t, "web", jlist[0]["name"])
 	assert.Contains(t, r.good("ls", "-m"), "+--- web\n")
-	assert.Contains(t, r.good("ls", "--sort", "name:desc"), "web")
+	sorted := r.good("ls", "--sort", "name:desc")
+	assert.Less(t, strings.Index(sorted, "web"), strings.Index(sorted, "api"), sorted)
 }
 
 func TestRestartWithFlagsSendsThePatchedSpec(t *testing.T) {

@@ -123,7 +123,7 @@ func (d *daemon) hotTell(verb string, q hotQuery) (hotAnswer, error) {
 		} else if verb == "list" && q.mini {
 			kind = "mini"
 		}
-		out, err := d.render(kind, q.width, q.color)
+		out, err := d.render(view{kind, q.width, q.color, q.value("sort")})
 		return hotAnswer{out: out}, err
 	case "pid":
 		return hotAnswer{out: d.pids(q.args)}, nil
@@ -264,7 +264,7 @@ func (d *daemon) hotDo(op *operation, word string, q hotQuery) (hotAnswer, error
 		if q.mini {
 			kind = "mini"
 		}
-		table, err := d.render(kind, q.width, q.color)
+		table, err := d.render(view{kind, q.width, q.color, ""})
 		if err != nil {
 			return a, fmt.Errorf("render the table: %w", err)
 		}

@@ -117,3 +117,13 @@ func TestHotDoorServesOneAfterTheOther(t *testing.T) {
 	require.NoError(t, err)
 	ok()
 }
+
+func TestListIsSortedAsAsked(t *testing.T) {
+	h, c := serve(t)
+	start(t, c, sleeper("aa"), sleeper("bb"))
+	for order, first := range map[string]string{"": "aa", "name:desc": "bb", "id": "aa"} {
+		text := talk(t, h.Socket(), hotGet("list?w=0&c=0&f=sort%3D"+order)).body
+		other := map[string]string{"aa": "bb", "bb": "aa"}[first]
+		assert.Less(t, strings.Index(text, first), strings.Index(text, other), "sorted by %q:\n%s", order, text)
+	}
+}

@@ -18,6 +18,7 @@ type view struct {
 	kind  string
 	width int
 	color bool
+	sort  string // as --sort has it
 }
 
 // rendering is what one looked like, at one version of the list.
@@ -28,8 +29,7 @@ type rendering struct {
 
 // render returns the list in one of its forms. Renderings are kept for the status TTL, and not beyond any change: a hundred
 // calls a second cost one rendering.
-func (d *daemon) render(kind string, width int, color bool) ([]byte, error) {
-	key := view{kind, width, color}
+func (d *daemon) render(key view) ([]byte, error) {
 	version := d.sup.Version()
 	if r, ok := d.renderings.Get(key); ok && r.version == version {
 		return r.bytes, nil
@@ -64,7 +64,7 @@ func (d *daemon) renderNow(key view) (rendering, error) {
 		r.bytes = append(r.bytes, '\n')
 	default:
 		r.bytes = pm2.AppendTable(nil, list, pm2.TableOptions{
-			Width: key.width, Color: key.color, Unicode: true, Mini: key.kind == "mini", Now: time.Now(), HostLine: d.hostStats().Line,
+			Width: key.width, Color: key.color, Unicode: true, Mini: key.kind == "mini", Sort: key.sort, Now: time.Now(), HostLine: d.hostStats().Line,
 		})
 	}
 	if len(r.bytes) > largeRendering {
