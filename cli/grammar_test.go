@@ -101,7 +101,7 @@ func TestGrammarSaysWhatIsWrong(t *testing.T) {
 		{"start app.js --instnaces 4", "unknown option `--instnaces'", "did you mean --instances?"},
 		{"start --wach app.js", "unknown option `--wach'", "did you mean --watch?"},
 		{"start --inst=4 app.js", "unknown option `--inst'", "did you mean --instances?"},
-		{"stop web --lines 3", "unknown option `--lines'", "--lines is a flag of logs"},
+		{"stop web --nostream", "unknown option `--nostream'", "--nostream is a flag of logs"},
 		{"stop web -q", "unknown option `-q'", ""},
 		{"stop web -é", "unknown option `-é'", ""},
 		{"stop -1", "unknown option `-1'", ""},

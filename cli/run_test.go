@@ -234,7 +234,6 @@ func TestBadInputChangesNothing(t *testing.T) {
 		"start bad.yaml":                                    "bad.yaml:",
 		"start nope.json":                                   "File nope.json not found",
 		"start app.sh --name " + strings.Repeat("x", 1<<20): "name",
-		"start app.sh --no-daemon":                          "--no-daemon",
 		"restart web --parallel x":                          "--parallel",
 		"frobnicate":                                        "",
 		"start app.sh --frob":                               "unknown option `--frob'",
@@ -392,7 +391,7 @@ func TestCompletion(t *testing.T) {
 		{"cache s", "stats\n"},
 		{"lock c", "clear-stale\n"},
 		{"help rel", "reload\nreloadLogs\n"},
-		{"-n x star", "start\nstartOrGracefulReload\nstartOrReload\nstartOrRestart\n"},
+		{"-n x star", "start\nstartOrGracefulReload\nstartOrReload\nstartOrRestart\nstartup\n"},
 	} {
 		assert.Equal(t, row.want, r.good(append([]string{"complete", "--"}, strings.Split(row.words, " ")...)...), row.words)
 	}
