@@ -53,6 +53,8 @@ type Process struct {
 	Reason string `json:"reason,omitempty"`
 
 	Usage Usage `json:"usage"`
+	// Health is what the probes of the current incarnation last found; nil if none has found anything.
+	Health *HealthState `json:"health,omitempty"`
 	// Reported is what the current incarnation told of itself; nil if nothing. Shared by readers: never changed in place.
 	Reported *Reported `json:"reported,omitempty"`
 	// Membership says how weaver knows which processes belong to this one ("cgroup2", "session+marker").

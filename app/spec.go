@@ -88,6 +88,8 @@ type Spec struct {
 	ListenTimeout       *Duration `json:"listen_timeout,omitempty"` // 3000 ms
 	KillRetryTime       Duration  `json:"kill_retry_time,omitempty"`
 
+	Health *Health `json:"health,omitempty"`
+
 	MaxMemoryRestart Bytes           `json:"max_memory_restart,omitempty"`
 	CronRestart      string          `json:"cron_restart,omitempty"`
 	Watch            json.RawMessage `json:"watch,omitempty"` // true, a path or paths, as written

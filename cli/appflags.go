@@ -27,6 +27,7 @@ func (c *call) appFlags() config.Flags {
 		Port: c.str("port"), MaxLogSize: c.str("max-log-size"), MaxLogFiles: c.str("max-log-files"),
 		LimitNoFile: c.str("limit-nofile"), LimitNProc: c.str("limit-nproc"), LimitCore: c.str("limit-core"),
 		LimitAS: c.str("limit-as"), LimitStack: c.str("limit-stack"), LimitFSize: c.str("limit-fsize"),
+		Health: c.str("health"), Startup: c.str("startup-probe"), Readiness: c.str("readiness"), Liveness: c.str("liveness"),
 		LimitCPU: c.str("limit-cpu"), LimitLocked: c.str("limit-memlock"), OOMScoreAdj: c.str("oom-score-adj"),
 	}
 	if c.given("interpreter-args") {

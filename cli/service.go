@@ -2,7 +2,6 @@ package cli
 
 import (
 	"fmt"
-	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -104,6 +103,19 @@ func serviceStatus() *command {
 			{name: "refresh", arity: one, meta: "SECONDS", help: "show it again and again"},
 		},
 		hot: serviceHot(api.HotServiceStatus, false, 0, 1, "json verbose"),
+	}
+}
+
+func serviceHealth() *command {
+	return &command{
+		args: "[NAME]", max: 1, run: runServiceHealth,
+		flags: []flag{
+			{name: "endpoint", arity: one, meta: "URL", help: "ask this (the configured one, or /health at its port)"},
+			{name: "timeout", arity: one, meta: "MS", help: "of one look (5000)"},
+			{name: "retries", arity: one, meta: "N", help: "look up to N times before it is unhealthy (3)"},
+			{name: "interval", arity: one, meta: "MS", help: "between looks (100)"},
+		},
+		hot: serviceHot(api.HotServiceHealth, false, 0, 1, "json"),
 	}
 }
 
@@ -284,6 +296,16 @@ func runServiceStats(c *call) error {
 	return c.ask(api.HotServiceStats, flags...)
 }
 
+func runServiceHealth(c *call) error {
+	var flags []string
+	for _, name := range []string{"endpoint", "timeout", "retries", "interval"} {
+		if c.given(name) {
+			flags = append(flags, name+"="+c.str(name))
+		}
+	}
+	return c.ask(api.HotServiceHealth, flags...)
+}
+
 func runServiceStatus(c *call) error {
 	var flags []string
 	if c.bool("verbose") {
@@ -362,10 +384,4 @@ func (c *call) serviceExists(name string) (bool, error) {
 		}
 	}
 	return false, nil
-}
-
-// fileThere reports a file that can be read.
-func fileThere(path string) bool {
-	info, err := os.Stat(path)
-	return err == nil && !info.IsDir()
 }

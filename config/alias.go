@@ -105,6 +105,10 @@ var attributes = [...]attribute{
 	{key: "max_log_age", types: "NS", as: asSpan},
 	{key: "compress_logs", types: "B", as: asFlag},
 	{key: "unhandled_rejections", types: "S"},
+	{key: "health", aliases: "health_check", types: "BOS", as: asTree},
+	{key: "startup", aliases: "startup_probe", types: "BOS", as: asTree},
+	{key: "readiness", aliases: "readiness_probe", types: "BOS", as: asTree},
+	{key: "liveness", aliases: "liveness_probe", types: "BOS", as: asTree},
 }
 
 // carried are the attributes that weaver keeps for listings and dumps without acting on them.

@@ -75,6 +75,8 @@ type Flags struct {
 	LimitLocked string // --limit-memlock
 	OOMScoreAdj string
 
+	Health, Startup, Readiness, Liveness string // probes in their short form
+
 	Vars []string // KEY=VALUE, each over the caller's environment
 	// OverFile has all of them count with a file too, where they win.
 	OverFile bool
@@ -126,6 +128,10 @@ func (f *Flags) object() object {
 		{"port", f.Port},
 		{"max_log_size", f.MaxLogSize},
 		{"max_log_files", f.MaxLogFiles},
+		{"health", f.Health},
+		{"startup", f.Startup},
+		{"readiness", f.Readiness},
+		{"liveness", f.Liveness},
 	} {
 		word(w.key, w.v)
 	}

@@ -59,6 +59,7 @@ func (v values) meaning(in object) []Problem {
 	say("kill_signal", v.signal())
 	say("umask", v.umask())
 	say("limits", v.limits())
+	say("health", v.health())
 	return problems
 }
 

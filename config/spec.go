@@ -237,6 +237,9 @@ func (c Context) applyRest(s *app.Spec, v values) {
 	if l, ok := v["limits"].(*app.Limits); ok {
 		s.Limits = l
 	}
+	if h, ok := v["health"].(*app.Health); ok {
+		s.Health = h
+	}
 	if kind, _ := v["log_type"].(string); kind == string(app.JSON) || kind == string(app.Raw) {
 		s.LogType = app.LogFormat(kind)
 	}

@@ -51,6 +51,7 @@ var serviceReads = map[string]func(*daemon, *http.Request, hotQuery, *saying){
 	api.HotServiceStatus:  (*daemon).serviceStatus,
 	api.HotServiceList:    (*daemon).serviceList,
 	api.HotServiceStats:   (*daemon).serviceStats,
+	api.HotServiceHealth:  (*daemon).serviceHealth,
 	api.HotServiceAlerts:  (*daemon).serviceAlerts,
 	api.HotServiceStarted: (*daemon).serviceStarted,
 }

@@ -17,6 +17,7 @@ import (
 // makes a start good. It is not up if it came to rest, or is about to try again later than anybody waits.
 const (
 	settleMost    = 5 * time.Second // of a long min_uptime
+	settleWhole   = 2 * time.Minute // for all of it, whatever the service does
 	settlePause   = time.Second     // a restart further away than this is not waited for
 	settleLookMin = 5 * time.Millisecond
 	settleLookMax = 50 * time.Millisecond
@@ -51,7 +52,7 @@ func (d *daemon) serviceStarted(r *http.Request, q hotQuery, s *saying) {
 
 // settled returns when the process is up, or with the reason why it is not.
 func (d *daemon) settled(ctx context.Context, id app.ID) error {
-	look := settleLookMin
+	look, began := settleLookMin, time.Now()
 	for {
 		p, ok := d.sup.Get(id)
 		if !ok {
@@ -59,6 +60,9 @@ func (d *daemon) settled(ctx context.Context, id app.ID) error {
 		}
 		if done, err := d.isUp(&p); done {
 			return err
+		}
+		if time.Since(began) > settleWhole {
+			return fmt.Errorf("it is %s after %v", p.Status, settleWhole)
 		}
 		select {
 		case <-ctx.Done():
@@ -105,5 +109,5 @@ func (d *daemon) isUp(p *app.Process) (done bool, err error) {
 	if p.Unstable > 0 { // it has failed before: only time tells
 		return false, nil
 	}
-	return p.Spec.WaitReady || len(procstat.Listening(d.sup.Tree(p.ID))) > 0, nil
+	return p.Spec.WaitReady || p.Spec.Health.WaitsReady() || len(procstat.Listening(d.sup.Tree(p.ID))) > 0, nil
 }

@@ -145,6 +145,14 @@ func (d *description) ownRows(p *app.Process) []styled {
 	if p.Gen > 0 {
 		add("starts", strconv.FormatUint(p.Gen, 10), none)
 	}
+	if h := p.Health; h != nil {
+		switch {
+		case h.Healthy:
+			add("health", "healthy", green)
+		default:
+			add("health", "unhealthy: "+h.Cause, red)
+		}
+	}
 	add("membership", p.Membership, none)
 	if p.Usage.Procs > 0 {
 		tree := strconv.Itoa(p.Usage.Procs) + " processes"

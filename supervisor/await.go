@@ -89,7 +89,7 @@ func (k *keeper) outcome(gen uint64) error {
 		if x.Err != "" {
 			return errors.New(x.Err)
 		}
-		if v.Spec.WaitReady {
+		if v.Spec.WaitReady || v.Spec.Health.WaitsReady() {
 			return fmt.Errorf("%s ended before it was ready: %s", v.Name, orElse(v.Reason, "exited with code 0"))
 		}
 	}

@@ -63,6 +63,7 @@ type keeper struct {
 	byHand  bool   // the last input came from an operator
 	cause   string // who or what the last input came from
 	sources sources
+	probed  probed
 	hurried bool   // policy has another kill timeout than the spec
 	specKey string // of the spec in the journal
 	buried  uint64 // the child whose exit the state tells of now
@@ -218,6 +219,8 @@ func (k *keeper) handle(m message) {
 			pids = append(pids, tree...)
 		}
 		m.reply <- pids
+	case finding:
+		k.found(m)
 	case *join:
 		k.waiters = append(k.waiters, m)
 	}

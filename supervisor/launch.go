@@ -14,6 +14,7 @@ import (
 
 	"weaver/app"
 	"weaver/logs"
+	"weaver/supervisor/health"
 	"weaver/supervisor/spawn"
 )
 
@@ -36,7 +37,8 @@ type kid struct {
 	pipes     []*logs.Pipe
 	inodes    []pipeRecord
 	line      *line // nil: it has no IPC
-	byMessage bool  // it is asked to end by a message
+	signs     *health.Signs
+	byMessage bool // it is asked to end by a message
 }
 
 func (h *host) launch(p *app.Process, gen uint64, exited func(spawn.Exit)) (c child, err error) {
@@ -80,6 +82,19 @@ func (h *host) launchHere(p *app.Process, gen uint64, exited func(spawn.Exit)) (
 		return nil, err
 	}
 	var extra []int
+	signs, readyEnd, err := h.signs(p, gen, &env, &extra, user)
+	if err != nil {
+		return nil, err
+	}
+	k.signs = signs
+	defer func() {
+		if readyEnd != nil {
+			readyEnd.Close()
+		}
+		if !started {
+			signs.Close()
+		}
+	}()
 	if k.line, err = h.connect(p, gen, &env, &extra); err != nil {
 		return nil, err
 	}
@@ -326,6 +341,7 @@ func (k *kid) Close() {
 	if k.line != nil {
 		k.line.Close()
 	}
+	k.signs.Close()
 	k.crew.later(func() {
 		if k.Release() != nil { // some of the tree live on, as the user wants it
 			k.WhenEmpty(func() { k.Release() })

@@ -29,7 +29,7 @@ func policyOf(s *app.Spec) lifecycle.Policy {
 		StopExitCodes: s.StopExitCodes,
 		KillTimeout:   DefaultKillTimeout,
 		ListenTimeout: DefaultListenTimeout,
-		WaitReady:     s.WaitReady,
+		WaitReady:     s.WaitReady || s.Health.WaitsReady(),
 	}
 	if s.MinUptime != nil {
 		p.MinUptime = s.MinUptime.D()
@@ -42,6 +42,9 @@ func policyOf(s *app.Spec) lifecycle.Policy {
 	}
 	if s.ListenTimeout != nil {
 		p.ListenTimeout = s.ListenTimeout.D()
+	}
+	if s.Health.WaitsReady() {
+		p.ListenTimeout = aLongTime
 	}
 	return p
 }

@@ -13,10 +13,10 @@ import (
 	"weaver/supervisor/watch"
 )
 
-// sources are what restarts one process from outside: its schedule, its watched files. They tell the keeper, like anybody
+// sources are what restarts one process from outside: its schedule, its watched files, its probes. They tell the keeper, like anybody
 // else; a keeper that has none costs nothing.
 type sources struct {
-	cron, files *source
+	cron, files, probes *source
 }
 
 // source is one that runs.
@@ -47,6 +47,7 @@ func (k *keeper) attach() {
 		files = string(p.Spec.Watch)
 	}
 	k.sources.files = k.replace(k.sources.files, files, k.runWatch)
+	k.sources.probes = k.replace(k.sources.probes, k.probesKey(), k.runProbes())
 }
 
 // replace leaves a source alone that was made from the same, and otherwise stops it and starts another; "" is none.
@@ -69,7 +70,7 @@ func (k *keeper) replace(old *source, key string, run func(context.Context, *app
 
 // detach stops all sources, and returns when they are over.
 func (k *keeper) detach() {
-	for _, s := range []*source{k.sources.cron, k.sources.files} {
+	for _, s := range []*source{k.sources.cron, k.sources.files, k.sources.probes} {
 		if s != nil {
 			s.stop()
 		}

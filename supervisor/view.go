@@ -17,6 +17,7 @@ func (k *keeper) publish() {
 	p.Wanted = s.Want == lifecycle.Up && p.Status != app.Stopped
 	p.Watching = p.Wanted && watches(p.Spec)
 	p.Gen = s.LastGen
+	p.Health = k.probed.of(s.Cur.Gen)
 	p.Restarts, p.Unstable = s.Restarts, s.Unstable
 	p.Created, p.RestartAt, p.Backoff = s.Born, s.RestartAt, app.Duration(s.Backoff)
 	p.KillAt = earliest(s.Cur.KillAt, s.Old.KillAt)
@@ -61,7 +62,7 @@ func (k *keeper) note(in lifecycle.Input) {
 		}
 	}
 	k.proc.Exit = exit
-	k.proc.Reason = reasonOf(exit)
+	k.proc.Reason = k.probed.blamed(e.Gen, reasonOf(exit))
 }
 
 // reasonOf says in words how an incarnation ended, when that is worth saying.
