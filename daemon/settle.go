@@ -16,11 +16,12 @@ import (
 // A service is up when it listens, or has said that it is ready, or, for one that does neither, has lived for as long as
 // makes a start good. It is not up if it came to rest, or is about to try again later than anybody waits.
 const (
-	settleMost    = 5 * time.Second // of a long min_uptime
-	settleWhole   = 2 * time.Minute // for all of it, whatever the service does
-	settlePause   = time.Second     // a restart further away than this is not waited for
-	settleLookMin = 5 * time.Millisecond
-	settleLookMax = 50 * time.Millisecond
+	settleMost     = 5 * time.Second // of a long min_uptime
+	settleWhole    = 2 * time.Minute // for all of it, whatever the service does
+	settleRestarts = 3
+	settlePause    = time.Second // a restart further away than this is not waited for
+	settleLookMin  = 5 * time.Millisecond
+	settleLookMax  = 50 * time.Millisecond
 )
 
 // serviceStarted answers when every instance of the service is up, or one is not going to be.
@@ -52,7 +53,7 @@ func (d *daemon) serviceStarted(r *http.Request, q hotQuery, s *saying) {
 
 // settled returns when the process is up, or with the reason why it is not.
 func (d *daemon) settled(ctx context.Context, id app.ID) error {
-	look, began := settleLookMin, time.Now()
+	look, began, gen := settleLookMin, time.Now(), uint64(0)
 	for {
 		p, ok := d.sup.Get(id)
 		if !ok {
@@ -60,6 +61,12 @@ func (d *daemon) settled(ctx context.Context, id app.ID) error {
 		}
 		if done, err := d.isUp(&p); done {
 			return err
+		}
+		if gen == 0 {
+			gen = p.Gen
+		}
+		if p.Unstable == 0 && p.Gen >= gen+settleRestarts { // somebody else's doing: a probe, memory, changed files
+			return fmt.Errorf("it was restarted %d times: %s", settleRestarts, d.lastWarning(id))
 		}
 		if time.Since(began) > settleWhole {
 			return fmt.Errorf("it is %s after %v", p.Status, settleWhole)
@@ -71,6 +78,17 @@ func (d *daemon) settled(ctx context.Context, id app.ID) error {
 		}
 		look = min(look*2, settleLookMax)
 	}
+}
+
+// lastWarning is what was last said about a process.
+func (d *daemon) lastWarning(id app.ID) string {
+	events := d.sup.History(id)
+	for i := len(events) - 1; i >= 0; i-- {
+		if events[i].Message != "" {
+			return events[i].Message
+		}
+	}
+	return "no reason is known"
 }
 
 // isUp judges one look at a process; done is false while it is too early to tell.

@@ -69,7 +69,7 @@ func AppendHealth(dst []byte, h *Health) []byte {
 		if l.Cause != "" {
 			dst = append(dst, ", "+l.Cause...)
 		}
-		dst = append(dst, " ("+decimals(float64(l.Took.D())/float64(time.Millisecond), 1)+" ms"...)
+		dst = append(dst, " ("+decimal(float64(l.Took.D())/float64(time.Millisecond))+" ms"...)
 		if l.Tries > 1 {
 			dst = append(dst, ", "+strconv.Itoa(l.Tries)+" tries"...)
 		}

@@ -43,12 +43,12 @@ func TestStatusSumsInstancesUp(t *testing.T) {
 	st := groups[0].Status(now)
 	require.Equal(t, `Name: web
 Status: RUNNING (online)
-Uptime: 3 s
+Uptime: 3.0 s
 Restarts: 3
 Instances: 2 (1 running)
 PID: 7
 CPU: 12.3%
-Memory: 3 MB
+Memory: 3.0 MB
 Threads: 4
 Reason: exited with code 3
 `, string(AppendStatus(nil, &st)))
@@ -58,7 +58,7 @@ Reason: exited with code 3
 
 func TestSpans(t *testing.T) {
 	for n, want := range map[float64]string{
-		0: "0 s", 0.25: "0.2 s", 59.94: "59.9 s", 61: "61 s (1m 1s)", 3600: "3600 s (1h)", 93784: "93784 s (1d 2h)",
+		0: "0.0 s", 0.25: "0.2 s", 59.94: "59.9 s", 61: "61.0 s (1m 1s)", 3600: "3600.0 s (1h)", 93784: "93784.0 s (1d 2h)",
 	} {
 		require.Equal(t, want, seconds(n))
 	}

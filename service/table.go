@@ -29,7 +29,7 @@ func AppendTable(dst []byte, list []Status) []byte {
 
 func shortUptime(n float64) string {
 	if n < 60 {
-		return strconv.FormatFloat(n, 'f', 1, 64) + "s"
+		return decimal(n) + "s"
 	}
 	return span(secondsOf(n))
 }

@@ -15,33 +15,22 @@ func line(dst []byte, label, value string) []byte {
 	return append(dst, '\n')
 }
 
-// decimals is n with at most places digits after the point.
-func decimals(n float64, places int) string {
-	s := strconv.FormatFloat(n, 'f', places, 64)
-	if places > 0 {
-		for s[len(s)-1] == '0' {
-			s = s[:len(s)-1]
-		}
-		if s[len(s)-1] == '.' {
-			s = s[:len(s)-1]
-		}
-	}
-	return s
-}
+// decimal is n with one digit after the point.
+func decimal(n float64) string { return strconv.FormatFloat(n, 'f', 1, 64) }
 
 // secondsOf is a number of seconds as a duration, whole.
 func secondsOf(n float64) time.Duration {
 	return time.Duration(n * float64(time.Second)).Truncate(time.Second)
 }
 
-func percent(n float64) string { return decimals(n, 1) + "%" }
+func percent(n float64) string { return decimal(n) + "%" }
 
 // megabytes is one number with one unit, whatever the size: scripts compare it.
-func megabytes(n app.Bytes) string { return decimals(float64(n)/(1<<20), 1) + " MB" }
+func megabytes(n app.Bytes) string { return decimal(float64(n)/(1<<20)) + " MB" }
 
 // seconds is one number with one unit; from a minute on people get their own.
 func seconds(n float64) string {
-	s := decimals(n, 1) + " s"
+	s := decimal(n) + " s"
 	if d := secondsOf(n); d >= time.Minute {
 		s += " (" + span(d) + ")"
 	}
