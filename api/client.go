@@ -139,6 +139,11 @@ func (c *Client) Act(ctx context.Context, r ActRequest, locks []int, report func
 	return c.operate(ctx, PathAct, r, locks, report)
 }
 
+// Take hands over processes of another supervisor, as Act.
+func (c *Client) Take(ctx context.Context, r TakeRequest, locks []int, report func(app.Progress)) error {
+	return c.operate(ctx, PathTake, r, locks, report)
+}
+
 // Scale changes the number of instances.
 func (c *Client) Scale(ctx context.Context, r ScaleRequest, locks []int, report func(app.Progress)) error {
 	return c.operate(ctx, PathScale, r, locks, report)

@@ -18,6 +18,7 @@ const (
 	PathProcesses  = "/v1/processes"   // GET []app.Process; ?t=SELECTOR (repeatable), ?cwd=, ?spec=1 adds specs with their environment
 	PathStart      = "/v1/start"       // POST StartRequest → progress
 	PathAct        = "/v1/act"         // POST ActRequest → progress
+	PathTake       = "/v1/take"        // POST TakeRequest → progress
 	PathScale      = "/v1/scale"       // POST ScaleRequest → progress
 	PathKill       = "/v1/kill"        // POST {} → progress; the daemon ends after the last line
 	PathSave       = "/v1/save"        // POST SaveRequest → SaveResult
@@ -91,6 +92,19 @@ type ActRequest struct {
 	KillNow     bool         `json:"kill_now,omitempty"`
 	KillTimeout app.Duration `json:"kill_timeout,omitempty"`
 	Detach      bool         `json:"detach,omitempty"`
+}
+
+// TakeRequest hands over processes that another supervisor had.
+type TakeRequest struct {
+	Op        string         `json:"op,omitempty"`
+	Processes []TakenProcess `json:"processes"`
+}
+
+// TakenProcess is one of them: it gets ID if that is free, and is started if it ran.
+type TakenProcess struct {
+	ID   app.ID   `json:"id"`
+	Up   bool     `json:"up"`
+	Spec app.Spec `json:"spec"`
 }
 
 // ScaleRequest changes the number of an app's instances, to N or by N.

@@ -36,6 +36,7 @@ const (
 	groupLook  = "Look"
 	groupLogs  = "Logs"
 	groupList  = "The saved list"
+	groupSet   = "Settings and files"
 	groupOwn   = "The supervisor"
 	targetArgs = "NAME|ID|NAMESPACE|all|/REGEX/…"
 )
@@ -209,6 +210,62 @@ func commands() []command {
 			name: "lock", args: "list|clear-stale", min: 1, max: 1,
 			group: groupOwn, help: "show the locks of commands, or remove the files that dead ones left", run: runLock,
 		},
+		{
+			name: "set", args: "[KEY VALUE]", max: -1,
+			group: groupSet, help: "change a setting: KEY, or SECTION:KEY for an app, a module or weaver (cache, lock, log)", run: runSet,
+		},
+		{
+			name: "multiset", args: "\"KEY VALUE KEY VALUE…\"", min: 1, max: -1,
+			group: groupSet, help: "change several settings", run: runMultiSet,
+		},
+		{
+			name: "get", args: "[KEY]", max: 1,
+			group: groupSet, help: "show a setting, a section, or all", run: runGet,
+		},
+		{name: "conf", args: "[KEY]", max: -1, group: groupSet, help: "show all settings", run: runConf},
+		{name: "config", args: "[KEY] [VALUE]", max: -1, hidden: true, run: runConfig},
+		{
+			name: "unset", args: "KEY|all", min: 1, max: 1,
+			group: groupSet, help: "take a setting back", run: runUnset,
+		},
+		{
+			name: "ecosystem", alias: "init", args: "[simple]", max: 1,
+			group: groupSet, help: "write a config file to begin with", run: runEcosystem,
+		},
+		{
+			name: "validate", args: "FILE…", min: 1, max: -1, spec: true,
+			group: groupSet, help: "check config files, and start nothing", run: runValidate,
+		},
+		{name: "schema", max: 0, group: groupSet, help: "print the JSON Schema of config files", run: runSchema},
+		{
+			name: "serve", alias: "expose", args: "[DIR] [PORT]", max: 2, spec: true, flags: serveFlags(),
+			group: groupRun, help: "start a service that serves the files of a directory over HTTP", run: runServe,
+		},
+		{
+			name: "deploy", args: "[FILE] ENVIRONMENT [COMMAND]", min: 1, max: -1,
+			group: groupSet, help: "deploy by ssh and git, as the deploy section of a config file says", run: runDeploy,
+		},
+		{
+			name: "pull", args: "NAME", min: 1, max: 1,
+			group: groupSet, help: "update the working copy of an app by git, and reload it", run: runPull,
+		},
+		{name: "forward", args: "NAME", min: 1, max: 1, group: groupSet, help: "go to the next commit, and reload", run: runForward},
+		{name: "backward", args: "NAME", min: 1, max: 1, group: groupSet, help: "go to the commit before, and reload", run: runBackward},
+		{
+			name: "migrate", max: 0, flags: migrateFlags(),
+			group: groupOwn, help: "take over the processes of a PM2 that runs, or give them back", run: runMigrate,
+		},
+		{name: "examples", max: -1, hidden: true, run: runExamples},
+		{name: "link", max: -1, hidden: true, run: runPaid},
+		{name: "unlink", max: -1, hidden: true, run: runPaid},
+		{name: "plus", max: -1, hidden: true, run: runPaid},
+		{name: "register", max: -1, hidden: true, run: runPaid},
+		{name: "login", max: -1, hidden: true, run: runPaid},
+		{name: "logout", max: -1, hidden: true, run: runPaid},
+		{name: "open", max: -1, hidden: true, run: runPaid},
+		{name: "monitor", max: -1, hidden: true, run: runPaid},
+		{name: "unmonitor", max: -1, hidden: true, run: runPaid},
+		{name: "static-server", max: 0, hidden: true, run: runStaticServer},
 		{
 			name: "startup", args: "[PLATFORM]", max: 1, flags: startupFlags(),
 			group: groupOwn, help: "have the init system start the supervisor at boot", run: runStartup,

@@ -86,7 +86,7 @@ func AllHelp(name string, table []command) string {
 		}
 		rows[c.group] = append(rows[c.group], []string{"  " + names, c.help})
 	}
-	for _, group := range []string{groupRun, groupLook, groupLogs, groupList, groupOwn} {
+	for _, group := range []string{groupRun, groupLook, groupLogs, groupList, groupSet, groupOwn} {
 		b.WriteString("\n" + group + ":\n" + columns(rows[group]))
 	}
 	b.WriteString("\nFlags may stand anywhere; what follows -- is passed to the app.\n")

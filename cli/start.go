@@ -206,6 +206,7 @@ func (c *call) startSpecs(r api.StartRequest) error {
 	if err := c.ensureDaemon(); err != nil {
 		return err
 	}
+	c.withConf(r.Specs)
 	names := make([]string, len(r.Specs))
 	for i := range r.Specs {
 		names[i] = r.Specs[i].Name
@@ -219,7 +220,7 @@ func (c *call) startSpecs(r api.StartRequest) error {
 
 // load reads a config file and prints what is odd in it.
 func (c *call) load(path string) (config.Loaded, error) {
-	loaded, err := config.Load(c.ctx, c.configContext(), path, c.appFlags())
+	loaded, err := config.Load(c.ctx, c.fileContext(), path, c.appFlags())
 	c.problems(loaded.Problems)
 	if err != nil {
 		return loaded, c.configError(err)
@@ -235,6 +236,13 @@ func (c *call) configContext() config.Context {
 		Cwd: c.env.Cwd, Env: app.ParseEnviron(c.env.Environ), Home: c.home, Stdin: c.env.Stdin, Talk: c.env.Stderr,
 		Strict: c.env.Getenv("WEAVER_STRICT_PM2") == "1",
 	}
+}
+
+// fileContext is that of config files, in which "serve" stands for weaver's own server.
+func (c *call) fileContext() config.Context {
+	cc := c.configContext()
+	cc.Server = c.server()
+	return cc
 }
 
 func (c *call) problems(list []config.Problem) {

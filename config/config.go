@@ -25,6 +25,8 @@ type Context struct {
 	CPUs  func() int // nil is CPUs
 	// Talk receives what a config file prints while it is evaluated; nil drops it.
 	Talk io.Writer
+	// Server is the program that serves static files, which the script "serve" of a config file stands for; "" is none.
+	Server string
 	// Strict copies also those rules of PM2 that are plainly mistakes (WEAVER_STRICT_PM2=1).
 	Strict bool
 }

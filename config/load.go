@@ -60,7 +60,7 @@ func Load(ctx context.Context, c Context, path string, f Flags) (Loaded, error) 
 
 // apps makes the specs of what a file holds.
 func (c Context) apps(l Loaded, tree any, f Flags) (Loaded, error) {
-	apps, err := l.sections(tree)
+	apps, err := l.sections(c, tree)
 	if err != nil {
 		return l, err
 	}
@@ -161,14 +161,18 @@ func (c Context) readStdin() (any, error) {
 }
 
 // sections finds the apps in the shapes that PM2 takes: {apps: […]}, {apps: {…}}, {pm2: …}, an array, or one app.
-func (l *Loaded) sections(tree any) ([]object, error) {
+func (l *Loaded) sections(c Context, tree any) ([]object, error) {
+	var servers []object
 	if root, ok := tree.(object); ok {
 		if v, ok := root.get("deploy"); ok {
 			l.Deploy = raw(v)
 		}
 		if v, ok := root.get("static"); ok {
 			l.Static = raw(v)
-			l.Problems = append(l.Problems, Problem{Key: "static", Message: `the section "static" starts nothing`})
+			var err error
+			if servers, err = c.staticApps(v); err != nil {
+				return nil, err
+			}
 		}
 		apps, hasApps := root.get("apps")
 		pm2, hasPM2 := root.get("pm2")
@@ -200,7 +204,7 @@ func (l *Loaded) sections(tree any) ([]object, error) {
 		}
 		apps = append(apps, one)
 	}
-	return apps, nil
+	return append(apps, servers...), nil
 }
 
 // chosen are the apps that --only names.

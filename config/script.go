@@ -27,6 +27,8 @@ func (c Context) locate(cwd, script string) (program, error) {
 	switch {
 	case err == nil && !info.IsDir():
 		return program{path: path}, nil
+	case script == Serve && c.Server != "":
+		return program{path: c.Server, args: []string{"static-server"}}, nil
 	case strings.ContainsAny(script, " \t\n"):
 		return c.shell(cwd, script)
 	case err == nil:

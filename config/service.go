@@ -33,7 +33,7 @@ func ServiceFile(ctx context.Context, c Context, path, name string, f Flags) (ap
 	case err != nil:
 		return app.Spec{}, nil, err
 	}
-	apps, err := l.sections(tree)
+	apps, err := l.sections(c, tree)
 	if err != nil {
 		return app.Spec{}, nil, fmt.Errorf("invalid configuration: %s: %w", path, err)
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"weaver/app"
 	"weaver/config/home"
 )
 
@@ -17,7 +18,7 @@ func TestServiceFileIsFoundByNameAndFlagsWin(t *testing.T) {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
 		return name
 	}
-	c := Context{Cwd: dir, Home: home.Home{Dir: dir}}
+	c := Context{Cwd: dir, Home: home.Home{Dir: dir}, Env: app.Env{{Name: "PATH", Value: "/usr/bin:/bin"}}}
 	two := write("two.conf", `{"apps": [{"name": "a", "script": "app.sh", "env": {"X": "1", "Y": "1"}, "port": 80}, {"name": "b", "script": "app.sh"}]}`)
 	s, problems, err := ServiceFile(t.Context(), c, two, "a", Flags{Vars: []string{"X=2"}, Port: "81"})
 	require.NoError(t, err)

@@ -35,6 +35,8 @@ type Settings struct {
 		Keep        int           // rotated files per log
 		Compress    bool
 		TotalBudget app.Bytes // of all logs of the home; 0 is no limit
+		DateFormat  string    // in the names of rotated files; "" is pm2-logrotate's
+		RotateAt    string    // a schedule at which all are rotated; "" is none
 	}
 	// given is what somebody set, by name, as it was written. Names outside of the three sections are kept for others.
 	given map[string]string
@@ -57,6 +59,8 @@ var settings = [...]setting{
 	{"log.max_age", "0s", func(s *Settings) any { return &s.Log.MaxAge }},
 	{"log.keep", "30", func(s *Settings) any { return &s.Log.Keep }},
 	{"log.compress", "false", func(s *Settings) any { return &s.Log.Compress }},
+	{"log.date_format", "", func(s *Settings) any { return &s.Log.DateFormat }},
+	{"log.rotate_at", "", func(s *Settings) any { return &s.Log.RotateAt }},
 	{"log.total_budget", "1G", func(s *Settings) any { return &s.Log.TotalBudget }},
 }
 
@@ -160,6 +164,16 @@ func ours(name string) bool {
 func (one *setting) put(s *Settings, value string) error {
 	value = strings.TrimSpace(value)
 	switch field := one.field(s).(type) {
+	case *string:
+		if one.name == "log.rotate_at" && value != "" {
+			if err := CheckCron(value); err != nil {
+				return err
+			}
+		}
+		if one.name == "log.date_format" && strings.ContainsAny(value, "/\x00\n") {
+			return fmt.Errorf("%q cannot stand in the name of a file", clip(value))
+		}
+		*field = value
 	case *bool:
 		switch strings.ToLower(value) {
 		case "true", "on", "yes", "1":

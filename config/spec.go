@@ -66,6 +66,8 @@ func (c Context) spec(r request) (app.Spec, []Problem, error) {
 	}
 	if what.shell {
 		s.Args = shellArgs(what.args, s.Args)
+	} else if len(what.args) > 0 {
+		s.Args = append(what.args, s.Args...)
 	}
 	n, odd, err := c.instances(v)
 	if err != nil {

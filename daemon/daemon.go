@@ -75,6 +75,7 @@ type daemon struct {
 	memory     tidy
 	preload    *preload.File
 	wire       *wireDoor // nil while PM2's sockets are not open
+	rotator    rotator
 	started    time.Time
 
 	stopOnce sync.Once
@@ -321,6 +322,7 @@ func (d *daemon) end(server *http.Server, door *hotDoor) {
 	if err != nil && !errors.Is(err, supervisor.ErrClosed) {
 		d.log.Error("stop every service", zap.Error(err))
 	}
+	d.rotator.at("", nil)
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	d.wire.close()

@@ -27,6 +27,7 @@ func (d *daemon) handler() http.Handler {
 		{"GET " + api.PathRecent, d.recent},
 		{"POST " + api.PathStart, d.start},
 		{"POST " + api.PathAct, d.act},
+		{"POST " + api.PathTake, d.take},
 		{"POST " + api.PathScale, d.scale},
 		{"POST " + api.PathKill, d.kill},
 		{"POST " + api.PathSave, d.save},

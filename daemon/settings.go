@@ -15,7 +15,7 @@ func rotation(s *config.Settings) logs.Rotation {
 	if keep == 0 {
 		keep = -1 // all
 	}
-	return logs.Rotation{MaxSize: orOff(s.Log.MaxSize), MaxAge: s.Log.MaxAge, Keep: keep, Compress: s.Log.Compress}
+	return logs.Rotation{MaxSize: orOff(s.Log.MaxSize), MaxAge: s.Log.MaxAge, Keep: keep, Compress: s.Log.Compress, DateFormat: s.Log.DateFormat}
 }
 
 // orOff turns a setting's "0 is none" into the log package's "negative is none, 0 is the default".
@@ -34,6 +34,7 @@ func (d *daemon) applySettings(s *config.Settings) {
 	}
 	d.renderings.SetTTL(status)
 	d.sampler.SetTTL(metrics)
+	d.rotator.at(s.Log.RotateAt, d.rotateAll)
 	if s.Cache.MaxEntries > 0 {
 		d.renderings.SetMaxEntries(s.Cache.MaxEntries)
 	}
@@ -63,6 +64,7 @@ func (d *daemon) settingsSet(w http.ResponseWriter, r *http.Request) error {
 	}
 	d.settings.Store(&s)
 	d.applySettings(&s)
+	d.sup.ApplyRotation()
 	return answer(w, settingsMap(&s))
 }
 

@@ -54,6 +54,25 @@ func (d *daemon) scale(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
+// take goes on with processes that another supervisor had.
+func (d *daemon) take(w http.ResponseWriter, r *http.Request) error {
+	var req api.TakeRequest
+	if err := read(r, &req); err != nil {
+		return err
+	}
+	saved := make([]supervisor.Saved, len(req.Processes))
+	names := make([]string, len(req.Processes))
+	for i := range req.Processes {
+		p := &req.Processes[i]
+		names[i] = p.Spec.Name
+		saved[i] = supervisor.Saved{Up: p.Up, Process: app.Process{ID: p.ID, Spec: &p.Spec, Name: p.Spec.Name}}
+	}
+	op := d.operation(r, "take", names...)
+	defer op.end()
+	d.sup.Take(op.ctx, saved, op.progress(w))
+	return nil
+}
+
 // kill ends every service for good, then the daemon.
 func (d *daemon) kill(w http.ResponseWriter, r *http.Request) error {
 	op := d.operation(r, "kill")

@@ -3,6 +3,7 @@ package logs
 import (
 	"errors"
 	"io/fs"
+	"slices"
 	"time"
 )
 
@@ -47,6 +48,23 @@ func (e *Engine) acquire(d Dest, json bool) (*sink, error) {
 			//lint:ignore SA2001 only to wait until it has rotated
 			moving.mu.Unlock()
 		}
+	}
+}
+
+// SetRotation changes how the log at path is rotated, if anybody writes to it; from the next line on.
+func (e *Engine) SetRotation(path string, r Rotation) {
+	var sinks []*sink
+	e.destinations(func(d *destination) bool {
+		if d.Path == path && d.sink != nil && !slices.Contains(sinks, d.sink) {
+			sinks = append(sinks, d.sink)
+		}
+		return false
+	})
+	for _, s := range sinks {
+		s.mu.Lock()
+		s.rotation = r.withDefaults()
+		s.mu.Unlock()
+		e.tendAge(s, e.now())
 	}
 }
 

@@ -236,21 +236,8 @@ var streams = [...]app.Stream{app.Out, app.Err}
 
 // pipeOptions says where a stream goes.
 func (h *host) pipeOptions(p *app.Process, gen uint64, stream app.Stream) logs.PipeOptions {
-	rotation := logs.Rotation{}
-	if h.opts.Rotation != nil {
-		rotation = h.opts.Rotation()
-	}
 	spec := p.Spec
-	if spec.MaxLogSize != 0 {
-		rotation.MaxSize = spec.MaxLogSize
-	}
-	if spec.MaxLogFiles != 0 {
-		rotation.Keep = spec.MaxLogFiles
-	}
-	if spec.MaxLogAge != 0 {
-		rotation.MaxAge = spec.MaxLogAge.D()
-	}
-	rotation.Compress = rotation.Compress || spec.CompressLog
+	rotation := h.opts.rotation(spec)
 	o := logs.PipeOptions{
 		ID: p.ID, Name: p.Name, Namespace: p.Namespace, Stream: stream,
 		Format: spec.LogType, DateFormat: spec.LogDateFormat, Disabled: spec.DisableLogs,
@@ -268,6 +255,39 @@ func (h *host) pipeOptions(p *app.Process, gen uint64, stream app.Stream) logs.P
 		o.Retired = func() { h.dropped.add(pipeName(p.ID, gen, stream)) }
 	}
 	return o
+}
+
+// rotation is what the settings say of log files, under what the app says.
+func (o *Options) rotation(spec *app.Spec) logs.Rotation {
+	var rotation logs.Rotation
+	if o.Rotation != nil {
+		rotation = o.Rotation()
+	}
+	if spec.MaxLogSize != 0 {
+		rotation.MaxSize = spec.MaxLogSize
+	}
+	if spec.MaxLogFiles != 0 {
+		rotation.Keep = spec.MaxLogFiles
+	}
+	if spec.MaxLogAge != 0 {
+		rotation.MaxAge = spec.MaxLogAge.D()
+	}
+	rotation.Compress = rotation.Compress || spec.CompressLog
+	return rotation
+}
+
+// ApplyRotation has the logs that are written now follow the settings as they are now.
+func (s *Supervisor) ApplyRotation() {
+	if s.opts.Logs == nil {
+		return
+	}
+	for _, p := range s.views() {
+		for _, path := range []string{p.OutPath, p.ErrorPath, p.LogPath} {
+			if path != "" {
+				s.opts.Logs.SetRotation(path, s.opts.rotation(p.Spec))
+			}
+		}
+	}
 }
 
 // openStdin makes a pipe that never ends for the child, which alone holds it, both ways: no death of ours is an end of file

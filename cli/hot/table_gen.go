@@ -204,6 +204,7 @@ Run and stop:
   reset                                 set counters back to zero
   sendSignal                            send a signal to processes
   service                               services by name: start, stop, status, health, metrics and more; weaver service -h
+  serve, expose                         start a service that serves the files of a directory over HTTP
 
 Look:
   list, ls, l, ps, status         show all processes
@@ -227,11 +228,26 @@ The saved list:
   resurrect   start what was saved
   cleardump   empty the saved list
 
+Settings and files:
+  set              change a setting: KEY, or SECTION:KEY for an app, a module or weaver (cache, lock, log)
+  multiset         change several settings
+  get              show a setting, a section, or all
+  conf             show all settings
+  unset            take a setting back
+  ecosystem, init  write a config file to begin with
+  validate         check config files, and start nothing
+  schema           print the JSON Schema of config files
+  deploy           deploy by ssh and git, as the deploy section of a config file says
+  pull             update the working copy of an app by git, and reload it
+  forward          go to the next commit, and reload
+  backward         go to the commit before, and reload
+
 The supervisor:
   ping        start the supervisor unless it runs, and say that it does
   kill        stop all processes and the supervisor
   cache       show or empty the metrics cache
   lock        show the locks of commands, or remove the files that dead ones left
+  migrate     take over the processes of a PM2 that runs, or give them back
   startup     have the init system start the supervisor at boot
   unstartup   take that back
   alias       make links by PM2's names to weaver, or remove them

@@ -6,6 +6,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -60,6 +62,7 @@ func TestScript(t *testing.T) {
 			"pidof":     pidOf,
 			"killpid":   killPID,
 			"repeat":    repeat,
+			"fetch":     fetch,
 			"same":      sameBothWays,
 		},
 	})
@@ -71,6 +74,7 @@ func setupScript(env *testscript.Env) error {
 	env.Setenv("HOME", env.WorkDir)
 	env.Setenv("PATH", bin+string(os.PathListSeparator)+os.Getenv("PATH"))
 	env.Setenv("BIN", bin)
+	env.Setenv("REALPM2", os.Getenv("WEAVER_TEST_PM2"))
 	env.Setenv("TZ", "UTC")
 	env.Setenv("LANG", "C.UTF-8")
 	env.Defer(func() { endDaemons(env.WorkDir, env.Vars) })
@@ -110,6 +114,8 @@ func scriptCondition(cond string) (bool, error) {
 	case "node":
 		_, err := exec.LookPath("node")
 		return err == nil, nil
+	case "pm2":
+		return os.Getenv("WEAVER_TEST_PM2") != "", nil
 	case "notroot":
 		return os.Geteuid() != 0, nil
 	case "setsid":
@@ -155,7 +161,7 @@ func command(ts *testscript.TestScript, args []string) *exec.Cmd {
 			cmd.Env = append(cmd.Env, name+"="+v)
 		}
 	}
-	for _, name := range []string{"WEAVER_HOME", "PM2_HOME", "HOME", "PATH", "TZ", "LANG", "WEAVER_NO_HOT", "WEAVER_LOCK_TIMEOUT", "FORCE_COLOR"} {
+	for _, name := range []string{"WEAVER_HOME", "PM2_HOME", "HOME", "PATH", "TZ", "LANG", "WEAVER_NO_HOT", "WEAVER_LOCK_TIMEOUT", "FORCE_COLOR", "REALPM2"} {
 		if v := ts.Getenv(name); v != "" {
 			cmd.Env = append(cmd.Env, name+"="+v)
 		}
@@ -325,5 +331,19 @@ func sameBothWays(ts *testscript.TestScript, _ bool, args []string) {
 	thin, full := said(), said("WEAVER_NO_HOT=1")
 	if steady(thin) != steady(full) {
 		ts.Fatalf("thin says:\n%s\nfull says:\n%s", thin, full)
+	}
+}
+
+// fetch STATUS PATTERN PATH: what the URL in the file "url" answers at that path.
+func fetch(ts *testscript.TestScript, _ bool, args []string) {
+	url := strings.TrimSpace(ts.ReadFile("url")) + args[2]
+	client := http.Client{Timeout: patience, Transport: &http.Transport{DisableKeepAlives: true}}
+	resp, err := client.Get(url)
+	ts.Check(err)
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	ts.Check(err)
+	if strconv.Itoa(resp.StatusCode) != args[0] || !regexp.MustCompile(args[1]).Match(body) {
+		ts.Fatalf("%s: %s: %s", url, resp.Status, body)
 	}
 }

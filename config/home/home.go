@@ -16,7 +16,7 @@ type Home struct {
 // At is the home in dir, which is absolute. A directory with a module_conf.json, which every call of PM2 makes, is one of
 // PM2's.
 func At(dir string) Home {
-	h := Home{Dir: dir}
+	h := Home{Dir: dir, PM2: true}
 	_, err := os.Lstat(h.ModuleConf())
 	h.PM2 = err == nil
 	return h
@@ -97,23 +97,22 @@ func (e *TwoError) Error() string {
 func (e *TwoError) Hint() string { return "set WEAVER_HOME to the one that is meant" }
 
 // The files of a home.
-func (h Home) Socket() string     { return h.Dir + "/weaver.sock" }      // the API
-func (h Home) DaemonLock() string { return h.Dir + "/daemon.lock" }      // held by the anchor for life
-func (h Home) SpawnLock() string  { return h.Dir + "/spawn.lock" }       // held by the CLI that starts a daemon
-func (h Home) Locks() string      { return h.Dir + "/locks" }            // one file per app
-func (h Home) Logs() string       { return h.Dir + "/logs" }             // out and error logs of services
-func (h Home) PIDs() string       { return h.Dir + "/pids" }             // pid files of services
-func (h Home) Modules() string    { return h.Dir + "/modules" }          // what `install` installed
-func (h Home) AnchorLog() string  { return h.Dir + "/anchor.log" }       // what the anchor and a crash have to say
-func (h Home) Dump() string       { return h.Dir + "/dump.pm2" }         // the saved list, readable by PM2
-func (h Home) Journal() string    { return h.Dir + "/state" }            // the directory of what the next supervisor must know
-func (h Home) State() string      { return h.Dir + "/state.json" }       // the list of processes, as the first weavers kept it
-func (h Home) Audit() string      { return h.Dir + "/audit.log" }        // who asked for what, JSON lines
-func (h Home) Settings() string   { return h.Dir + "/settings.json" }    // what `weaver set` wrote
-func (h Home) ModuleConf() string { return h.Dir + "/module_conf.json" } // PM2's settings, and those of its modules
-func (h Home) Touch() string      { return h.Dir + "/touch" }            // tells PM2 that the home is no new one
-func (h Home) PM2Socket() string  { return h.Dir + "/rpc.sock" }         // PM2's calls
-func (h Home) PubSocket() string  { return h.Dir + "/pub.sock" }         // PM2's bus
+func (h Home) Socket() string     { return h.Dir + "/weaver.sock" }   // the API
+func (h Home) DaemonLock() string { return h.Dir + "/daemon.lock" }   // held by the anchor for life
+func (h Home) SpawnLock() string  { return h.Dir + "/spawn.lock" }    // held by the CLI that starts a daemon
+func (h Home) Locks() string      { return h.Dir + "/locks" }         // one file per app
+func (h Home) Logs() string       { return h.Dir + "/logs" }          // out and error logs of services
+func (h Home) PIDs() string       { return h.Dir + "/pids" }          // pid files of services
+func (h Home) Modules() string    { return h.Dir + "/modules" }       // what `install` installed
+func (h Home) AnchorLog() string  { return h.Dir + "/anchor.log" }    // what the anchor and a crash have to say
+func (h Home) Dump() string       { return h.Dir + "/dump.pm2" }      // the saved list, readable by PM2
+func (h Home) Journal() string    { return h.Dir + "/state" }         // the directory of what the next supervisor must know
+func (h Home) State() string      { return h.Dir + "/state.json" }    // the list of processes, as the first weavers kept it
+func (h Home) Audit() string      { return h.Dir + "/audit.log" }     // who asked for what, JSON lines
+func (h Home) Settings() string   { return h.Dir + "/settings.json" } // what `weaver set` wrote
+func (h Home) Touch() string      { return h.Dir + "/touch" }         // tells PM2 that the home is no new one
+func (h Home) PM2Socket() string  { return h.Dir + "/rpc.sock" }      // PM2's calls
+func (h Home) PubSocket() string  { return h.Dir + "/pub.sock" }      // PM2's bus
 
 // DaemonLog is the daemon's own log, JSON lines.
 func (h Home) DaemonLog() string {
@@ -121,6 +120,14 @@ func (h Home) DaemonLog() string {
 		return h.Dir + "/pm2.log"
 	}
 	return h.Dir + "/weaver.log"
+}
+
+// ModuleConf has PM2's settings, and those of apps and modules.
+func (h Home) ModuleConf() string {
+	if h.PM2 {
+		return h.Dir + "/module_conf.json"
+	}
+	return h.Dir + "/modules.json"
 }
 
 // PIDFile has the supervisor's pid, for people.
