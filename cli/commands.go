@@ -278,6 +278,11 @@ func commands() []command {
 			group: groupOwn, help: "make links by PM2's names to weaver, or remove them", run: runAlias,
 		},
 		{
+			name: "doctor", max: 0,
+			flags: []flag{{name: "no-proof", help: "look only, without a throwaway service"}},
+			group: groupOwn, help: "check the installation, and prove on a throwaway service what weaver promises", run: runDoctor,
+		},
+		{
 			name: "completion", args: "bash|zsh|fish", min: 1, max: 1,
 			group: groupOwn, help: "print a completion script for a shell", run: runCompletion,
 		},
@@ -286,6 +291,7 @@ func commands() []command {
 			group: groupOwn, help: "show all commands, or everything about one", run: runHelp,
 		},
 		{name: "boot", max: 0, flags: bootFlags(), hidden: true, run: runBoot},
+		{name: "tick", max: 0, hidden: true, run: runTick},
 		{name: "complete", args: "WORD…", max: -1, hidden: true, run: runComplete},
 	}
 }

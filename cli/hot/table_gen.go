@@ -251,6 +251,7 @@ The supervisor:
   startup     have the init system start the supervisor at boot
   unstartup   take that back
   alias       make links by PM2's names to weaver, or remove them
+  doctor      check the installation, and prove on a throwaway service what weaver promises
   completion  print a completion script for a shell
   help        show all commands, or everything about one
 
