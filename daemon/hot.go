@@ -145,7 +145,7 @@ func (d *daemon) hotTell(verb string, q hotQuery) (hotAnswer, error) {
 func (d *daemon) pids(args []string) []byte {
 	var out []byte
 	n := 0
-	for _, p := range d.sup.Views() {
+	for _, p := range d.sup.Look() {
 		if len(args) == 0 || slices.Contains(args, p.Name) || slices.Contains(args, p.ID.String()) {
 			out = strconv.AppendInt(out, int64(p.PID), 10)
 			out = append(out, '\n')
@@ -161,7 +161,7 @@ func (d *daemon) pids(args []string) []byte {
 // ids lists the ids of a name as a JavaScript array.
 func (d *daemon) ids(args []string) []byte {
 	var list []string
-	for _, p := range d.sup.Views() {
+	for _, p := range d.sup.Look() {
 		if len(args) == 1 && p.Name == args[0] {
 			list = append(list, p.ID.String())
 		}
@@ -191,13 +191,16 @@ func (d *daemon) namesOf(args []string) ([]string, error) {
 	if len(args) == 0 {
 		return nil, errNotHot
 	}
-	list, err := d.pick(d.sup.Views(), selectorsOf(args), "")
-	if err != nil {
-		return nil, err // the full front end words it
-	}
-	names := make([]string, 0, len(list))
-	for i := range list {
-		names = append(names, list[i].Name)
+	var names []string
+	list := d.sup.Look()
+	for _, t := range selectorsOf(args) {
+		at, err := t.MatchEach(len(list), func(i int) *app.Process { return list[i] }, "")
+		if err != nil || len(at) == 0 && !t.Many() {
+			return nil, &api.Error{Kind: api.NotFound, Message: fmt.Sprintf("Process or Namespace %s not found", t)} // the full front end words it
+		}
+		for _, i := range at {
+			names = append(names, list[i].Name)
+		}
 	}
 	slices.Sort(names)
 	return slices.Compact(names), nil

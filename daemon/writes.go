@@ -197,7 +197,7 @@ func (d *daemon) reloadLogs(w http.ResponseWriter, r *http.Request) error {
 // hint finds the name that was probably meant.
 func (d *daemon) hint(target string) string {
 	var names []string
-	for _, p := range d.sup.Views() {
+	for _, p := range d.sup.Look() {
 		names = append(names, p.Name)
 	}
 	if near := config.Nearest(target, names); near != "" {

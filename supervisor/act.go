@@ -67,11 +67,8 @@ func (s *Supervisor) Do(ctx context.Context, a Action, report func(app.Progress)
 // resolve returns the keepers that a selector means.
 func (s *Supervisor) resolve(t app.Selector, cwd string) ([]*keeper, error) {
 	keepers := s.reg.snapshot()
-	views := make([]app.Process, len(keepers))
-	for i, k := range keepers {
-		views[i] = *k.view.Load()
-	}
-	at, err := t.Match(views, cwd)
+	views := viewsOf(keepers)
+	at, err := t.MatchEach(len(views), func(i int) *app.Process { return views[i] }, cwd)
 	if err != nil {
 		return nil, err
 	}

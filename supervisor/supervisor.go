@@ -139,6 +139,18 @@ func (s *Supervisor) Tree(id app.ID) []int {
 	}
 }
 
+// Look returns every process as the supervisor has it, without its usage: to be read, never to be changed.
+func (s *Supervisor) Look() []*app.Process { return viewsOf(s.reg.snapshot()) }
+
+// viewsOf is one moment of each.
+func viewsOf(keepers []*keeper) []*app.Process {
+	views := make([]*app.Process, len(keepers))
+	for i, k := range keepers {
+		views[i] = k.view.Load()
+	}
+	return views
+}
+
 // Version changes whenever any process changes; not with CPU and memory.
 func (s *Supervisor) Version() uint64 { return s.version.Load() }
 

@@ -6,6 +6,7 @@ import (
 	"hash/crc32"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // version is that of the format. A reader takes it and all before it.
@@ -24,7 +25,8 @@ const (
 	opDelete = 2
 )
 
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+// castagnoli is made when it is needed: every command line links this package, and only the supervisor uses it.
+var castagnoli = sync.OnceValue(func() *crc32.Table { return crc32.MakeTable(crc32.Castagnoli) })
 
 // Record is one change.
 type Record struct {
@@ -92,8 +94,8 @@ func seal(frame []byte, chain uint32) uint32 {
 }
 
 func checksum(frame []byte, chain uint32) uint32 {
-	sum := crc32.Update(chain, castagnoli, frame[:4])
-	return crc32.Update(sum, castagnoli, frame[frameHead:])
+	sum := crc32.Update(chain, castagnoli(), frame[:4])
+	return crc32.Update(sum, castagnoli(), frame[frameHead:])
 }
 
 // nextFrame returns the frame that b begins with; false if there is none that is whole and follows chain.
