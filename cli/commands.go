@@ -107,6 +107,18 @@ func commands() []command {
 		},
 
 		{
+			name: "trigger", args: "NAME|ID|NAMESPACE|all ACTION [OPTIONS]", min: 2, max: 3,
+			group: groupRun, help: "have programs do what they offer (describe shows what)", run: runTrigger,
+		},
+		{
+			name: "send", args: "ID LINE", min: 2, max: 2,
+			group: groupRun, help: "write a line to a process's standard input", run: runSend,
+		},
+		{
+			name: "attach", args: "ID [SEPARATOR]", min: 1, max: 2,
+			group: groupRun, help: "show a process's output, and write what is typed to its standard input", run: runAttach,
+		},
+		{
 			name: "service", args: "COMMAND [NAME]", max: -1,
 			group: groupRun, help: "services by name: start, stop, status, health, metrics and more; weaver service -h", run: runServiceHelp,
 		},
@@ -158,6 +170,18 @@ func commands() []command {
 			name: "id", args: "NAME", min: 1, max: 1,
 			group: groupLook, help: "print the ids of an app", run: runID,
 			hot: hotForm{verb: "id", min: 1, max: 1, flags: "no-color no-cache"},
+		},
+		{
+			name: "inspect", args: "NAME", min: 1, max: 1,
+			group: groupLook, help: "open Node's inspector in an app", run: runInspect,
+		},
+		{
+			name: "profile:cpu", args: "[NAME|ID] [MS]", max: 2,
+			group: groupLook, help: "profile the CPU of a Node app, or of the supervisor", run: runProfileCPU,
+		},
+		{
+			name: "profile:mem", args: "[NAME|ID] [MS]", max: 2,
+			group: groupLook, help: "sample the heap of a Node app, or of the supervisor", run: runProfileMem,
 		},
 
 		{name: "status", group: groupLook, help: "show one service, or all", service: serviceStatus()},

@@ -47,15 +47,23 @@ func Trigger(p *app.Process, cmd Value, whole bool) json.RawMessage {
 	return msg.AppendJSON(nil)
 }
 
-// ours reports that an action is one of weaver's: an internal one in a program that nobody else instruments.
-func ours(p *app.Process, action string) bool {
+// LookedInto reports that weaver's own script watches over a Node program, and nobody else instruments it.
+func LookedInto(p *app.Process) bool {
 	if p.Reported == nil {
 		return false
 	}
 	apm, _ := fields(p.Reported.Options).Get("apm")
-	if o, ok := apm.Object(); !ok {
+	o, ok := apm.Object()
+	if !ok {
 		return false
-	} else if kind, _ := o.Get("type"); kind.text != "weaver" {
+	}
+	kind, _ := o.Get("type")
+	return kind.text == "weaver"
+}
+
+// ours reports that an action is one of weaver's.
+func ours(p *app.Process, action string) bool {
+	if !LookedInto(p) {
 		return false
 	}
 	for _, a := range Actions(p) {

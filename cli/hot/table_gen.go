@@ -203,6 +203,9 @@ Run and stop:
   scale                                 change the number of an app's instances
   reset                                 set counters back to zero
   sendSignal                            send a signal to processes
+  trigger                               have programs do what they offer (describe shows what)
+  send                                  write a line to a process's standard input
+  attach                                show a process's output, and write what is typed to its standard input
   service                               services by name: start, stop, status, health, metrics and more; weaver service -h
   serve, expose                         start a service that serves the files of a directory over HTTP
 
@@ -217,6 +220,9 @@ Look:
   env                             print the environment of a process
   pid                             print pids
   id                              print the ids of an app
+  inspect                         open Node's inspector in an app
+  profile:cpu                     profile the CPU of a Node app, or of the supervisor
+  profile:mem                     sample the heap of a Node app, or of the supervisor
 
 Logs:
   logs, log   show stored output, then follow it
