@@ -78,6 +78,11 @@ type daemon struct {
 	rotator    rotator
 	started    time.Time
 
+	active   atomic.Int64   // requests under way
+	sockets  map[string]int // the API's, of the last supervisor
+	socket   *apiSocket
+	served   chan error    // a door broke
+	leaving  chan struct{} // closed when the daemon is to make room for a successor
 	stopOnce sync.Once
 	stopping chan struct{} // closed when the daemon is to end
 	streams  context.Context
@@ -119,7 +124,7 @@ func run(ctx context.Context, o Options, l *link) error {
 	}
 	log, closeLog := openLog(o.Home.DaemonLog(), o.Home.PM2)
 	defer closeLog()
-	d := &daemon{opts: o, home: o.Home, log: log, link: l, started: time.Now(), stopping: make(chan struct{})}
+	d := &daemon{opts: o, home: o.Home, log: log, link: l, started: time.Now(), stopping: make(chan struct{}), leaving: make(chan struct{})}
 	if soft, hard, err := spawn.RaiseNoFile(wantDescriptors); err != nil { // it works with fewer services
 		log.Warn("limit of open files not raised", zap.Uint64("soft", soft), zap.Uint64("hard", hard), zap.Error(err))
 	}
@@ -150,6 +155,8 @@ func run(ctx context.Context, o Options, l *link) error {
 // noticed has memory given back some time after the last request.
 func (d *daemon) noticed(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		d.active.Add(1)
+		defer d.active.Add(-1)
 		next.ServeHTTP(w, r)
 		d.memory.sometime()
 	})
@@ -161,6 +168,7 @@ const wantDescriptors = 65536
 // open makes the parts.
 func (d *daemon) open() (err error) {
 	identity := Identity(d.home)
+	d.sockets = d.link.store.Take(socketPrefix)
 	d.spawner, err = spawn.New(spawn.Options{
 		CgroupRoot: identity, Marker: Marker, Trampoline: d.opts.Trampoline, Reaper: d.link.pid,
 		Peek: func(tag string, x spawn.Exit) { d.sup.Peek(tag, x) },
@@ -241,8 +249,8 @@ func (d *daemon) live(ctx context.Context, endStreams func()) error {
 	}
 	// Only now: a death is told until somebody takes note of it, and that is who adopted the process.
 	background.Go(func() { d.link.orphans(ctx, d.orphanDied, d.orphansMissed) })
-	l, err := listen(d.home.Socket())
-	if err != nil {
+	var err error
+	if d.socket, err = openAPISocket(d.home.Socket(), d.link.store, d.sockets); err != nil {
 		return err
 	}
 	server := &http.Server{
@@ -253,14 +261,11 @@ func (d *daemon) live(ctx context.Context, endStreams func()) error {
 		ConnContext:       func(ctx context.Context, c net.Conn) context.Context { return context.WithValue(ctx, connKey{}, c) },
 		ErrorLog:          zap.NewStdLog(d.log),
 	}
-	door := newHotDoor(d, listener{l, func(err error) { d.log.Warn("connection refused", zap.Error(err)) }})
-	served := make(chan error, 2)
-	go func() { served <- server.Serve(door) }() // ends when the server is shut down
-	go func() {                                  // ends when the door is closed, which the server does
-		if err := door.run(); err != nil {
-			served <- err
-		}
-	}()
+	l := d.listener()
+	door := newHotDoor(d, l)
+	d.served = make(chan error, 4)
+	go func() { d.served <- server.Serve(door) }() // ends when the server is shut down
+	go d.accept(door, l)                           // ends when the door is closed, which the server does
 	d.wire = d.openWire()
 	os.WriteFile(d.home.PIDFile(), strconv.AppendInt(nil, int64(os.Getpid()), 10), 0o644) // for people
 	d.log.Info("ready", zap.String("version", d.opts.Version), zap.Int("pid", os.Getpid()), zap.Int("processes", d.sup.Count()))
@@ -273,7 +278,11 @@ func (d *daemon) live(ctx context.Context, endStreams func()) error {
 	}
 	background.Go(func() { boot.lives(ctx, d.log, func() bool { d.sup.List(); return true }) })
 	d.memory.soon()
-	err = d.wait(ctx, served)
+	err = d.wait(ctx, door)
+	if errors.Is(err, errLeave) {
+		endStreams()
+		d.leave(server, door)
+	}
 	if err := boot.tell("STOPPING=1"); err != nil {
 		d.log.Warn("stopping", zap.Error(err))
 	}
@@ -282,8 +291,23 @@ func (d *daemon) live(ctx context.Context, endStreams func()) error {
 	return err
 }
 
+// listener is the API's, for the door.
+func (d *daemon) listener() listener {
+	return listener{d.socket.l, func(err error) { d.log.Warn("connection refused", zap.Error(err)) }}
+}
+
+// accept lets in who comes through l, until that is closed.
+func (d *daemon) accept(door *hotDoor, l listener) {
+	if err := door.run(l); err != nil {
+		select {
+		case d.served <- err:
+		default: // that something broke is known
+		}
+	}
+}
+
 // wait returns when the daemon is to end: somebody called kill, sent a signal, or the door broke.
-func (d *daemon) wait(ctx context.Context, served <-chan error) error {
+func (d *daemon) wait(ctx context.Context, door *hotDoor) error {
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT)
 	// Not signal.Ignore: services would inherit that, and most programs leave ignored what they find ignored.
@@ -291,17 +315,27 @@ func (d *daemon) wait(ctx context.Context, served <-chan error) error {
 	notifyReload(signals)
 	defer signal.Stop(signals)
 	lost := d.link.lost
+	if !d.link.present() {
+		lost = nil
+	}
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
 	for {
 		select {
 		case <-d.stopping:
 			return nil
 		case <-ctx.Done():
 			return nil
-		case err := <-served:
+		case err := <-d.served:
 			return fmt.Errorf("serve %s: %w", d.home.Socket(), err)
 		case <-lost:
 			lost = nil
-			d.log.Error("the anchor is gone: supervision goes on, but nobody restarts the supervisor if it dies")
+			err := d.becomeAnchor()
+			d.log.Error("the anchor is gone: supervision goes on, but nobody restarts the supervisor if it dies", zap.Error(err))
+		case <-d.leaving:
+			return errLeave
+		case <-tick.C:
+			d.mendDoor(door)
 		case s := <-signals:
 			if isReload(s) {
 				if err := d.logs.Reopen(); err != nil {
@@ -326,8 +360,9 @@ func (d *daemon) end(server *http.Server, door *hotDoor) {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	d.wire.close()
-	server.Shutdown(ctx) // removes the socket too
+	server.Shutdown(ctx)
 	door.end(ctx)
+	d.socket.remove()
 	os.Remove(d.home.PIDFile())
 	// Only now, with nothing left running: if we die before, the anchor starts a successor, which takes care of it.
 	d.preload.Remove()

@@ -17,8 +17,9 @@ import (
 // the anchor's copy, which ends nothing as long as there is another: end a channel by shutdown(2).
 type descriptors struct {
 	link *link
-	lock int // descriptor of daemon.lock; 0 without an anchor
-	exe  int // of the executable that runs here; 0 without an anchor
+	// Descriptors that the anchor handed down, 0 without one: of daemon.lock, of the executable that runs here, and of the
+	// anchor's.
+	lock, exe, anchorExe int
 
 	mu      sync.Mutex
 	kept    map[string]held
@@ -39,24 +40,32 @@ const storePatience = 250 * time.Millisecond
 // inherit takes over what the anchor has handed down.
 func (d *descriptors) inherit() (err error) {
 	d.left, err = inheritStore()
-	d.exe = d.left[anchor.ExeName]
+	d.exe, d.anchorExe = d.left[anchor.ExeName], d.left[anchor.AnchorName]
 	delete(d.left, anchor.ExeName)
+	delete(d.left, anchor.AnchorName)
 	return err
 }
 
-// Fetch returns what the last supervisor left, by name. The descriptors are the caller's, who either claims a name by
-// putting it again or going on with it, or has it dropped by Retain.
-func (d *descriptors) Fetch() map[string]int {
+// Fetch returns what the last supervisor left and nobody has taken yet, by name. The descriptors are the caller's, who either
+// claims a name by going on with it, or removes it.
+func (d *descriptors) Fetch() map[string]int { return d.Take("") }
+
+// Take is Fetch of the names that begin with prefix.
+func (d *descriptors) Take(prefix string) map[string]int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	left := d.left
-	d.left = nil
-	for name, fd := range left {
+	taken := map[string]int{}
+	for name, fd := range d.left {
+		if !strings.HasPrefix(name, prefix) {
+			continue
+		}
+		delete(d.left, name)
+		taken[name] = fd
 		if h, err := identify(fd); err == nil {
 			d.set(name, h)
 		}
 	}
-	return left
+	return taken
 }
 
 // Retain has the anchor drop all that it holds but these, and what was put since. It closes nothing here: that is for the
@@ -213,6 +222,22 @@ func (d *descriptors) resend(name string) bool {
 func (h held) same() bool {
 	now, err := identify(h.fd)
 	return err == nil && now == h
+}
+
+// all returns what is kept, by name, of what can be handed down. Call it when nothing changes any more.
+func (d *descriptors) all() map[string]int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	out := map[string]int{}
+	for name, fd := range d.left {
+		out[name] = fd
+	}
+	for name, h := range d.kept {
+		if h.same() {
+			out[name] = h.fd
+		}
+	}
+	return out
 }
 
 // refused forgets what the anchor could not keep.

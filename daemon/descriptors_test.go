@@ -175,6 +175,7 @@ func TestWhatIsNotClaimedIsDropped(t *testing.T) {
 	left := a.d.Fetch()
 	assert.Len(t, left, 2)
 	assert.Empty(t, a.d.Fetch(), "once")
+	assert.Len(t, a.d.all(), 2)
 	require.NoError(t, a.d.Put("c", memfd(t)))
 	a.next()
 	require.NoError(t, a.d.Retain(func(name string) bool { return name != "b" }))

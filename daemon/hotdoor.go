@@ -31,12 +31,12 @@ const (
 // its head, is left to net/http, to which hotDoor is the listener.
 type hotDoor struct {
 	d    *daemon
-	l    listener
 	rest chan net.Conn // for net/http
 	gone chan struct{} // closed by Close
 	once sync.Once
 
 	mu     sync.Mutex
+	ls     []listener // one; for a while two, when the socket's file was lost
 	conns  map[*conn]*visit
 	timer  *time.Timer // nil while there are no connections
 	over   bool
@@ -50,7 +50,7 @@ type visit struct {
 }
 
 func newHotDoor(d *daemon, l listener) *hotDoor {
-	return &hotDoor{d: d, l: l, rest: make(chan net.Conn), gone: make(chan struct{}), conns: map[*conn]*visit{}}
+	return &hotDoor{d: d, ls: []listener{l}, rest: make(chan net.Conn), gone: make(chan struct{}), conns: map[*conn]*visit{}}
 }
 
 // Accept returns the next connection that is for net/http.
@@ -64,29 +64,54 @@ func (h *hotDoor) Accept() (net.Conn, error) {
 }
 
 // Addr is where it listens.
-func (h *hotDoor) Addr() net.Addr { return h.l.Addr() }
-
-// Close stops listening and removes the socket.
-func (h *hotDoor) Close() error {
-	err := h.l.Close()
-	h.once.Do(func() { close(h.gone) })
-	return err
+func (h *hotDoor) Addr() net.Addr {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.ls[len(h.ls)-1].Addr()
 }
 
-// run accepts connections until Close. It returns what ended it otherwise.
-func (h *hotDoor) run() error {
+// Close stops listening.
+func (h *hotDoor) Close() error {
+	h.once.Do(func() { close(h.gone) })
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var errs []error
+	for _, l := range h.ls {
+		errs = append(errs, l.Close())
+	}
+	h.ls = h.ls[len(h.ls)-1:]
+	return errors.Join(errs...)
+}
+
+// also listens at one more, whose run the caller starts.
+func (h *hotDoor) also(l listener) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.ls = append(h.ls, l)
+}
+
+// onlyNewest ends to listen at all but the newest.
+func (h *hotDoor) onlyNewest() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, l := range h.ls[:len(h.ls)-1] {
+		l.Close()
+	}
+	h.ls = h.ls[len(h.ls)-1:]
+}
+
+// run accepts connections at l until that is closed. It returns what ended it otherwise.
+func (h *hotDoor) run(l listener) error {
 	pause := 5 * time.Millisecond
 	for {
-		c, err := h.l.Accept()
+		c, err := l.Accept()
 		if err == nil {
 			pause = 5 * time.Millisecond
 			h.take(c.(*conn))
 			continue
 		}
-		select {
-		case <-h.gone:
+		if errors.Is(err, net.ErrClosed) {
 			return nil
-		default:
 		}
 		//nolint:staticcheck // there is no other word for: out of descriptors, for now
 		if t, ok := err.(net.Error); !ok || !t.Temporary() {
@@ -233,6 +258,8 @@ func (h *hotDoor) answer(c *conn, r hotRequest) (more bool) {
 		return false
 	}
 	defer h.finish(c)
+	h.d.active.Add(1)
+	defer h.d.active.Add(-1)
 	defer h.d.memory.sometime()
 	var a hotAnswer
 	var err error
