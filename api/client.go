@@ -154,6 +154,12 @@ func (c *Client) Kill(ctx context.Context, report func(app.Progress)) error {
 	return c.operate(ctx, PathKill, struct{}{}, nil, report)
 }
 
+// Update has another weaverd take over.
+func (c *Client) Update(ctx context.Context, weaverd string) (UpdateResult, error) {
+	var r UpdateResult
+	return r, c.call(ctx, http.MethodPost, PathUpdate, nil, UpdateRequest{weaverd}, &r)
+}
+
 // Resurrect starts what was saved and does not exist.
 func (c *Client) Resurrect(ctx context.Context, report func(app.Progress)) error {
 	return c.operate(ctx, PathResurrect, struct{}{}, nil, report)

@@ -21,6 +21,7 @@ const (
 	PathTake       = "/v1/take"        // POST TakeRequest → progress
 	PathScale      = "/v1/scale"       // POST ScaleRequest → progress
 	PathKill       = "/v1/kill"        // POST {} → progress; the daemon ends after the last line
+	PathUpdate     = "/v1/update"      // POST UpdateRequest → UpdateResult; the daemon then makes room for another
 	PathSave       = "/v1/save"        // POST SaveRequest → SaveResult
 	PathResurrect  = "/v1/resurrect"   // POST {} → progress
 	PathClearDump  = "/v1/cleardump"   // POST {}
@@ -51,6 +52,22 @@ type Ping struct {
 	// Durable is false while the desired list cannot be written to disk; Problem says why.
 	Durable bool   `json:"durable"`
 	Problem string `json:"problem,omitempty"`
+	// Restarts counts the supervisors before this one; LastEnd says how the last of them ended.
+	Restarts int    `json:"supervisor_restarts"`
+	LastEnd  string `json:"last_end,omitempty"`
+}
+
+// UpdateRequest asks for another weaverd to take over.
+type UpdateRequest struct {
+	Weaverd string `json:"weaverd"` // its file
+}
+
+// UpdateResult says what is about to take over, which has shown that it understands the state.
+type UpdateResult struct {
+	From   string `json:"from"` // versions
+	To     string `json:"to"`
+	PID    int    `json:"pid"`    // of the daemon that leaves
+	Anchor bool   `json:"anchor"` // the anchor was replaced, too
 }
 
 // IfExists says what a start does with an app whose name is taken.

@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"strconv"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -106,14 +107,27 @@ func (c *Client) do(ctx context.Context, locks []int, method, path string, query
 		}
 	}
 	dialer := net.Dialer{Timeout: DialTimeout}
-	conn, err := dialer.DialContext(ctx, "unix", c.Socket)
-	if err != nil {
-		return nil, fmt.Errorf("ask the daemon at %s: %w", c.Socket, err)
+	for began := time.Now(); ; {
+		conn, err := dialer.DialContext(ctx, "unix", c.Socket)
+		if err != nil {
+			return nil, fmt.Errorf("ask the daemon at %s: %w", c.Socket, err)
+		}
+		if len(locks) > 0 {
+			conn = withRights(conn, locks)
+		}
+		rc, err := c.exchange(ctx, &wire{Conn: conn, r: bufio.NewReader(conn)}, method, path, query, body)
+		if method != http.MethodGet || !errors.Is(err, errCut) || time.Since(began) > DialTimeout {
+			return rc, err
+		}
 	}
-	if len(locks) > 0 {
-		conn = withRights(conn, locks)
-	}
-	return c.exchange(ctx, &wire{Conn: conn, r: bufio.NewReader(conn)}, method, path, query, body)
+}
+
+// errCut says that the daemon accepted a connection and closed it without an answer: it died. Its successor has the same
+// socket, and can be asked the same again.
+var errCut = errors.New("it went away before it answered")
+
+func isCut(err error) bool {
+	return errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }
 
 func isAnswer(err error) bool {
@@ -134,12 +148,15 @@ func (c *Client) exchange(ctx context.Context, w *wire, method, path string, que
 		return nil, fmt.Errorf("ask the daemon at %s: %w", c.Socket, err)
 	}
 	if _, err := w.Write(request(method, path, query, body)); err != nil {
+		if isCut(err) {
+			err = errCut
+		}
 		return fail(err)
 	}
 	resp, err := http.ReadResponse(w.r, &http.Request{Method: method})
 	if err != nil {
-		if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
-			err = errors.New("it went away before it answered")
+		if isCut(err) {
+			err = errCut
 		}
 		return fail(err)
 	}

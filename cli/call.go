@@ -24,6 +24,8 @@ type call struct {
 	line   string    // as it was typed, for whoever waits for our locks
 	home   home.Home // found by findHome
 	client *api.Client
+	// skewTold: that the supervisor is of another version.
+	skewTold bool
 	// besidePM2 is for commands that have business in a home where a real PM2 runs.
 	besidePM2 bool
 	// quiet is for commands whose standard output and error are those of apps: it says nothing of the supervisor's start.

@@ -227,6 +227,10 @@ func commands() []command {
 			group: groupOwn, help: "stop all processes and the supervisor", run: runKill,
 		},
 		{
+			name: "update", alias: "updatePM2", args: "[BINARY]", max: 1,
+			group: groupOwn, help: "have this weaver, or another, take over supervision while everything runs", run: runUpdate,
+		},
+		{
 			name: "cache", args: "stats|clear", min: 1, max: 1,
 			group: groupOwn, help: "show or empty the metrics cache", run: runCache,
 		},

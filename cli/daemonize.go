@@ -54,14 +54,27 @@ func (c *call) daemonUp() (bool, error) {
 	}
 	ctx, cancel := context.WithTimeout(c.ctx, pingTimeout)
 	defer cancel()
-	_, err := c.client.Ping(ctx)
+	ping, err := c.client.Ping(ctx)
 	switch {
 	case err == nil:
+		c.skew(ping.Version)
 		return true, nil
 	case api.IsDown(err):
 		return false, nil
 	}
+	if last := lastLine(c.home.AnchorLog()); last != "" { // it watches
+		err = fmt.Errorf("%w; the anchor said last: %s", err, last)
+	}
 	return false, c.cannot("see "+c.home.DaemonLog(), "reach the supervisor", err)
+}
+
+// skew says, once, that the supervisor is of another version than this front end.
+func (c *call) skew(version string) {
+	if version == "" || version == c.env.Version || c.skewTold || c.cmd != nil && c.cmd.name == "update" {
+		return
+	}
+	c.skewTold = true
+	c.out.note("weaver: the supervisor is weaver %s and this is %s: `%s update` brings them together", version, c.env.Version, program(c.env))
 }
 
 // prepareHome makes the home, and refuses one that cannot work or is not ours.

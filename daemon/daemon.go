@@ -81,7 +81,8 @@ type daemon struct {
 	active   atomic.Int64   // requests under way
 	sockets  map[string]int // the API's, of the last supervisor
 	socket   *apiSocket
-	served   chan error    // a door broke
+	served   chan error // a door broke
+	updating sync.Mutex
 	leaving  chan struct{} // closed when the daemon is to make room for a successor
 	stopOnce sync.Once
 	stopping chan struct{} // closed when the daemon is to end

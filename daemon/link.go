@@ -21,7 +21,9 @@ type link struct {
 	hello anchor.Hello
 	// pings are the anchor's questions whether all is well.
 	pings chan string
-	store *descriptors
+	// became has the anchor's answer to being replaced: "" when it was.
+	became chan string
+	store  *descriptors
 
 	mu     sync.Mutex
 	dead   []anchor.Orphan // that nobody has taken note of
@@ -35,7 +37,7 @@ const helloTime = 10 * time.Second
 // dialAnchor takes over the descriptors that the anchor left, and removes their names from the environment, which services
 // inherit.
 func dialAnchor() (*link, error) {
-	l := &link{lost: make(chan struct{}), pings: make(chan string, 1), more: make(chan struct{}, 1)}
+	l := &link{lost: make(chan struct{}), pings: make(chan string, 1), became: make(chan string, 1), more: make(chan struct{}, 1)}
 	l.store = &descriptors{link: l}
 	if fd, err := strconv.Atoi(os.Getenv(anchor.LockEnv)); err == nil {
 		closeOnExec(fd) // ours to hold, not the services'
@@ -108,6 +110,11 @@ func (l *link) hear(text string) {
 		select {
 		case l.pings <- rest:
 		default: // the one before is not answered yet: that answer will do
+		}
+	case anchor.MessageBecame:
+		select {
+		case l.became <- rest:
+		default: // nobody asked
 		}
 	case anchor.MessageRefused:
 		l.store.refused(strings.Fields(rest))

@@ -23,6 +23,7 @@ func (d *daemon) self() api.Ping {
 	p := api.Ping{
 		PID: os.Getpid(), AnchorPID: d.link.pid(), Version: d.opts.Version, API: api.Version, Home: d.home.Dir,
 		Started: d.started, UptimeMS: time.Since(d.started).Milliseconds(), Processes: d.sup.Count(), Durable: true,
+		Restarts: d.link.hello.Restarts, LastEnd: d.link.hello.Last,
 	}
 	if err := d.journal.Problem(); err != nil {
 		p.Durable, p.Problem = false, err.Error()

@@ -30,6 +30,7 @@ func (d *daemon) handler() http.Handler {
 		{"POST " + api.PathTake, d.take},
 		{"POST " + api.PathScale, d.scale},
 		{"POST " + api.PathKill, d.kill},
+		{"POST " + api.PathUpdate, d.update},
 		{"POST " + api.PathSave, d.save},
 		{"POST " + api.PathResurrect, d.resurrect},
 		{"POST " + api.PathClearDump, d.clearDump},

@@ -102,6 +102,12 @@ func (s *Supervisor) Holds(tag string) bool {
 	return life.Cur.Gen == gen || life.Old.Gen == gen || !app.IsTrue(k.view.Load().Spec.TreeKill)
 }
 
+// Check says what of a journal cannot be understood.
+func Check(values map[string][]byte) []error {
+	_, problems := readBook(values)
+	return problems
+}
+
 // afresh is the state of a process of which nothing is left, and which is due if it was wanted.
 func afresh(s lifecycle.State, wanted bool, now time.Time) lifecycle.State {
 	n := lifecycle.State{Want: s.Want, Restarts: s.Restarts, Born: s.Born, Exit: s.Exit, LastGen: s.LastGen}

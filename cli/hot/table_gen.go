@@ -249,17 +249,18 @@ Settings and files:
   backward         go to the commit before, and reload
 
 The supervisor:
-  ping        start the supervisor unless it runs, and say that it does
-  kill        stop all processes and the supervisor
-  cache       show or empty the metrics cache
-  lock        show the locks of commands, or remove the files that dead ones left
-  migrate     take over the processes of a PM2 that runs, or give them back
-  startup     have the init system start the supervisor at boot
-  unstartup   take that back
-  alias       make links by PM2's names to weaver, or remove them
-  doctor      check the installation, and prove on a throwaway service what weaver promises
-  completion  print a completion script for a shell
-  help        show all commands, or everything about one
+  ping               start the supervisor unless it runs, and say that it does
+  kill               stop all processes and the supervisor
+  update, updatePM2  have this weaver, or another, take over supervision while everything runs
+  cache              show or empty the metrics cache
+  lock               show the locks of commands, or remove the files that dead ones left
+  migrate            take over the processes of a PM2 that runs, or give them back
+  startup            have the init system start the supervisor at boot
+  unstartup          take that back
+  alias              make links by PM2's names to weaver, or remove them
+  doctor             check the installation, and prove on a throwaway service what weaver promises
+  completion         print a completion script for a shell
+  help               show all commands, or everything about one
 
 Flags may stand anywhere; what follows -- is passed to the app.
 weaver <command> -h shows everything about one command.

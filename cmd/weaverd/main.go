@@ -47,6 +47,9 @@ func run() int {
 		IsTerminal: isTerminal,
 		Supervise:  func(ctx context.Context, args []string) int { return supervise(ctx, self, args) },
 	}
+	if len(os.Args) == 3 && os.Args[1] == daemon.CheckFlag {
+		return checkState(os.Args[2])
+	}
 	if len(os.Args) > 1 && os.Args[1] == "supervise" {
 		return cli.Run(context.Background(), env, os.Args[1:]) // the daemon has its own way with signals
 	}
@@ -70,6 +73,16 @@ func supervise(ctx context.Context, self string, args []string) int {
 	return daemon.Run(ctx, daemon.Options{
 		Home: h, Version: version, Trampoline: filepath.Join(filepath.Dir(self), "weaver"),
 	})
+}
+
+// checkState shows that this weaverd understands the state in a copy of a home: a supervisor asks before it gives way.
+func checkState(dir string) int {
+	if err := daemon.CheckState(dir); err != nil {
+		fmt.Fprintln(os.Stderr, "weaver:", err)
+		return 1
+	}
+	fmt.Println("ok " + version)
+	return 0
 }
 
 func isTerminal(w any) (int, bool) {
