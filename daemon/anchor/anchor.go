@@ -474,6 +474,7 @@ func (a *anchor) startLimit() time.Duration {
 // runtime say them; SIGQUIT would too, but is a request to end in order.
 func (a *anchor) putDown(now time.Time, why string) {
 	a.log.print("supervisor " + strconv.Itoa(a.sup.pid) + " " + why + ": ending it")
+	a.sup.hung = why
 	a.sup.signal(syscall.SIGABRT)
 	a.sup.signal(syscall.SIGCONT) // it may have been stopped
 	a.killAt = now.Add(dumpTime)

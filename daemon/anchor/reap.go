@@ -105,6 +105,9 @@ func (a *anchor) supervisorDied(status syscall.WaitStatus) {
 		a.hear(m)
 	}
 	how, code := ending(status)
+	if a.sup.hung != "" {
+		how = "it " + a.sup.hung + ", and was ended: " + how
+	}
 	if a.sup.failed != "" {
 		how += ": " + a.sup.failed
 	}

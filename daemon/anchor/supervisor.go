@@ -17,6 +17,7 @@ type supervisor struct {
 	control  *os.File
 	messages chan message // closed when nothing more comes
 	failed   string       // why it said that it cannot start
+	hung     string       // why it was put down
 	reaped   bool         // its pid may be someone else's now
 	protocol int          // what it speaks; 0 before it is ready, and of the first
 }

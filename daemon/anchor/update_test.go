@@ -234,7 +234,7 @@ func TestSupervisorThatHangs(t *testing.T) {
 	}
 	fmt.Fprintln(p.c, "hang")
 	next := s.supervisor()
-	assert.Equal(t, "exit 2", next.hello.Last, "as the Go runtime does once it has said where everybody is")
+	assert.Equal(t, "it has not answered for 400ms, and was ended: exit 2", next.hello.Last, "as the Go runtime does once it has said where everybody is")
 	log, err := os.ReadFile(s.home + "/anchor.log")
 	require.NoError(t, err)
 	assert.Contains(t, string(log), "has not answered for 400ms: ending it")
