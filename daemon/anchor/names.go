@@ -8,11 +8,8 @@ import "strings"
 //	exe/weaverd, exe/weaver  the executables that run, for a start without their files; the anchor's own
 //	listen/…                 listening sockets: the API's is listen/api/DEV-INO, after the file that leads to it
 //	log/ID/GEN/out, …/err    the read end of a log pipe of incarnation GEN of process ID
-//	logfile/ID/GEN/out, …    the file that the pipe's bytes go to, open for appending
 //	memory/…                 memfds: a death of the supervisor does not empty them
 //	ipc/ID/GEN, …            whatever else
-//
-// log/X and logfile/X belong together: without a supervisor for pourAfter the anchor copies from one to the other.
 //
 // A name put again replaces the descriptor. Removing one closes the store's copy, and that closes nothing as long as
 // anybody holds another: a channel is ended by shutdown(2), a port is free when the last copy is closed.
