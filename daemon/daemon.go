@@ -177,8 +177,14 @@ func (d *daemon) open() (err error) {
 	if err != nil {
 		return err
 	}
+	d.left = d.link.store.Fetch()
+	ledger, err := d.openLedger()
+	if err != nil { // output may be written twice then, after a death
+		d.log.Error("ledger of logs", zap.Error(err))
+	}
 	d.logs, err = logs.NewEngine(logs.Options{
-		Dir: d.home.Logs(), TotalBudget: orOff(d.settings.Load().Log.TotalBudget),
+		Ledger: ledger,
+		Dir:    d.home.Logs(), TotalBudget: orOff(d.settings.Load().Log.TotalBudget),
 		OnError: func(path string, err error) { d.log.Error("log file", zap.String("path", path), zap.Error(err)) },
 	})
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 
 	"weaver/app"
 	"weaver/daemon/anchor"
+	"weaver/logs"
 	"weaver/pm2"
 	"weaver/supervisor"
 	"weaver/supervisor/journal"
@@ -19,13 +20,24 @@ import (
 // leftoverTime is how long processes of a dead supervisor have to end when asked, before they are killed.
 const leftoverTime = supervisor.DefaultKillTimeout
 
+// openLedger opens the note of log output under way, which is of use to nobody unless somebody keeps it.
+func (d *daemon) openLedger() (*logs.Ledger, error) {
+	if !d.link.present() {
+		return nil, nil
+	}
+	return logs.OpenLedger(func(name string) (int, bool) {
+		fd, ok := d.left[name]
+		delete(d.left, name)
+		return fd, ok
+	}, d.link.store.Put)
+}
+
 // openJournal opens what the former supervisor left on disk.
 func (d *daemon) openJournal() (err error) {
 	dir := d.home.Journal()
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		d.log.Error("make the directory of the journal", zap.Error(err)) // it goes on in memory
 	}
-	d.left = d.link.store.Fetch()
 	memory := memoryOf(d.link.store, d.left)
 	d.journal, d.found, err = journal.Open(journal.Options{Files: journal.Dir(dir), Memory: memory, Report: func(err error) {
 		if err != nil {

@@ -4,8 +4,9 @@
 //
 // A child writes into a pipe (Pipe). One thread serves all pipes: it copies what is there without taking it out
 // (tee(2)), writes the copy to the pipe's sinks, and only then consumes it. A supervisor that is killed in between
-// leaves the bytes in the pipe, so they may appear twice but are never lost. The child's end is opened O_RDWR: the child
-// is a reader of its own pipe and gets no EPIPE, whoever else dies.
+// leaves the bytes in the pipe, so none are lost; a Ledger, in memory that outlives the process, tells its successor how
+// far it got, so none are written twice. The child's end is opened O_RDWR: the child is a reader of its own pipe and gets
+// no EPIPE, whoever else dies.
 //
 // A sink is one open inode, whatever the number of pipes and paths that lead to it, opened O_APPEND so that `> file`,
 // copytruncate and other writers work. It rotates by rename, between lines. A disk that refuses does not stop anybody:
@@ -33,5 +34,5 @@ package logs
 const (
 	FDsPerPipe = 1 // the read end; the child's end is closed after the spawn
 	FDsPerFile = 1 // each distinct file, however many pipes write to it
-	FDsShared  = 5 // epoll, eventfd, /dev/null, the two ends of the scratch pipe
+	FDsShared  = 8 // the ledger and its two pipes, epoll, eventfd, /dev/null, the two ends of the scratch pipe
 )

@@ -22,6 +22,9 @@ type Options struct {
 	Dir         string
 	TotalBudget app.Bytes // DefaultBudget when 0; negative is no limit
 
+	// Ledger makes of every delivery one that a death does not repeat; nil is none.
+	Ledger *Ledger
+
 	openFile func(path string, create bool) (out output, st status, real string, err error) // openOutput when nil
 	portable bool                                                                           // use the reader for other systems
 	patience time.Duration                                                                  // drainPatience when 0
@@ -34,6 +37,7 @@ type Engine struct {
 	onError  func(path string, err error)
 	openFile func(path string, create bool) (out output, st status, real string, err error)
 	patience time.Duration
+	ledger   *Ledger
 	reader   reader
 	hub      hub
 	janitor  janitor
@@ -91,7 +95,7 @@ type counters struct{ bytes, lines, dropped, stalls atomic.Int64 }
 // NewEngine starts an engine. Close it to end its goroutines.
 func NewEngine(o Options) (*Engine, error) {
 	e := &Engine{
-		now: o.Now, start: time.Now(), onError: o.OnError, openFile: o.openFile, patience: o.patience,
+		now: o.Now, start: time.Now(), onError: o.OnError, openFile: o.openFile, patience: o.patience, ledger: o.Ledger,
 		pipes: map[*Pipe]struct{}{}, sinks: map[fileKey]*sink{}, rings: map[ringKey]*ring{},
 	}
 	if e.now == nil {

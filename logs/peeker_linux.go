@@ -109,9 +109,15 @@ func (b *peeker) carry(t *pipeTap) (f finding) {
 		t.raise()
 	}
 	take := b.portion(t, n)
+	note := t.note(take)
+	defer t.l.e.ledger.giveBack(note)
 	for f.took < take {
-		used := t.p.persist(&b.bench, b.in[f.took:take])
-		b.consume(t, used)
+		used := t.p.persist(&b.bench, b.in[f.took:take], note, t.inode)
+		if note != nil {
+			note.consume(t.fd, b.l.null, used)
+		} else {
+			b.consume(t, used)
+		}
 		f.took += used
 	}
 	f.more = n > len(b.in)*3/4 // pages are seldom quite full

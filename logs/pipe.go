@@ -109,6 +109,7 @@ func (e *Engine) pipe(o PipeOptions, source int) (*Pipe, error) {
 	}
 	var err error
 	if source >= 0 {
+		p.resume(source)
 		p.tap, err = e.reader.adopt(p, source)
 	} else {
 		p.tap, p.fd, p.closeFD, err = e.reader.open(p)
@@ -129,6 +130,25 @@ func (e *Engine) pipe(o PipeOptions, source int) (*Pipe, error) {
 	}
 	return p, nil
 }
+
+// resume does what a former supervisor had begun with the pipe.
+func (p *Pipe) resume(source int) {
+	p.e.mu.Lock()
+	var path string
+	if p.form != nil && len(p.dests) > 0 && p.dests[0].sink.users == 1 {
+		path = p.dests[0].sink.real
+	}
+	p.e.mu.Unlock()
+	if last, ok := lastByte(path); ok && path != "" {
+		p.form.midline = last != '\n'
+	}
+	if err := p.e.ledger.finishFor(p, source); err != nil {
+		p.e.report("", err)
+	}
+}
+
+// Adopted tells that all pipes of a former supervisor were adopted which there are.
+func (e *Engine) Adopted() { e.ledger.settle() }
 
 // abandon gives the sinks back.
 func (p *Pipe) abandon() {
@@ -289,18 +309,23 @@ func (p *Pipe) end(b *bench) {
 // persist writes the beginning of in to the sinks, which begin has locked, then to the followers, and returns how much
 // that was: not everything when formatting makes much of it. What it returns may be consumed: it is in the files.
 //
-// This is the place for the record that adoption will want: {offset, length} of what is being written, noted before the
-// write and cleared after the consumption, makes exactly-once of what is at-least-once now.
-func (p *Pipe) persist(b *bench, in []byte) (used int) {
+// What is written is noted in the page of the ledger, if there is one: until it is consumed, a successor finds it there.
+func (p *Pipe) persist(b *bench, in []byte, note *page, inode uint64) (used int) {
 	now := p.e.now()
 	out := in
 	used = len(in)
+	midline := false
 	if p.form != nil {
+		midline = p.form.midline
 		b.out, used = p.form.append(b.out[:0], in, now, outMax)
 		out = b.out
 	}
+	if note != nil {
+		note.begin(inode, used, len(out), now, midline, b.sinks)
+	}
 	for _, s := range b.sinks {
 		s.write(p, out, now)
+		s.entry = noEntry
 	}
 	for _, f := range p.followers {
 		f.publish(&p.o, in[:used], out, p.form == nil, now)

@@ -159,7 +159,7 @@ func (t *portableTap) deliver(b *bench, n int, all bool) (took int) {
 		}
 	}
 	for took < take {
-		took += t.p.persist(b, b.in[took:take])
+		took += t.p.persist(b, b.in[took:take], nil, 0)
 	}
 	return took
 }

@@ -41,6 +41,8 @@ type sink struct {
 	size    int64
 	born    time.Time
 	checked instant
+	// entry notes writes for a successor; of the delivery under way.
+	entry entry
 	// midline: the last byte written was not a newline.
 	midline bool
 
@@ -110,7 +112,9 @@ func (s *sink) write(p *Pipe, b []byte, now time.Time) {
 			s.rotateFull(now)
 			continue
 		}
+		s.entry.writing(s.key, s.size, n) // key changes only with mu held
 		w, err := s.out.Write(b[:n])
+		s.entry.wrote(w)
 		s.wrote(b[:w], now)
 		b = b[w:]
 		if err != nil {
@@ -206,6 +210,7 @@ func (s *sink) lose(b []byte) {
 	if len(b) == 0 {
 		return
 	}
+	s.entry.wrote(len(b)) // it is not to be tried again
 	s.lost += app.Bytes(len(b))
 	s.torn = b[len(b)-1] != '\n'
 	s.e.stats.dropped.Add(int64(len(b)))

@@ -33,10 +33,11 @@ type pipeTap struct {
 	consumed          int64 // bytes, ever
 
 	// Whoever set busy owns these.
-	room   int   // bytes that fit, at most
-	raised bool  // room was enlarged
-	stuck  bool  // it cannot be
-	failed bool  // a read error was reported
+	room   int  // bytes that fit, at most
+	raised bool // room was enlarged
+	stuck  bool // it cannot be
+	failed bool // a read error was reported
+	inode  uint64
 	urgent bool  // there are flushes: an unfinished line does not wait
 	held   int64 // since when an unfinished line waits; 0 when none does
 	grown  int64 // when it was last seen to have become longer
@@ -106,6 +107,17 @@ func (t *pipeTap) waiting() int {
 		return 0
 	}
 	return n
+}
+
+// note returns a page of the ledger for what is about to be delivered, or nil.
+func (t *pipeTap) note(bytes int) *page {
+	if t.l.e.ledger == nil || bytes == 0 {
+		return nil
+	}
+	if t.inode == 0 {
+		t.inode = inodeOfPipe(t.fd)
+	}
+	return t.l.e.ledger.take()
 }
 
 func (t *pipeTap) source() int { return t.fd }

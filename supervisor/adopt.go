@@ -151,6 +151,7 @@ func (h *host) settleEstate(left estate, process func(app.ID) *app.Process) {
 		names = append(names, name)
 	}
 	clear(left)
+	h.opts.Logs.Adopted()
 	if h.opts.Store != nil && len(names) > 0 {
 		_ = h.opts.Store.Remove(names...) // see drops
 	}

@@ -1,0 +1,187 @@
+package logs
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"weaver/app"
+)
+
+func init() { childModes["succeed"] = succeed }
+
+// heirs are pipes of all kinds, as a supervisor leaves them.
+func heirs(dir string) []PipeOptions {
+	to := func(names ...string) (d []Dest) {
+		for _, n := range names {
+			d = append(d, Dest{Path: filepath.Join(dir, n)})
+		}
+		return d
+	}
+	list := []PipeOptions{
+		{Dests: to("raw.log")},
+		{Dests: to("dated.log"), DateFormat: "YYYY-MM-DD HH:mm:ss.SSS"},
+		{Dests: to("shared.log")},
+		{Dests: to("shared.log")},
+		{Dests: to("four.log", "all.log")},
+		{Dests: to("five.log", "all.log")},
+		{Dests: []Dest{{Path: filepath.Join(dir, "rotated.log"), Rotation: Rotation{MaxSize: 300_000, Keep: -1}}}},
+		{Dests: to("json.log"), Format: app.JSON},
+	}
+	for i := range list {
+		list[i].ID, list[i].Name, list[i].Stream = app.ID(i), fmt.Sprint("p", i), app.Out
+	}
+	return list
+}
+
+// The descriptors that a successor inherits.
+const (
+	heirLedger = 3
+	heirSpent  = heirLedger + 1
+	heirPipes  = heirSpent + ledgerPages
+)
+
+// succeed is a supervisor in short, which adopts pipes and carries them to their end.
+func succeed(int) {
+	claim := func(name string) (int, bool) {
+		if name == ledgerName {
+			return heirLedger, true
+		}
+		var i int
+		_, err := fmt.Sscanf(name, spentName+"%d", &i)
+		check(err)
+		return heirSpent + i, true
+	}
+	ledger, err := OpenLedger(claim, func(string, int) error { return nil })
+	check(err)
+	e, err := NewEngine(Options{Ledger: ledger, OnError: func(path string, err error) { fmt.Fprintln(os.Stderr, path, err) }})
+	check(err)
+	var pipes []*Pipe
+	for i, o := range heirs(os.Getenv("WEAVER_LOGS_DIR")) {
+		p, err := e.Adopt(o, heirPipes+i)
+		check(err)
+		pipes = append(pipes, p)
+	}
+	e.Adopted()
+	fmt.Println("ok")
+	for _, p := range pipes {
+		<-p.Done()
+	}
+}
+
+// TestEveryLineIsInItsFileOnceWhoeverDies kills supervisors in the middle of it, one after the other.
+func TestEveryLineIsInItsFileOnceWhoeverDies(t *testing.T) {
+	const kills = 25
+	lines := 60_000
+	if testing.Short() {
+		lines = 20_000
+	}
+	dir := t.TempDir()
+	kept := map[string]int{}
+	_, err := OpenLedger(func(string) (int, bool) { return 0, false }, func(name string, fd int) error {
+		kept[name] = fd
+		return nil
+	})
+	require.NoError(t, err)
+	extra := make([]*os.File, heirPipes-3)
+	for name, fd := range kept {
+		i := 0
+		if name != ledgerName {
+			_, err := fmt.Sscanf(name, spentName+"%d", &i)
+			require.NoError(t, err)
+			i++
+		}
+		extra[i] = os.NewFile(uintptr(fd), name)
+	}
+	options := heirs(dir)
+	for i := range options {
+		var ends [2]int
+		require.NoError(t, unix.Pipe2(ends[:], unix.O_CLOEXEC))
+		both, err := os.OpenFile(fmt.Sprintf("/proc/self/fd/%d", ends[0]), os.O_RDWR, 0)
+		require.NoError(t, err)
+		unix.Close(ends[1])
+		extra = append(extra, os.NewFile(uintptr(ends[0]), "pipe"))
+		writer := printer(t, "print", i, lines, 100)
+		writer.Stdout = both
+		require.NoError(t, writer.Start())
+		both.Close()
+		t.Cleanup(func() {
+			_ = writer.Process.Kill()
+			_ = writer.Wait()
+		})
+	}
+	t.Cleanup(func() {
+		for _, f := range extra {
+			f.Close()
+		}
+	})
+	var complaints bytes.Buffer
+	random := rand.New(rand.NewPCG(1, uint64(time.Now().UnixNano())))
+	for n := range kills + 1 {
+		cmd := printer(t, "succeed", 0, 1, 1)
+		cmd.Env = append(cmd.Env, "WEAVER_LOGS_DIR="+dir)
+		cmd.ExtraFiles, cmd.Stderr = extra, &complaints
+		says, err := cmd.StdoutPipe()
+		require.NoError(t, err)
+		require.NoError(t, cmd.Start())
+		if n == kills {
+			require.NoError(t, cmd.Wait(), "%s", &complaints)
+			break
+		}
+		// Sometimes before it has adopted all.
+		if n%5 != 0 {
+			_, _ = fmt.Fscanln(says)
+		}
+		time.Sleep(time.Duration(random.IntN(12_000)) * time.Microsecond) // no wait for anything: the moment is to be any
+		require.NoError(t, cmd.Process.Kill())
+		_ = cmd.Wait()
+	}
+	assert.Empty(t, complaints.String())
+	for i, o := range options {
+		for _, d := range o.Dests {
+			checkOnce(t, d.Path, i, lines)
+		}
+	}
+}
+
+// checkOnce fails unless the log has the printer's lines once, whole and in order, among whatever else.
+func checkOnce(t *testing.T, path string, id, lines int) {
+	t.Helper()
+	var text strings.Builder
+	files, err := rotatedOf(path, "")
+	require.NoError(t, err)
+	for _, f := range files {
+		text.WriteString(content(t, f.path))
+	}
+	text.WriteString(content(t, path))
+	want := 0
+	for line := range strings.Lines(text.String()) {
+		if strings.HasPrefix(line, "{") {
+			var obj struct{ Message string }
+			require.NoError(t, json.Unmarshal([]byte(line), &obj), "%s: %q", path, line)
+			line = obj.Message
+		} else if strings.HasSuffix(path, "dated.log") {
+			_, line, _ = strings.Cut(line, ": ")
+		}
+		var from, seq int
+		_, err := fmt.Sscanf(line, "%d %d ", &from, &seq)
+		require.NoError(t, err, "%s: %q after line %d", path, line, want)
+		require.Len(t, line, 100, "%s: %q after line %d", path, line, want)
+		if from != id {
+			continue
+		}
+		require.Equal(t, want, seq, "%s, printer %d", path, id)
+		want++
+	}
+	require.Equal(t, lines, want, "%s, printer %d", path, id)
+}
