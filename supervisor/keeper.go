@@ -64,7 +64,8 @@ type keeper struct {
 	cause   string // who or what the last input came from
 	sources sources
 	probed  probed
-	hurried bool   // policy has another kill timeout than the spec
+	hurried bool // policy has another kill timeout than the spec
+	scarce  scarcity
 	specKey string // of the spec in the journal
 	buried  uint64 // the child whose exit the state tells of now
 	exit    spawn.Exit
@@ -167,6 +168,7 @@ func (k *keeper) handle(m message) {
 		k.byHand, k.cause = m.by, m.cause
 		gen := k.state.LastGen
 		k.step(m.in)
+		k.unwait()
 		if m.join != nil {
 			m.join.gen = gen
 			k.waiters = append(k.waiters, m.join)
@@ -274,6 +276,9 @@ func (k *keeper) spawn(gen uint64) lifecycle.Input {
 	p := k.view.Load()
 	c, err := k.sup.launcher.launch(p, gen, func(x spawn.Exit) { k.mail.put(died{gen, x}) })
 	if err != nil {
+		if k.postpone(gen, err) {
+			return nil
+		}
 		return lifecycle.Exited{Gen: gen, Err: err.Error()}
 	}
 	k.kids[gen] = c

@@ -72,7 +72,9 @@ func (k *keeper) refork(gen uint64) {
 	case c.Asked: // it was not to live any more
 		k.step(lifecycle.Exited{Gen: gen})
 	default:
-		k.step(k.spawn(gen))
+		if in := k.spawn(gen); in != nil {
+			k.step(in)
+		}
 	}
 }
 
