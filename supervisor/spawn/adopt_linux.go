@@ -36,6 +36,14 @@ func (s *Spawner) adopt(c *Child, f Former) (alive bool, err error) {
 	case err != nil:
 		return false, fmt.Errorf("take over process %d: %w", f.PID, err)
 	}
+	if s.ownChild(c) {
+		c.adopted = false
+		if err := s.attend(c); err != nil {
+			unix.Close(c.pidfd)
+			return false, err
+		}
+		return true, nil
+	}
 	y := &s.system
 	y.mu.Lock()
 	y.mains[c.PID] = c
@@ -54,6 +62,15 @@ func (c *Child) Group() (dir, why string) {
 		return "", c.why
 	}
 	return c.group.dir, ""
+}
+
+// ownChild reports whether this very process is the parent: it has replaced itself by a newer supervisor.
+func (s *Spawner) ownChild(c *Child) bool {
+	if r := s.options.Reaper; r != nil && r() == os.Getpid() {
+		return false // it reaps all that is left to it, elsewhere
+	}
+	p, err := readProcess(c.PID)
+	return err == nil && p.start == c.StartTime && p.ppid == os.Getpid()
 }
 
 func (g *cgroup) exists() bool {

@@ -80,17 +80,28 @@ func TestAdoptedChildIsTheReapersToReap(t *testing.T) {
 }
 
 func TestStatusOfAZombieIsReadWhereNobodyTellsIt(t *testing.T) {
-	f, s := orphaned(t, mode{}, command("/bin/sh", "-c", "kill -STOP $$; exit 42"))
-	s.options.Reaper = nil // nobody knows the parent
+	f, _ := orphaned(t, mode{}, command("/bin/sh", "-c", "kill -STOP $$; exit 42"))
+	goOn(t, f.PID)
+	eventually(t, func() bool { p, err := readProcess(f.PID); return err == nil && p.dead }, "a zombie")
+	status, ok := zombieStatus(f.PID, f.StartTime)
+	assert.True(t, ok)
+	assert.Equal(t, 42, exitOf(status).Code)
+	_, ok = zombieStatus(f.PID, f.StartTime+1)
+	assert.False(t, ok, "another process of the same pid")
+}
+
+func TestSupervisorThatReplacedItselfReapsItsOwnChildren(t *testing.T) {
+	f, s := orphaned(t, mode{}, command("/bin/sh", "-c", "kill -STOP $$; exit 44"))
+	s.options.Reaper = nil
 	_, alive, exits := adopt(t, s, f)
 	assert.True(t, alive)
 	goOn(t, f.PID)
-	assert.Equal(t, 42, (<-exits).Code)
+	assert.Equal(t, 44, (<-exits).Code)
+	eventually(t, func() bool { _, err := readProcess(f.PID); return err != nil }, "it is reaped")
 }
 
 func TestStatusOfWhatWasReapedIsAskedOfTheKernel(t *testing.T) {
-	f, s := orphaned(t, mode{}, command("/bin/sh", "-c", "kill -STOP $$; exit 43"))
-	s.options.Reaper = nil
+	f, _ := orphaned(t, mode{}, command("/bin/sh", "-c", "kill -STOP $$; exit 43"))
 	c := &Child{PID: f.PID, StartTime: f.StartTime}
 	var err error
 	c.pidfd, err = unix.PidfdOpen(f.PID, 0)
