@@ -6,7 +6,7 @@ BUILD    := CGO_ENABLED=0 go build -trimpath -tags $(TAGS) -ldflags "$(LDFLAGS)"
 FUZZTIME ?= 10s
 PREFIX   ?= /usr/local
 
-.PHONY: all test race script fuzz bench lint vet check demo install clean
+.PHONY: all test race script fuzz bench reload-proof lint vet check demo install clean
 
 all: ## two static executables in bin/
 	$(BUILD) -o bin/weaver ./cmd/weaver
@@ -30,6 +30,9 @@ fuzz: ## every fuzz target for FUZZTIME
 
 bench: all ## weaver, its rivals and the floor, side by side: table and picture in bench/
 	go run ./testdata/bench
+
+reload-proof: ## 50 reloads under load, 100,000 requests of each runtime, none may fail
+	WEAVER_RELOAD_PROOF=1 go test ./cmd/weaverd -run TestReloadProof -v -timeout 120m
 
 vet:
 	go vet ./...

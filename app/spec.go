@@ -90,6 +90,17 @@ type Spec struct {
 
 	Health *Health `json:"health,omitempty"`
 
+	// Listen names sockets that weaver opens and keeps, as ParseListen reads them: each instance inherits them from
+	// descriptor 3 on, by systemd's convention (LISTEN_FDS, LISTEN_PID, LISTEN_FDNAMES).
+	Listen []string `json:"listen,omitempty"`
+	// Overlap has a reload start the new process before the old one ends. It is so by itself with Listen and in cluster mode;
+	// other programs must be able to run twice.
+	Overlap bool `json:"overlap,omitempty"`
+	// DrainTimeout is how long a cluster worker that was replaced may finish what it began; 8 s.
+	DrainTimeout *Duration `json:"drain_timeout,omitempty"`
+	// ClusterPolicy says how connections are handed out to cluster workers: "slots" (when empty), "sticky", "rr", "shared".
+	ClusterPolicy string `json:"cluster_policy,omitempty"`
+
 	MaxMemoryRestart Bytes           `json:"max_memory_restart,omitempty"`
 	CronRestart      string          `json:"cron_restart,omitempty"`
 	Watch            json.RawMessage `json:"watch,omitempty"` // true, a path or paths, as written
@@ -141,6 +152,7 @@ func (s Spec) Clone() Spec {
 	s.InterpreterArgs = append([]string(nil), s.InterpreterArgs...)
 	s.Env = s.Env.Clone()
 	s.FilterEnv = append([]string(nil), s.FilterEnv...)
+	s.Listen = append([]string(nil), s.Listen...)
 	s.StopExitCodes = append([]int(nil), s.StopExitCodes...)
 	s.IgnoreWatch = append([]string(nil), s.IgnoreWatch...)
 	return s

@@ -60,6 +60,8 @@ func (v values) meaning(in object) []Problem {
 	say("umask", v.umask())
 	say("limits", v.limits())
 	say("health", v.health())
+	say("listen", v.listen())
+	say("cluster_policy", v.clusterPolicy())
 	return problems
 }
 

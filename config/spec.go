@@ -170,6 +170,7 @@ func (c Context) apply(s *app.Spec, v values) {
 		"namespace": &s.Namespace, "log_date_format": &s.LogDateFormat, "increment_var": &s.IncrementVar,
 		"instance_var": &s.InstanceVar, "username": &s.Username, "cron_restart": &s.CronRestart, "kill_signal": &s.KillSignal,
 		"unhandled_rejections": &s.UnhandledRejections,
+		"cluster_policy":       &s.ClusterPolicy,
 	} {
 		if text, ok := v[key].(string); ok {
 			*field = text
@@ -178,7 +179,7 @@ func (c Context) apply(s *app.Spec, v values) {
 	for key, field := range map[string]*bool{
 		"disable_logs": &s.DisableLogs, "wait_ready": &s.WaitReady, "shutdown_with_message": &s.ShutdownWithMessage,
 		"force": &s.Force, "append_env_to_name": &s.AppendEnvToName, "disable_source_map_support": &s.DisableSourceMaps,
-		"compress_logs": &s.CompressLog, "time": &s.Time,
+		"compress_logs": &s.CompressLog, "time": &s.Time, "overlap": &s.Overlap,
 	} {
 		if yes, ok := v[key].(bool); ok {
 			*field = yes
@@ -202,6 +203,7 @@ func (c Context) apply(s *app.Spec, v values) {
 	}
 	for key, field := range map[string]**app.Duration{
 		"min_uptime": &s.MinUptime, "kill_timeout": &s.KillTimeout, "listen_timeout": &s.ListenTimeout,
+		"drain_timeout": &s.DrainTimeout,
 	} {
 		if d, ok := v[key].(app.Duration); ok {
 			*field = &d
@@ -216,6 +218,7 @@ func (c Context) apply(s *app.Spec, v values) {
 	}
 	for key, field := range map[string]*[]string{
 		"args": &s.Args, "node_args": &s.InterpreterArgs, "ignore_watch": &s.IgnoreWatch,
+		"listen": &s.Listen,
 	} {
 		if list, ok := v[key].([]string); ok {
 			*field = list

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -340,4 +341,14 @@ func TestMissingDirectoryIsSaid(t *testing.T) {
 		require.Len(t, l.Failed, 1)
 		assert.EqualError(t, l.Failed[0].Err, want)
 	}
+}
+
+func TestSocketsThatAreHeld(t *testing.T) {
+	c := newContext(t)
+	s := one(t, c, `{script: 'server.js', listen: [8000, '127.0.0.1:9000', '/run/x.sock'], overlap: true, drain_timeout: 500, sched: 'none'}`)
+	assert.Equal(t, []string{"8000", "127.0.0.1:9000", "/run/x.sock"}, s.Listen)
+	assert.True(t, s.Overlap)
+	assert.Equal(t, app.Duration(500*time.Millisecond), *s.DrainTimeout)
+	assert.Equal(t, "shared", s.ClusterPolicy)
+	assert.Equal(t, []string{"8000"}, one(t, c, `{script: 'server.js', listen: 8000}`).Listen)
 }

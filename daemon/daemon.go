@@ -190,7 +190,7 @@ func (d *daemon) open() (err error) {
 	if err != nil {
 		return err
 	}
-	if d.ipc, err = nodeipc.New(d.link.store); err != nil {
+	if d.ipc, err = nodeipc.New(); err != nil {
 		return err
 	}
 	d.sampler, err = procstat.New(procstat.Options{

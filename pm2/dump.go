@@ -27,6 +27,10 @@ type own struct {
 	CompressLog bool         `json:"compress_logs,omitempty"`
 
 	UnhandledRejections string `json:"unhandled_rejections,omitempty"`
+	Listen        []string      `json:"listen,omitempty"`
+	Overlap       bool          `json:"overlap,omitempty"`
+	DrainTimeout  *app.Duration `json:"drain_timeout,omitempty"`
+	ClusterPolicy string        `json:"cluster_policy,omitempty"`
 }
 
 func restoreOwn(s *app.Spec, v Value) error {
@@ -43,6 +47,7 @@ func restoreOwn(s *app.Spec, v Value) error {
 	s.Umask, s.Nice, s.Limits, s.KillSignal = o.Umask, o.Nice, o.Limits, o.KillSignal
 	s.MaxLogSize, s.MaxLogFiles, s.MaxLogAge, s.CompressLog = o.MaxLogSize, o.MaxLogFiles, o.MaxLogAge, o.CompressLog
 	s.UnhandledRejections = o.UnhandledRejections
+	s.Listen, s.Overlap, s.DrainTimeout, s.ClusterPolicy = o.Listen, o.Overlap, o.DrainTimeout, o.ClusterPolicy
 	return nil
 }
 
@@ -138,6 +143,7 @@ func (b *builder) addOwn(s *app.Spec) error {
 		Umask: s.Umask, Nice: s.Nice, Limits: s.Limits, KillSignal: s.KillSignal, MaxLogSize: s.MaxLogSize,
 		MaxLogFiles: s.MaxLogFiles, MaxLogAge: s.MaxLogAge, CompressLog: s.CompressLog,
 		UnhandledRejections: s.UnhandledRejections,
+		Listen: s.Listen, Overlap: s.Overlap, DrainTimeout: s.DrainTimeout, ClusterPolicy: s.ClusterPolicy,
 	}
 	if _, err := strconv.Atoi(s.User); err != nil {
 		o.User = s.User

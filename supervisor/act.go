@@ -25,6 +25,7 @@ type Action struct {
 	KillTimeout time.Duration
 	KillNow     bool
 	Detach      bool // do not wait for processes to be up
+	drain       bool // processes that are deleted may finish what they began
 }
 
 // Do applies an action to each target in turn and returns when it is done and the desired list is on disk. As in PM2 the
@@ -154,7 +155,7 @@ func (s *Supervisor) applyOne(ctx context.Context, a Action, k *keeper) error {
 		_, err := k.ask(ctx, lifecycle.Stop{}, stopped)
 		return err
 	case app.VerbDelete:
-		_, err := k.ask(ctx, lifecycle.Delete{}, never)
+		_, err := k.ask(ctx, lifecycle.Delete{Drain: a.drain}, never)
 		return err
 	case app.VerbReset:
 		k.mail.put(tell{in: lifecycle.Reset{}, by: true, cause: causeOf(ctx)})
@@ -209,8 +210,11 @@ func (k *keeper) raise(ctx context.Context, in lifecycle.Input, detach bool) err
 		return nil
 	}
 	until := renewed
-	if in == (lifecycle.Start{}) {
+	switch in {
+	case lifecycle.Start{}:
 		until = up
+	case lifecycle.Reload{}:
+		until = reloaded
 	}
 	gen, err := k.ask(ctx, in, until)
 	if err != nil {
@@ -263,7 +267,7 @@ func (s *Supervisor) Scale(ctx context.Context, name string, n int, relative boo
 	case want > len(keepers):
 		s.grow(ctx, keepers, want-len(keepers), r)
 	default:
-		s.apply(ctx, Action{Verb: app.VerbDelete}, name, keepers[:len(keepers)-want], r)
+		s.apply(ctx, Action{Verb: app.VerbDelete, drain: true}, name, keepers[:len(keepers)-want], r)
 		s.recount(keepers[len(keepers)-want:], want)
 	}
 }

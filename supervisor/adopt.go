@@ -7,7 +7,6 @@ import (
 
 	"weaver/app"
 	"weaver/supervisor/lifecycle"
-	"weaver/supervisor/nodeipc"
 	"weaver/supervisor/spawn"
 )
 
@@ -24,7 +23,7 @@ func (e estate) claim(name string) (fd int, ok bool) {
 // Handle says how to find the child again.
 func (k *kid) Handle() handle {
 	group, why := k.Group()
-	return handle{Start: k.StartTime, Group: group, Why: why, Pipes: k.inodes}
+	return handle{Start: k.StartTime, Group: group, Why: why, Pipes: k.inodes, Extra: k.line.extra()}
 }
 
 // notePipes notes what the log pipes are known by.
@@ -71,7 +70,7 @@ func (h *host) adoptHere(p *app.Process, c lifecycle.Child, hd handle, left esta
 		k.notePipes()
 		k.writePID()
 	}
-	h.adoptLine(k, p, c.Gen, left)
+	h.adoptLine(k, p, c, hd, left)
 	return found{child: k, alive: alive}
 }
 
@@ -116,8 +115,8 @@ func (h *host) adoptPipe(k *kid, p *app.Process, gen uint64, stream app.Stream, 
 }
 
 // adoptLine goes on with the IPC channel.
-func (h *host) adoptLine(k *kid, p *app.Process, gen uint64, left estate) {
-	name := channelName(p.ID, gen)
+func (h *host) adoptLine(k *kid, p *app.Process, c lifecycle.Child, hd handle, left estate) {
+	name := channelName(p.ID, c.Gen)
 	fd, ok := left.claim(name)
 	if !ok {
 		return
@@ -126,14 +125,14 @@ func (h *host) adoptLine(k *kid, p *app.Process, gen uint64, left estate) {
 		closeFD(fd)
 		return
 	}
-	e := &ear{sup: h.sup, id: p.ID, gen: gen, name: p.Name, namespace: p.Namespace}
-	channel, err := h.opts.IPC.Adopt(name, fd, nodeipc.Hooks{Message: e.hear})
+	worker, _ := strconv.ParseUint(string(hd.Extra[workerKey]), 10, 64) // 0 is none
+	l, err := h.adoptChannel(p, c, worker, fd)
 	if err != nil {
 		closeFD(fd)
 		k.trouble = err
 		return
 	}
-	k.line = &line{Channel: channel, child: -1}
+	k.line = l
 }
 
 // settleEstate deals with what nobody claimed: pipes of processes that are known are read to their end, since what is in

@@ -62,6 +62,11 @@ func renewed(s *lifecycle.State, gen uint64) bool {
 	return s.LastGen > gen || resting(s)
 }
 
+// reloaded is renewed once the one from before has left too: what was asked for is that nothing old serves.
+func reloaded(s *lifecycle.State, gen uint64) bool {
+	return renewed(s, gen) && (s.Old.Gen == 0 || s.Old.Gen > gen || s.Cur.Gen <= gen)
+}
+
 // up holds when any incarnation is ready and well, or a newer one than gen has ended without being.
 func up(s *lifecycle.State, gen uint64) bool {
 	return s.Cur.Ready && !s.Cur.Dying() || renewed(s, gen)

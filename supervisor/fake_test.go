@@ -152,6 +152,7 @@ func (c *fakeChild) Drain()               {}
 func (c *fakeChild) Send([]byte) error    { return nil }
 func (c *fakeChild) Input(string) error   { return nil }
 func (c *fakeChild) Handle() handle       { return handle{} }
+func (c *fakeChild) Retire() error        { return nil }
 func (c *fakeChild) Close()               {}
 
 func (c *fakeChild) Signal(s syscall.Signal) error {

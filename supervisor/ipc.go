@@ -23,24 +23,34 @@ const (
 // npm starts inherits it.
 type line struct {
 	*nodeipc.Channel
-	child int // the child's end, until it was launched
+	worker *nodeipc.Worker // nil unless it is a worker of a cluster
+	child  int             // the child's end, until it was launched
 }
 
-// connect opens the channel of an incarnation and puts its child's end where the environment says. Without an exchange
-// there is none.
+// connect opens what an incarnation inherits beside its three streams, and tells its environment: the sockets held for it,
+// then the channel. Without an exchange there is no channel.
 func (h *host) connect(p *app.Process, gen uint64, env *app.Env, extra *[]int) (*line, error) {
-	for _, name := range []string{channelVar, serializationVar, workerVar} {
+	for _, name := range []string{channelVar, serializationVar, workerVar, listenFDs, listenPID, listenNames} {
 		env.Unset(name)
 	}
-	if h.opts.IPC == nil {
+	if list := p.Spec.Listen; len(list) > 0 {
+		held, err := h.sup.held.take(p.ID, list)
+		if err != nil {
+			return nil, err
+		}
+		*extra = append(*extra, held...)
+		env.Set(listenFDs, strconv.Itoa(len(list)))
+		env.Set(listenNames, fdNames(list))
+	}
+	if h.opts.IPC == nil || !nodeipc.Supported {
 		return nil, nil
 	}
-	l := &line{}
-	e := &ear{sup: h.sup, id: p.ID, gen: gen, name: p.Name, namespace: p.Namespace}
-	var err error
-	l.Channel, l.child, err = h.opts.IPC.Open(channelName(p.ID, gen), nodeipc.Hooks{Message: e.hear})
+	l, err := h.open(p, gen, *env, *extra)
 	if err != nil {
 		return nil, err
+	}
+	if l.worker != nil {
+		env.Set(workerVar, strconv.FormatUint(l.worker.ID, 10))
 	}
 	env.Set(channelVar, strconv.Itoa(3+len(*extra)))
 	env.Set(serializationVar, "json")
@@ -48,10 +58,93 @@ func (h *host) connect(p *app.Process, gen uint64, env *app.Env, extra *[]int) (
 	return l, nil
 }
 
+// open makes the channel: a worker's, or one that is only talked over.
+func (h *host) open(p *app.Process, gen uint64, env app.Env, held []int) (l *line, err error) {
+	l = &line{}
+	if !clusters(p.Spec) {
+		l.Channel, l.child, err = h.opts.IPC.Open(h.hooks(p, gen))
+		return l, err
+	}
+	m, hooks, err := h.member(p, gen, env, held)
+	if err != nil {
+		return nil, err
+	}
+	if l.worker, l.child, err = h.sup.primary.Open(m, hooks); err != nil {
+		return nil, err
+	}
+	l.Channel = l.worker.Channel
+	return l, nil
+}
+
+// hooks are what happens on the channel of an incarnation.
+func (h *host) hooks(p *app.Process, gen uint64) nodeipc.Hooks {
+	e := &ear{sup: h.sup, id: p.ID, gen: gen, name: p.Name, namespace: p.Namespace}
+	hooks := nodeipc.Hooks{Message: e.hear}
+	if h.opts.Store != nil {
+		hooks.Closing = func() { h.dropped.add(channelName(p.ID, gen)) }
+	}
+	return hooks
+}
+
+// member says who an incarnation is to the primary.
+func (h *host) member(p *app.Process, gen uint64, env app.Env, held []int) (nodeipc.Member, nodeipc.Hooks, error) {
+	policy, err := handOut(p.Spec, env)
+	m := nodeipc.Member{Group: groupOf(p.Spec), Slot: int(p.ID), Policy: policy, Held: held, Dir: p.Spec.Cwd}
+	if !policyOf(p.Spec).WaitReady {
+		m.Listening = func() { h.sup.tell(p.ID, lifecycle.Ready{Gen: gen}) }
+	}
+	hooks := h.hooks(p, gen)
+	hooks.Closed = func() { h.sup.tell(p.ID, lifecycle.Drained{Gen: gen}) }
+	return m, hooks, err
+}
+
 // channelName is what the store keeps a channel under.
 func channelName(id app.ID, gen uint64) string {
 	return "ipc/" + id.String() + "/" + strconv.FormatUint(gen, 10)
 }
+
+// adopt goes on with the channel of an incarnation that a former supervisor had. worker is its number in its cluster, 0 if
+// it is of none.
+func (h *host) adoptChannel(p *app.Process, c lifecycle.Child, worker uint64, fd int) (l *line, err error) {
+	l = &line{child: -1}
+	if worker == 0 || !clusters(p.Spec) {
+		l.Channel, err = h.opts.IPC.Adopt(fd, h.hooks(p, c.Gen))
+		return l, err
+	}
+	var held []int
+	if len(p.Spec.Listen) > 0 {
+		if held, err = h.sup.held.take(p.ID, p.Spec.Listen); err != nil {
+			return nil, err
+		}
+	}
+	m, hooks, err := h.member(p, c.Gen, p.Spec.Env, held)
+	if err != nil {
+		return nil, err
+	}
+	if l.worker, err = h.sup.primary.Adopt(m, worker, c.Asked, fd, hooks); err != nil {
+		return nil, err
+	}
+	l.Channel = l.worker.Channel
+	return l, nil
+}
+
+// extra is what the journal keeps of a line.
+func (l *line) extra() map[string]json.RawMessage {
+	if l == nil || l.worker == nil {
+		return nil
+	}
+	return map[string]json.RawMessage{workerKey: strconv.AppendUint(nil, l.worker.ID, 10)}
+}
+
+// workerKey is where a child's number in its cluster is in the journal.
+const workerKey = "worker"
+
+// The variables by which a program finds sockets that were opened for it, systemd's. LISTEN_PID is set in the child.
+const (
+	listenFDs   = "LISTEN_FDS"
+	listenPID   = "LISTEN_PID"
+	listenNames = "LISTEN_FDNAMES"
+)
 
 // handedOver closes the child's end here. If nothing was launched the channel ends with it.
 func (l *line) handedOver(started bool) {
@@ -128,6 +221,14 @@ func (k *kid) Send(message []byte) error {
 		return ErrNoIPC
 	}
 	return k.line.Send(message)
+}
+
+// Retire has a worker of a cluster take nothing new and finish what it began. Its channel ends then.
+func (k *kid) Retire() error {
+	if k.line == nil || k.line.worker == nil {
+		return ErrNoIPC
+	}
+	return k.line.worker.Retire()
 }
 
 // Input writes to the program's standard input.

@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -39,13 +40,17 @@ func messages(t *testing.T, s *Supervisor) func(topic string) app.Event {
 	events := s.Events(t.Context(), 0)
 	return func(topic string) app.Event {
 		t.Helper()
-		for e := range events {
-			if e.Kind == app.EventMessage && e.Topic == topic {
-				return e
+		late := time.After(time.Minute)
+		for {
+			select {
+			case e := <-events:
+				if e.Kind == app.EventMessage && e.Topic == topic {
+					return e
+				}
+			case <-late:
+				t.Fatalf("no message %q", topic)
 			}
 		}
-		t.Fatal("the events have ended")
-		return app.Event{}
 	}
 }
 

@@ -12,7 +12,7 @@ func pipeName(id app.ID, gen uint64, stream app.Stream) string {
 	return "log/" + id.String() + "/" + strconv.FormatUint(gen, 10) + "/" + string(stream)
 }
 
-// keepPipes has the store keep the read ends of a kid's log pipes, before it is forked: what it prints is not lost
+// keepPipes has the store keep the read ends of a kid's log pipes and its channel, before it is forked: what it prints is not lost
 // whenever we die. That they cannot be kept is no reason not to run it.
 func (h *host) keepPipes(k *kid, id app.ID, gen uint64) {
 	if h.opts.Store == nil {
@@ -23,6 +23,9 @@ func (h *host) keepPipes(k *kid, id app.ID, gen uint64) {
 		if fd := pipe.Source(); fd >= 0 {
 			names, fds = append(names, pipeName(id, gen, streams[i])), append(fds, fd)
 		}
+	}
+	if k.line != nil {
+		names, fds = append(names, channelName(id, gen)), append(fds, k.line.FD())
 	}
 	if len(names) > 0 {
 		if err := h.opts.Store.PutAll(names, fds); err != nil {

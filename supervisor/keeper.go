@@ -26,6 +26,7 @@ type child interface {
 	Send(message []byte) error   // over its IPC channel
 	Input(text string) error     // to its standard input
 	Handle() handle              // what the next supervisor finds it by
+	Retire() error               // take nothing new, finish what it began, and tell by Drained
 	Close()                      // after the end: drop what is held for it
 }
 
@@ -69,6 +70,8 @@ type keeper struct {
 	specKey string // of the spec in the journal
 	buried  uint64 // the child whose exit the state tells of now
 	exit    spawn.Exit
+
+	expected string // the app whose sockets it is meant to use
 }
 
 // exitLost is said of a child that ended while nobody who could tell looked.
@@ -254,6 +257,10 @@ func (k *keeper) do(e lifecycle.Effect) lifecycle.Input {
 	switch e := e.(type) {
 	case lifecycle.Spawn:
 		return k.spawn(e.Gen)
+	case lifecycle.Drain:
+		if c := k.kids[e.Gen]; c == nil || c.Retire() != nil {
+			return lifecycle.Drained(e)
+		}
 	case lifecycle.Term:
 		if c := k.kids[e.Gen]; c != nil {
 			k.fail("stop", c.Term(k.sup.stopSignal(k.proc.Spec)))

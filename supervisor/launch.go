@@ -108,7 +108,7 @@ func (h *host) launchHere(p *app.Process, gen uint64, exited func(spawn.Exit)) (
 	defer closeFD(stdin)
 	cmd := spawn.Cmd{
 		Path: path, Argv: argv, Env: env.Environ(), Dir: spec.Cwd,
-		Stdin: stdin, Stdout: k.pipes[0].ChildFD(), Stderr: k.pipes[1].ChildFD(), Extra: extra,
+		Stdin: stdin, Stdout: k.pipes[0].ChildFD(), Stderr: k.pipes[1].ChildFD(), Extra: extra, ListenPID: len(spec.Listen) > 0,
 		User: user, Umask: spec.Umask, Nice: spec.Nice,
 		Tag: tagOf(h.opts.Identity, p.ID, gen),
 	}

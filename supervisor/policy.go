@@ -13,6 +13,7 @@ const (
 	DefaultMaxRestarts   = 16
 	DefaultKillTimeout   = 1600 * time.Millisecond
 	DefaultListenTimeout = 3 * time.Second
+	DefaultDrainTimeout  = 8 * time.Second // PM2's graceful reload gives as much
 	backoffReset         = 30 * time.Second
 )
 
@@ -30,6 +31,13 @@ func policyOf(s *app.Spec) lifecycle.Policy {
 		KillTimeout:   DefaultKillTimeout,
 		ListenTimeout: DefaultListenTimeout,
 		WaitReady:     s.WaitReady || s.Health.WaitsReady(),
+		Overlap:       overlaps(s),
+	}
+	if clusters(s) {
+		p.DrainTimeout = DefaultDrainTimeout
+		if s.DrainTimeout != nil {
+			p.DrainTimeout = s.DrainTimeout.D()
+		}
 	}
 	if s.MinUptime != nil {
 		p.MinUptime = s.MinUptime.D()

@@ -31,7 +31,7 @@ func newReal(t *testing.T, change ...func(*Options)) *real {
 	require.NoError(t, err)
 	engine, err := logs.NewEngine(logs.Options{})
 	require.NoError(t, err)
-	ipc, err := nodeipc.New(nil)
+	ipc, err := nodeipc.New()
 	require.NoError(t, err)
 	o := Options{Spawner: spawner, Logs: engine, IPC: ipc, Identity: "test"}
 	for _, f := range change {
@@ -39,6 +39,13 @@ func newReal(t *testing.T, change ...func(*Options)) *real {
 	}
 	r := &real{Supervisor: New(o), t: t, dir: t.TempDir()}
 	t.Cleanup(func() {
+		if t.Failed() {
+			files, _ := filepath.Glob(filepath.Join(r.dir, "*.log"))
+			for _, f := range files {
+				text, _ := os.ReadFile(f)
+				t.Logf("%s: %.2000s", filepath.Base(f), text)
+			}
+		}
 		require.NoError(t, r.Shutdown(context.Background(), true, func(app.Progress) {}))
 		ipc.Close()
 		engine.Close()

@@ -95,6 +95,7 @@ type childRecord struct {
 	ReadyBy int64  `json:"ready_by,omitempty"`
 	Asked   bool   `json:"asked,omitempty"`
 	KillAt  int64  `json:"kill_at,omitempty"`
+	DrainBy int64  `json:"drain_by,omitempty"`
 	Dead    bool   `json:"dead,omitempty"`
 	handle
 }
@@ -155,7 +156,7 @@ func lifeOf(e epoch, s *lifecycle.State, p *app.Process, wanted bool, handleOf f
 		}
 		return &childRecord{
 			Gen: c.Gen, PID: c.PID, Since: e.ns(c.Since), Ready: c.Ready, ReadyBy: e.ns(c.ReadyBy), Asked: c.Asked,
-			KillAt: e.ns(c.KillAt), Dead: c.Dead, handle: handleOf(c.Gen),
+			KillAt: e.ns(c.KillAt), DrainBy: e.ns(c.DrainBy), Dead: c.Dead, handle: handleOf(c.Gen),
 		}
 	}
 	r := lifeRecord{
@@ -181,7 +182,7 @@ func (r *lifeRecord) state(e epoch) lifecycle.State {
 		}
 		return lifecycle.Child{
 			Gen: c.Gen, PID: c.PID, Since: e.time(c.Since), Ready: c.Ready, ReadyBy: e.time(c.ReadyBy), Asked: c.Asked,
-			KillAt: e.time(c.KillAt), Dead: c.Dead,
+			KillAt: e.time(c.KillAt), DrainBy: e.time(c.DrainBy), Dead: c.Dead,
 		}
 	}
 	s := lifecycle.State{

@@ -60,6 +60,10 @@ func (s *Supervisor) Resume(values map[string][]byte, left map[string]int) (Resu
 			p.state = afresh(p.life.state(epoch{time.Unix(0, p.life.Wall), p.life.Boot}), p.life.Wanted, now.now)
 		}
 	}
+	if err := s.primary.Inherit(estate(left).claim); err != nil {
+		r.Problems = append(r.Problems, err)
+	}
+	s.held.inherit(left)
 	keepers, err := s.reg.resume(list)
 	if err != nil {
 		return r, err
@@ -78,6 +82,7 @@ func (s *Supervisor) Resume(values map[string][]byte, left map[string]int) (Resu
 		}
 		k.mail.put(resumed{})
 	}
+	s.settleSockets(keepers)
 	s.launcher.settleEstate(left, func(id app.ID) *app.Process {
 		if k := s.reg.get(id); k != nil && r.Again {
 			return k.view.Load()

@@ -43,12 +43,6 @@ func (s *Supervisor) Start(ctx context.Context, specs []app.Spec, o StartOptions
 				Step: app.StepStarting, ID: -1, Name: spec.Name, Count: max(spec.Instances, 1), Process: &app.Process{Spec: spec},
 			})
 		}
-		if spec.Mode == app.Cluster && spec.Instances > 1 {
-			r.send(app.Progress{
-				Step: app.StepWarn, ID: -1, Name: spec.Name,
-				Message: spec.Name + ": cluster mode does not share ports between instances yet; give each its own (increment_var)",
-			})
-		}
 		keepers, err := s.reg.add(spec, max(spec.Instances, 1))
 		if err != nil {
 			r.send(app.Progress{Step: app.StepFailed, ID: -1, Name: spec.Name, Kind: "unavailable", Message: err.Error()})

@@ -68,6 +68,8 @@ type Supervisor struct {
 	opts     Options
 	launcher launcher
 	bus      *bus
+	primary  *nodeipc.Primary
+	held     holdings
 	reg      registry
 	version  atomic.Uint64 // counts changes of any view
 	book     *book
@@ -82,6 +84,8 @@ type Supervisor struct {
 func New(o Options) *Supervisor {
 	s := &Supervisor{opts: o, bus: newBus(), launcher: o.launcher, book: newBook(o.Journal, o.clock)}
 	s.reg.sup = s
+	s.primary = nodeipc.NewPrimary(o.IPC, o.Store, s.clusterTrouble)
+	s.held.store = o.Store
 	if s.launcher == nil {
 		s.launcher = &host{opts: &s.opts, crew: newCrew(), sup: s, dropped: drops{store: o.Store}}
 	}
@@ -252,6 +256,7 @@ func (s *Supervisor) Shutdown(ctx context.Context, forget bool, report func(app.
 		h.crew.close()
 		h.dropped.close()
 	}
+	s.primary.Close()
 	s.quit()
 	s.memory.Wait()
 	s.ahead.begun.Wait()

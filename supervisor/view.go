@@ -46,6 +46,7 @@ func (k *keeper) publish() {
 		}
 	}
 	k.sup.changed()
+	k.expect()
 }
 
 // note keeps what the view says and the machine does not remember.

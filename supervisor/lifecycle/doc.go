@@ -36,7 +36,7 @@
 //	                                     ├─ delay > 0 ─▶ WAITING
 //	                                     └─ else ──────▶ NONE        (errored · no AutoRestart · a code in StopExitCodes)
 //	ONLINE     ── Reload, with Overlap ────────────────▶ OVERLAP     (Old still serves, Cur launches)
-//	OVERLAP    ── Ready(Cur) ──────────────────────────▶ ONLINE      (Old is asked to die)
+//	OVERLAP    ── Ready(Cur) ──────────────────────────▶ ONLINE      (Old drains, then is asked to die)
 //	           ── Exited(Cur) ─────────────────────────▶ ONLINE      (Old is Cur again: the reload failed)
 //	           ── Exited(Old) ─────────────────────────▶ LAUNCHING
 //	LAUNCHING,
@@ -57,7 +57,8 @@
 //	                                                  Spawn; else Restart   reload is over
 //	Spawned         —                  PID; ready     —                     PID; ReadyBy        PID; the Term that waited
 //	                                   or ReadyBy
-//	Ready           —                  online         —                     online; Term Old    —
+//	Ready           —                  online         —                     online; Drain Old   —
+//	Drained         Term Old           Term Old       Term Old              —                   Term
 //	Exited(Cur)     —                  crash rule     crash rule            Old is Cur again    as Empty, without TreeKill
 //	Exited(Old)     —                  forget it      forget it             forget it           forget it
 //	Empty           —                  forget Old     forget Old            —                   Spawn if due, else rest
@@ -107,6 +108,10 @@
 // serving, is Cur again. A Reload while another is under way, or while the child before still drains, is done when that
 // is over: with two children at most, the alternative would be a restart, the gap that reload is there to avoid. A
 // Restart in an overlap asks both to die, so no failing reload can undo it.
+//
+// Drain. With a DrainTimeout a child that a reload replaced, or a Delete with Drain ends, is first told to take nothing
+// new and to finish what it began. Its Term comes when it has, when its time is up, and at once with any other wish for
+// its end.
 //
 // A crash of Cur while Old still drains is restarted without waiting for Old if Overlap allows two at a time.
 package lifecycle

@@ -33,6 +33,10 @@ func FuzzStep(f *testing.F) {
 						t.Fatalf("%d asked twice", e.Gen)
 					}
 					termed[e.Gen] = true
+				case Drain:
+					if termed[e.Gen] {
+						t.Fatalf("%d drains after its term", e.Gen)
+					}
 				case Kill:
 					if !termed[e.Gen] {
 						t.Fatalf("%d killed unasked", e.Gen)
@@ -56,7 +60,7 @@ func FuzzStep(f *testing.F) {
 			if arg >= 128 { // a child that is likely to be there
 				gen = s.LastGen - min(s.LastGen, uint64(arg%2))
 			}
-			switch op % 13 {
+			switch op % 14 {
 			case 0:
 				step(Start{})
 			case 1:
@@ -91,9 +95,11 @@ func FuzzStep(f *testing.F) {
 				now = now.Add(time.Duration(int8(arg)) * 100 * time.Millisecond)
 			case 11:
 				p = fuzzPolicy(arg)
+			case 13:
+				step(Drained{gen})
 			case 12:
-				if arg == 0 {
-					step(Delete{})
+				if arg < 2 {
+					step(Delete{Drain: arg == 1})
 				} else {
 					step(Reset{})
 				}
@@ -120,6 +126,7 @@ func fuzzPolicy(b byte) Policy {
 	}
 	if bit(5) {
 		p.KillTimeout, p.ListenTimeout = 0, -time.Second
+		p.DrainTimeout = time.Second
 	}
 	if bit(6) {
 		p.RestartDelay, p.MinUptime, p.BackoffReset = -time.Second, 0, 0

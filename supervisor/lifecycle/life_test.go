@@ -67,12 +67,13 @@ func (w *world) happen() {
 func (w *world) operate() {
 	in := pick[Input](w.r, Start{}, Start{}, Stop{}, Restart{}, Reload{}, Reload{}, Reset{})
 	if w.r.IntN(40) == 0 {
-		in = Delete{}
+		in = Delete{Drain: w.r.IntN(2) == 0}
 	}
 	before := w.s
 	w.feed(in)
 	if before.Want == Gone {
-		if in != (Reset{}) {
+		_, again := in.(Delete) // it may hurry what drains
+		if in != (Reset{}) && !again {
 			w.require(w.s == before, "%T after Delete changed something", in)
 		}
 		return
@@ -92,7 +93,7 @@ func (w *world) late() {
 	}
 	gen := pick(w.r, w.spent...)
 	before := w.s
-	w.feed(pick[Input](w.r, Spawned{gen, 9}, Ready{gen}, Exited{Gen: gen, Code: 1}, Empty{gen}, Restart{gen}, Reload{gen}))
+	w.feed(pick[Input](w.r, Spawned{gen, 9}, Ready{gen}, Exited{Gen: gen, Code: 1}, Empty{gen}, Drained{gen}, Restart{gen}, Reload{gen}))
 	w.require(w.s == before, "late news of %d changed something", gen)
 }
 
@@ -137,6 +138,8 @@ func (w *world) live(p *proc) {
 		if !p.survivors || w.obeys(p) {
 			w.empty(p)
 		}
+	case !p.drains.IsZero() && p.termed.IsZero() && r.IntN(3) == 0:
+		w.feed(Drained{p.gen})
 	case p.pid == 0 && r.IntN(20) == 0:
 		w.feed(Ready{p.gen}) // overtook Spawned
 	case p.pid == 0 && r.IntN(4) > 0:

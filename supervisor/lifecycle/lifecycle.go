@@ -32,6 +32,7 @@ type Child struct {
 	Ready   bool      // came online
 	ReadyBy time.Time // when waiting for Ready ends and it counts as ready
 	Asked   bool      // asked to die, at most once
+	DrainBy time.Time // when it must have finished what it began: it takes nothing new, and gets its Term then
 	KillAt  time.Time // when it, or what is left of its tree, is killed (again)
 	Dead    bool      // the main process exited, others of its tree remain
 }
@@ -90,6 +91,7 @@ type Policy struct {
 	KillTimeout   time.Duration // from Term to Kill
 	WaitReady     bool          // online when the child says so, not when it is spawned
 	ListenTimeout time.Duration // from Spawned until a child that must say so counts as ready
+	DrainTimeout  time.Duration // how long one that is replaced may finish what it began; 0 is not at all
 	Overlap       bool          // a reload may start the new child before the old one ends
 	TreeKill      bool          // the whole tree must be gone before the next Spawn or the end
 }
@@ -104,8 +106,8 @@ type (
 	// Stop asks for no process. An errored one becomes stopped.
 	Stop struct{}
 
-	// Delete asks for no process, for good.
-	Delete struct{}
+	// Delete asks for no process, for good. With Drain what runs may finish what it began, as in a reload.
+	Delete struct{ Drain bool }
 
 	// Restart asks for a newer incarnation. With a Gen it comes from someone who watched that incarnation, and does
 	// nothing unless it is the current one and still undisturbed; 0 is any.
@@ -122,6 +124,9 @@ type (
 
 	// Ready tells that the child is ready: it said so, it listens, or a probe found it well.
 	Ready struct{ Gen uint64 }
+
+	// Drained tells that the child, having been told to Drain, has nothing left to finish.
+	Drained struct{ Gen uint64 }
 
 	// Exited tells that the main process ended. It comes once for every Spawn.
 	Exited struct {
@@ -149,6 +154,7 @@ func (Restart) input() {}
 func (Reload) input()  {}
 func (Spawned) input() {}
 func (Ready) input()   {}
+func (Drained) input() {}
 func (Exited) input()  {}
 func (Empty) input()   {}
 func (Tick) input()    {}
@@ -160,6 +166,9 @@ type Effect interface{ effect() }
 type (
 	// Spawn starts incarnation Gen; the answer is Spawned or Exited. It is always the last effect of a step.
 	Spawn struct{ Gen uint64 }
+
+	// Drain has the incarnation take nothing new and finish what it began. Its Term follows, at Drained or when time is up.
+	Drain struct{ Gen uint64 }
 
 	// Term asks the incarnation, or what is left of its tree, to end. It comes at most once for each Gen, and after Spawned.
 	Term struct{ Gen uint64 }
@@ -176,6 +185,7 @@ type (
 )
 
 func (Spawn) effect() {}
+func (Drain) effect() {}
 func (Term) effect()  {}
 func (Kill) effect()  {}
 func (Emit) effect()  {}

@@ -78,6 +78,8 @@ func words(out []Effect) string {
 		switch e := e.(type) {
 		case Spawn:
 			all = append(all, fmt.Sprint("spawn ", e.Gen))
+		case Drain:
+			all = append(all, fmt.Sprint("drain ", e.Gen))
 		case Term:
 			all = append(all, fmt.Sprint("term ", e.Gen))
 		case Kill:
@@ -94,5 +96,6 @@ func words(out []Effect) string {
 }
 
 func overlap(p *Policy)   { p.Overlap = true }
+func drains(p *Policy)    { p.DrainTimeout = 8 * time.Second }
 func waitReady(p *Policy) { p.WaitReady = true }
 func noTree(p *Policy)    { p.TreeKill = false }

@@ -39,6 +39,8 @@ func (s State) Done() bool { return s.Want == Gone && s.Cur.Gen == 0 && s.Old.Ge
 func (s State) Deadline(p Policy) time.Time {
 	var d time.Time
 	d = earlier(d, s.Cur.KillAt)
+	d = earlier(d, s.Cur.DrainBy)
+	d = earlier(d, s.Old.DrainBy)
 	d = earlier(d, s.Old.KillAt)
 	d = earlier(d, s.Cur.ReadyBy)
 	d = earlier(d, s.stableAt(p))

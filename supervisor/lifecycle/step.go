@@ -30,6 +30,9 @@ func stale(s State, in Input) bool {
 		return s.find(in.Gen) == nil
 	case Ready:
 		return s.find(in.Gen) == nil
+	case Drained:
+		c := s.find(in.Gen)
+		return c == nil || c.DrainBy.IsZero()
 	case Exited:
 		return s.find(in.Gen) == nil
 	case Empty:
@@ -63,9 +66,9 @@ func (m *machine) take(in Input) {
 	case Start:
 		m.start()
 	case Stop:
-		m.end(Down)
+		m.end(Down, false)
 	case Delete:
-		m.end(Gone)
+		m.end(Gone, in.Drain)
 	case Restart:
 		m.restart()
 	case Reload:
@@ -74,6 +77,8 @@ func (m *machine) take(in Input) {
 		m.spawned(in)
 	case Ready:
 		m.ready(in.Gen)
+	case Drained:
+		m.drained(m.s.find(in.Gen))
 	case Exited:
 		m.exited(in)
 	case Empty:
@@ -102,10 +107,15 @@ func (m *machine) start() {
 }
 
 // end wants no child, for now or for ever.
-func (m *machine) end(w Want) {
+func (m *machine) end(w Want, drain bool) {
 	s := &m.s
 	s.Want = w
 	s.RestartAt, s.Auto, s.ReloadDue, s.GaveUp = time.Time{}, false, false, false
+	if drain {
+		m.relieve(&s.Cur)
+		m.relieve(&s.Old)
+		return
+	}
 	m.ask(&s.Cur)
 	m.ask(&s.Old)
 }
@@ -161,7 +171,7 @@ func (m *machine) ready(gen uint64) {
 	}
 	s.Cur.Ready, s.Cur.ReadyBy = true, time.Time{}
 	m.do(Emit{What: WhatOnline, Gen: gen})
-	m.ask(&s.Old)
+	m.relieve(&s.Old)
 }
 
 // exited handles the end of a main process: of Old, of the new child of a reload, of one that was asked, or a crash.
@@ -191,8 +201,9 @@ func (m *machine) bury(c *Child) {
 		*c = Child{}
 		return
 	}
-	c.Dead, c.ReadyBy = true, time.Time{}
-	if !c.Asked {
+	untermed := !c.Asked || !c.DrainBy.IsZero()
+	c.Dead, c.ReadyBy, c.DrainBy = true, time.Time{}, time.Time{}
+	if untermed {
 		c.Asked = true
 		m.term(c)
 	}
@@ -205,6 +216,9 @@ func (m *machine) tick() {
 		if m.due(c.KillAt) {
 			c.KillAt = m.now.Add(killAgain)
 			m.do(Kill{c.Gen})
+		}
+		if m.due(c.DrainBy) {
+			m.drained(c)
 		}
 	}
 	if m.due(s.Cur.ReadyBy) {
@@ -253,8 +267,31 @@ func (m *machine) spawn() {
 	m.do(Spawn{s.LastGen})
 }
 
-// ask asks a child to die, once. One that is still being spawned gets its Term when it is there.
+// relieve lets a child finish what it began before it is asked to die, where that is wished.
+func (m *machine) relieve(c *Child) {
+	if !c.DrainBy.IsZero() {
+		return
+	}
+	if !c.serving() || c.PID == 0 || m.p.DrainTimeout <= 0 {
+		m.ask(c)
+		return
+	}
+	c.Asked, c.ReadyBy, c.DrainBy = true, time.Time{}, m.now.Add(m.p.DrainTimeout)
+	m.do(Emit{What: WhatStopping, Gen: c.Gen})
+	m.do(Drain{c.Gen})
+}
+
+// drained ends the time that a child has to finish what it began.
+func (m *machine) drained(c *Child) {
+	c.DrainBy = time.Time{}
+	m.term(c)
+}
+
+// ask asks a child to die, once. One that is still being spawned gets its Term when it is there, one that drains at once.
 func (m *machine) ask(c *Child) {
+	if !c.DrainBy.IsZero() {
+		m.drained(c)
+	}
 	if !c.serving() {
 		return
 	}

@@ -191,6 +191,42 @@ func TestFailedSpawnInAReloadKeepsTheOldChild(t *testing.T) {
 	require.Equal(t, Child{}, sc.s.Old)
 }
 
+func TestWhatIsReplacedMayFinishWhatItBegan(t *testing.T) {
+	sc := newScript(t, overlap, drains, noTree)
+	sc.do(Start{}, Spawned{1, 11}, Reload{}, Spawned{2, 12})
+	require.Equal(t, "online 2, stopping 1, drain 1", sc.do(Ready{2}))
+	require.Equal(t, "online", sc.s.Status())
+	require.Equal(t, sc.now.Add(8*time.Second), sc.s.Deadline(sc.p))
+	require.Empty(t, sc.do(Drained{2}), "who does not drain is not drained")
+	require.Equal(t, "term 1", sc.do(Drained{1}))
+	require.Empty(t, sc.do(Drained{1}))
+	require.Equal(t, sc.now.Add(sc.p.KillTimeout), sc.s.Deadline(sc.p))
+	require.Equal(t, "exited 1", sc.do(Exited{Gen: 1}))
+
+	sc.do(Reload{}, Spawned{3, 13}, Ready{3})
+	require.Equal(t, "term 2", sc.after(8*time.Second, Tick{}), "not for ever")
+	sc.do(Exited{Gen: 2})
+
+	sc.do(Reload{}, Spawned{4, 14}, Ready{4})
+	require.Equal(t, "stopping 4, term 4, term 3", sc.do(Stop{}), "a stop is a stop")
+	sc.do(Exited{Gen: 3})
+	require.Equal(t, "exited 4, stopped 4", sc.do(Exited{Gen: 4}))
+
+	sc.do(Start{}, Spawned{5, 15})
+	require.Equal(t, "stopping 5, drain 5", sc.do(Delete{Drain: true}))
+	require.Equal(t, "stopping", sc.s.Status())
+	require.Equal(t, "exited 5, gone 5", sc.do(Exited{Gen: 5}), "some need no term")
+	require.True(t, sc.s.Done())
+}
+
+func TestSurvivorsOfWhatDrainedGetTheirTerm(t *testing.T) {
+	sc := newScript(t, overlap, drains)
+	sc.do(Start{}, Spawned{1, 11}, Reload{}, Spawned{2, 12}, Ready{2})
+	require.Equal(t, "exited 1, term 1", sc.do(Exited{Gen: 1}))
+	require.Empty(t, sc.do(Drained{1}), "its channel ends too")
+	require.Empty(t, sc.do(Empty{1}))
+}
+
 func TestRestartInAnOverlapCannotBeUndone(t *testing.T) {
 	sc := newScript(t, overlap)
 	sc.do(Start{}, Spawned{1, 11}, Reload{}, Spawned{2, 22}, Restart{})

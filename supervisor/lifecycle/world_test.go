@@ -14,6 +14,7 @@ type world struct {
 	s   State
 	now time.Time
 	log func(string, ...any)
+	in  Input // the one being carried out
 
 	procs map[uint64]*proc // those of which not all was told
 	spent []uint64         // generations of which all was told
@@ -37,6 +38,7 @@ type proc struct {
 	said      bool // it did
 	online    bool
 	stopping  bool
+	drains    time.Time // told to finish what it began
 	termed    time.Time
 	killed    time.Time // last Kill
 	immortal  int       // Kills that will not help, yet
@@ -69,6 +71,7 @@ func newWorld(r *rand.Rand) *world {
 		KillTimeout:   ms(1600, 1600, 1, 8000),
 		WaitReady:     r.IntN(2) == 0,
 		ListenTimeout: ms(3000, 3000, 10),
+		DrainTimeout:  ms(0, 0, 5000, 1),
 		Overlap:       r.IntN(3) > 0,
 		TreeKill:      r.IntN(3) > 0,
 	}}
@@ -81,7 +84,7 @@ func (w *world) feed(in Input) {
 	if w.log != nil {
 		w.log("%v %T%+v: %s -> %s, %s", w.now.Sub(t0), in, in, before.Status(), after.Status(), words(out))
 	}
-	w.s = after
+	w.s, w.in = after, in
 	w.expect(before, in)
 	for i, e := range out {
 		w.carryOut(before, e, i == len(out)-1)
@@ -191,7 +194,13 @@ func (w *world) carryOut(before State, e Effect, last bool) {
 		p := w.procs[e.Gen]
 		w.require(p != nil && p.pid != 0, "term for %d, which is not there", e.Gen)
 		w.require(p.termed.IsZero(), "%d asked twice", e.Gen)
+		w.require(p.drains.IsZero() || w.cutsShort(p), "%d was not left to finish", e.Gen)
 		p.termed = w.now
+	case Drain:
+		p := w.procs[e.Gen]
+		w.require(p != nil && p.pid != 0 && p.termed.IsZero() && p.drains.IsZero(), "drain for %d: %+v", e.Gen, p)
+		w.require(w.p.DrainTimeout > 0, "drains unasked")
+		p.drains = w.now
 	case Kill:
 		p := w.procs[e.Gen]
 		w.require(p != nil && !p.termed.IsZero(), "%d killed unasked", e.Gen)
@@ -205,6 +214,15 @@ func (w *world) carryOut(before State, e Effect, last bool) {
 	case Emit:
 		w.hear(e)
 	}
+}
+
+// cutsShort reports whether the input may end the time that p has to finish what it began.
+func (w *world) cutsShort(p *proc) bool {
+	switch w.in.(type) {
+	case Stop, Delete, Restart, Reload, Drained, Exited: // a Reload that is a Restart
+		return true
+	}
+	return w.now.Sub(p.drains) >= w.p.DrainTimeout
 }
 
 func (w *world) hear(e Emit) {

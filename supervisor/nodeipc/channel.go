@@ -31,13 +31,15 @@ var (
 type Hooks struct {
 	// Message gets what the program sent, one valid JSON text that is the callee's during the call only.
 	Message func(raw []byte)
+	// Closing is called once, while our end is still open under its number.
+	Closing func()
 	// Closed is called once, as the last.
 	Closed func()
 
 	cluster func(*request)
 }
 
-// Store keeps descriptors beyond this process's life, under names.
+// Store keeps descriptors beyond this process's life, under names. What is in it stays open here until its name is removed.
 type Store interface {
 	Put(name string, fd int) error
 	Remove(names ...string) error

@@ -14,7 +14,6 @@ import (
 type Channel struct {
 	x     *Exchange
 	id    uint64 // in the exchange
-	name  string // in the store
 	hooks Hooks
 
 	mu       sync.Mutex
@@ -49,36 +48,32 @@ func (f *frame) drop() {
 	}
 }
 
-// Open makes a channel and returns the child's end of it too, which is the caller's to close. name is what the store
-// keeps it under.
-func (x *Exchange) Open(name string, h Hooks) (c *Channel, child int, err error) {
+// Open makes a channel and returns the child's end of it too, which is the caller's to close.
+func (x *Exchange) Open(h Hooks) (c *Channel, child int, err error) {
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, -1, fmt.Errorf("open an IPC channel: %w", err)
 	}
-	if err := x.store.Put(name, fds[0]); err == nil {
-		c, err = x.Adopt(name, fds[0], h)
-	}
-	if c == nil {
+	if c, err = x.Adopt(fds[0], h); err != nil {
 		unix.Close(fds[0])
 		unix.Close(fds[1])
-		return nil, -1, fmt.Errorf("open an IPC channel: %w", err)
+		return nil, -1, err
 	}
 	return c, fds[1], nil
 }
 
 // Adopt makes a channel of a descriptor that was one before, which it owns from then on if there is no error.
-func (x *Exchange) Adopt(name string, fd int, h Hooks) (*Channel, error) {
+func (x *Exchange) Adopt(fd int, h Hooks) (*Channel, error) {
 	if err := unix.SetNonblock(fd, true); err != nil {
-		return nil, fmt.Errorf("adopt IPC channel %s: %w", name, err)
+		return nil, fmt.Errorf("serve an IPC channel: %w", err)
 	}
-	c := &Channel{x: x, name: name, hooks: h, fd: fd}
+	c := &Channel{x: x, hooks: h, fd: fd}
 	c.mu.Lock() // its first event may come before its id is known
 	defer c.mu.Unlock()
 	var err error
 	c.id, err = x.watch(fd, reading, c)
 	if err != nil {
-		return nil, fmt.Errorf("adopt IPC channel %s: %w", name, err)
+		return nil, fmt.Errorf("serve an IPC channel: %w", err)
 	}
 	return c, nil
 }
@@ -272,15 +267,27 @@ func (c *Channel) drop() {
 	unix.Close(c.fd)
 }
 
+// FD returns the descriptor of our end, for who keeps a copy of it; it is open until Closing is called. -1 if it is not.
+func (c *Channel) FD() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return -1
+	}
+	return c.fd
+}
+
 // shut is the end of the channel.
 func (c *Channel) shut() {
+	if c.hooks.Closing != nil {
+		c.hooks.Closing()
+	}
 	c.mu.Lock()
 	c.abandon()
 	c.closed = true
 	c.x.forget(c.fd, c.id)
 	unix.Close(c.fd)
 	c.mu.Unlock()
-	_ = c.x.store.Remove(c.name) // a name that is not used any more does no harm
 	if c.hooks.Closed != nil {
 		c.hooks.Closed()
 	}

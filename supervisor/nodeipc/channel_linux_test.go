@@ -35,7 +35,7 @@ func newPair(t *testing.T, change ...func(*Hooks)) *pair {
 	t.Helper()
 	p := &pair{}
 	var err error
-	p.x, err = New(nil)
+	p.x, err = New()
 	require.NoError(t, err)
 	h := Hooks{
 		Message: func(raw []byte) {
@@ -49,7 +49,7 @@ func newPair(t *testing.T, change ...func(*Hooks)) *pair {
 		f(&h)
 	}
 	var child int
-	p.Channel, child, err = p.x.Open("ipc/0/1", h)
+	p.Channel, child, err = p.x.Open(h)
 	require.NoError(t, err)
 	p.child = os.NewFile(uintptr(child), "child")
 	t.Cleanup(func() {
@@ -166,10 +166,10 @@ func TestWhatIsNotAnsweredStaysInTheSocket(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, p.x.Close())
 	again := make(chan uint64, 8)
-	x, err := New(nil)
+	x, err := New()
 	require.NoError(t, err)
 	defer x.Close()
-	_, err = x.Adopt("ipc/0/1", copied, Hooks{cluster: func(r *request) { again <- r.Seq }})
+	_, err = x.Adopt(copied, Hooks{cluster: func(r *request) { again <- r.Seq }})
 	require.NoError(t, err)
 	assert.Equal(t, uint64(1), <-again)
 	assert.Equal(t, uint64(2), <-again)

@@ -14,16 +14,28 @@ type request struct {
 	Accepted bool    `json:"accepted"` // to a newconn
 
 	// Of queryServer and listening.
-	Index       int             `json:"index"`
+	Index       number          `json:"index"`
 	Data        json.RawMessage `json:"data"`
 	Address     *string         `json:"address"`
-	Port        int             `json:"port"`
+	Port        number          `json:"port"`
 	AddressType json.RawMessage `json:"addressType"` // 4, 6, -1 (a path), "udp4", "udp6"
-	FD          *int            `json:"fd"`
-	Flags       int             `json:"flags"`
-	Backlog     int             `json:"backlog"`
+	FD          *number         `json:"fd"`
+	Flags       number          `json:"flags"`
+	Backlog     number          `json:"backlog"`
 
 	Key string `json:"key"` // of close
+}
+
+// number is what should be one: programs' arguments come through unchecked ("backlog":false), and what is none is 0.
+type number int
+
+func (n *number) UnmarshalJSON(text []byte) error {
+	var f float64
+	*n = 0
+	if json.Unmarshal(text, &f) == nil {
+		*n = number(f)
+	}
+	return nil
 }
 
 // family returns the address type in one word.
@@ -47,7 +59,7 @@ func (r *request) descriptor() int {
 	if r.FD == nil {
 		return -1
 	}
-	return *r.FD
+	return int(*r.FD)
 }
 
 // sockname is what Node's getsockname tells.

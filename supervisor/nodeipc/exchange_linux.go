@@ -21,10 +21,9 @@ type peer interface {
 // Exchange serves the channels of all children: one epoll set, whose own descriptor sits in Go's poller, so that the one
 // goroutine that waits holds no thread.
 type Exchange struct {
-	store Store
-	file  *os.File // the epoll set; closing it ends the goroutine
-	conn  syscall.RawConn
-	done  chan struct{}
+	file *os.File // the epoll set; closing it ends the goroutine
+	conn syscall.RawConn
+	done chan struct{}
 
 	mu     sync.Mutex
 	next   uint64
@@ -37,11 +36,8 @@ type Exchange struct {
 	behind []peer // those with more to read
 }
 
-// New returns an exchange without channels; Close ends it. The store may be nil.
-func New(store Store) (*Exchange, error) {
-	if store == nil {
-		store = noStore{}
-	}
+// New returns an exchange without channels; Close ends it.
+func New() (*Exchange, error) {
 	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
 		return nil, fmt.Errorf("epoll: %w", err)
@@ -51,7 +47,7 @@ func New(store Store) (*Exchange, error) {
 		unix.Close(fd)
 		return nil, fmt.Errorf("epoll: %w", err)
 	}
-	x := &Exchange{store: store, file: os.NewFile(uintptr(fd), "epoll"), done: make(chan struct{}), peers: map[uint64]peer{}}
+	x := &Exchange{file: os.NewFile(uintptr(fd), "epoll"), done: make(chan struct{}), peers: map[uint64]peer{}}
 	if x.conn, err = x.file.SyscallConn(); err != nil {
 		x.file.Close()
 		return nil, fmt.Errorf("epoll: %w", err)

@@ -9,19 +9,22 @@ type Exchange struct{}
 type Channel struct{}
 
 // New returns an exchange that opens nothing.
-func New(Store) (*Exchange, error) { return &Exchange{}, nil }
+func New() (*Exchange, error) { return &Exchange{}, nil }
 
 // Close does nothing.
 func (x *Exchange) Close() error { return nil }
 
 // Open fails.
-func (x *Exchange) Open(string, Hooks) (*Channel, int, error) { return nil, -1, ErrUnsupported }
+func (x *Exchange) Open(Hooks) (*Channel, int, error) { return nil, -1, ErrUnsupported }
 
 // Adopt fails.
-func (x *Exchange) Adopt(string, int, Hooks) (*Channel, error) { return nil, ErrUnsupported }
+func (x *Exchange) Adopt(int, Hooks) (*Channel, error) { return nil, ErrUnsupported }
 
 // Send fails.
 func (c *Channel) Send([]byte) error { return ErrUnsupported }
 
 // Close does nothing.
 func (c *Channel) Close() {}
+
+// FD returns -1.
+func (c *Channel) FD() int { return -1 }

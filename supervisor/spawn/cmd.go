@@ -21,6 +21,7 @@ type Cmd struct {
 	Nice        *int     // -20..19
 	Rlimits     []Rlimit // need Options.Trampoline
 	OOMScoreAdj *int     // -1000..1000; needs Options.Trampoline
+	ListenPID   bool     // the child finds its own pid in LISTEN_PID; needs Options.Trampoline
 
 	// Tag is the unique identity of this incarnation, "<home-id>/<process id>/<generation>": it names the control group
 	// and is the marker's value.
@@ -40,7 +41,7 @@ type Rlimit struct {
 }
 
 // trampolined reports whether the settings can only be made by code that runs in the child.
-func (c *Cmd) trampolined() bool { return len(c.Rlimits) > 0 || c.OOMScoreAdj != nil }
+func (c *Cmd) trampolined() bool { return len(c.Rlimits) > 0 || c.OOMScoreAdj != nil || c.ListenPID }
 
 func (c *Cmd) check() error {
 	switch {

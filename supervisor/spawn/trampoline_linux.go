@@ -19,6 +19,7 @@ func (p *plan) trampoline(c *Cmd, path string) error {
 	settings := trampoline.Settings{
 		ErrFD:       len(p.attr.Files),
 		OOMScoreAdj: c.OOMScoreAdj,
+		ListenPID:   c.ListenPID,
 		Dir:         c.Dir,
 	}
 	asked := false

@@ -43,6 +43,8 @@ type scale struct {
 	lineBytes, blockBytes    int // log volume per turn
 	pm2LineBytes, pm2BlkByte int
 	logRounds                int
+	presses, messages        int           // turns under load, messages a turn
+	press                    time.Duration // a turn
 }
 
 var full = scale{
@@ -50,6 +52,7 @@ var full = scale{
 	bulks: []int{100, 1000}, bulkRounds: 5, pm2Most: 500,
 	memory: []int{0, 100, 1000}, pm2Memory: []int{0, 100}, sampled: 1000, sampleFor: 20 * time.Second, settle: 3 * time.Second,
 	kills: 200, lineBytes: 1 << 30, blockBytes: 1 << 30, pm2LineBytes: 64 << 20, pm2BlkByte: 256 << 20, logRounds: 5,
+	presses: 8, press: 2 * time.Second, messages: 50_000,
 }
 
 var quick = scale{
@@ -57,6 +60,7 @@ var quick = scale{
 	bulks: []int{20, 100}, bulkRounds: 2, pm2Most: 20,
 	memory: []int{0, 20, 100}, pm2Memory: []int{0, 20}, sampled: 100, sampleFor: 2 * time.Second, settle: 500 * time.Millisecond,
 	kills: 20, lineBytes: 32 << 20, blockBytes: 128 << 20, pm2LineBytes: 4 << 20, pm2BlkByte: 16 << 20, logRounds: 2,
+	presses: 3, press: 500 * time.Millisecond, messages: 5_000,
 }
 
 // suites are the groups of rows, in the order of the report. Each adds its rows; what it cannot do it skips with a reason.
@@ -68,6 +72,8 @@ func (b *bench) suites() []suite {
 		{"memory", b.memory},
 		{"sampling", b.sampling},
 		{"logs", b.logs},
+		{"cluster", b.cluster},
+		{"messages", b.messages},
 	}
 }
 

@@ -72,6 +72,7 @@ type service struct {
 	Args        string            `json:"args,omitempty"`
 	Interpreter string            `json:"interpreter"`
 	Mode        string            `json:"exec_mode"`
+	Instances   int               `json:"instances,omitempty"`
 	Env         map[string]string `json:"env,omitempty"`
 	AutoRestart *bool             `json:"autorestart,omitempty"`
 	MaxRestarts int               `json:"max_restarts,omitempty"`

@@ -15,6 +15,10 @@ const (
 	memory   unit = "B" // shown in MB
 	threads  unit = "threads"
 	percent  unit = "% of one core"
+
+	perRequest unit = "s/request" // shown as requests a second
+	perMessage unit = "s/message" // likewise
+	failed     unit = "failed"
 )
 
 // show renders a cost for people.
@@ -26,6 +30,10 @@ func (u unit) show(cost float64) string {
 		return figure(ratio(1e3, cost)) + " MB/s"
 	case memory:
 		return figure(cost/1e6) + " MB"
+	case perRequest:
+		return figure(ratio(1, cost)) + " req/s"
+	case perMessage:
+		return figure(ratio(1, cost)) + " messages/s"
 	case percent:
 		return figure(cost) + " %"
 	}

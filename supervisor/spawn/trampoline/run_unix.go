@@ -22,6 +22,9 @@ func Run(args []string) int {
 	}
 	syscall.CloseOnExec(s.ErrFD)
 	environ := environment() // needs a descriptor, and the limit may forbid one
+	if s.ListenPID {
+		environ = append(environ, "LISTEN_PID="+strconv.Itoa(syscall.Getpid()))
+	}
 	f := s.apply()
 	if f.Errno == 0 {
 		// Exec gives back the soft RLIMIT_NOFILE that Go raised at start, unless Setrlimit set another.

@@ -17,6 +17,7 @@ type Settings struct {
 	OOMScoreAdj *int
 	User        *User
 	Dir         string // "" stays
+	ListenPID   bool   // tell the program its pid, for the sockets that it inherits
 }
 
 // Rlimit is one resource limit.
@@ -48,6 +49,9 @@ func (s *Settings) Encode() string {
 		for _, g := range s.User.Groups {
 			b = strconv.AppendUint(append(b, ':'), uint64(g), 10)
 		}
+	}
+	if s.ListenPID {
+		b = append(b, " l"...)
 	}
 	if s.Dir != "" {
 		b = append(append(b, " d"...), s.Dir...)
@@ -85,6 +89,9 @@ func (s *Settings) word(word string) bool {
 		n, err := strconv.Atoi(text)
 		s.ErrFD = n
 		return err == nil && n >= 0
+	case 'l':
+		s.ListenPID = true
+		return text == ""
 	case 'o':
 		n, err := strconv.Atoi(text)
 		s.OOMScoreAdj = &n

@@ -15,6 +15,8 @@ func TestSettingsSurviveTheTrip(t *testing.T) {
 		{ErrFD: 7},
 		{ErrFD: 3, Rlimits: []Rlimit{{7, 0, ^uint64(0)}, {15, 1, 2}}, OOMScoreAdj: &score, User: &User{UID: 1<<32 - 2, GID: 5, Groups: []uint32{5, 6}}, Dir: "/a b\n\xff:d r"},
 		{User: &User{}, Dir: "x"},
+		{ListenPID: true, Dir: "l"},
+		{ErrFD: 1, ListenPID: true},
 	} {
 		got, ok := Decode(s.Encode())
 		require.True(t, ok, s.Encode())
@@ -25,7 +27,7 @@ func TestSettingsSurviveTheTrip(t *testing.T) {
 func TestOtherTextIsRefused(t *testing.T) {
 	for _, text := range []string{
 		"", "e", "e-1", "e1 ", "e1  r1:2:3", " e1", "r1:2:3", "e1 e2", "e1 r1:2", "e1 r1:2:3:4", "e1 r256:1:1", "e1 o", "e1 ox", "e1 u1", "e1 u1:x",
-		"e1 u1:2 u1:2", "e1 u4294967296:1", "e1 d", "e1 x", "e1 r1:2:18446744073709551616",
+		"e1 u1:2 u1:2", "e1 u4294967296:1", "e1 d", "e1 l1", "e1 x", "e1 r1:2:18446744073709551616",
 	} {
 		_, ok := Decode(text)
 		assert.False(t, ok, "%q", text)

@@ -1,0 +1,432 @@
+//go:build linux
+
+package main
+
+import (
+	"bufio"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"math/big"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// served are the programs that are reloaded under load.
+var served = []struct {
+	name   string
+	short  bool     // of the quick form too
+	needs  []string // npm packages
+	script string
+	app    map[string]any // what its ecosystem file says beside the script
+}{
+	{name: "node http", short: true, script: "http.js", app: map[string]any{"instances": 2, "exec_mode": "cluster"}},
+	{name: "node https", script: "https.js", app: map[string]any{"instances": 2, "exec_mode": "cluster"}},
+	{name: "node http, rr", script: "http.js", app: map[string]any{"instances": 2, "exec_mode": "cluster", "cluster_policy": "rr"}},
+	{name: "express", script: "express.js", needs: []string{"express"}, app: map[string]any{"instances": 2, "exec_mode": "cluster"}},
+	{name: "fastify", script: "fastify.js", needs: []string{"fastify"}, app: map[string]any{"instances": 2, "exec_mode": "cluster"}},
+	{name: "node ESM", script: "esm.mjs", app: map[string]any{"instances": 2, "exec_mode": "cluster"}},
+	{name: "bun", script: "bun.js", needs: []string{"bun"}, app: map[string]any{"interpreter": "bun", "overlap": true, "kill_timeout": 5000}},
+	{name: "python", short: true, script: "held.py", app: map[string]any{"interpreter": "python3", "kill_timeout": 5000}},
+	{name: "go", script: "held.go", app: map[string]any{"interpreter": "none", "kill_timeout": 5000}},
+}
+
+// TestReloadProof reloads programs under load and counts what fails. WEAVER_RELOAD_PROOF=1 makes it the whole proof, as
+// `make reload-proof` does: 50 reloads and 100,000 requests of every program.
+func TestReloadProof(t *testing.T) {
+	reloads, requests := 5, int64(10_000)
+	whole := os.Getenv("WEAVER_RELOAD_PROOF") != ""
+	if whole {
+		reloads, requests = 50, 100_000
+	}
+	only := os.Getenv("WEAVER_RELOAD_ONLY")
+	for _, s := range served {
+		if !whole && !s.short || only != "" && only != s.name {
+			continue
+		}
+		t.Run(s.name, func(t *testing.T) {
+			a := serve(t, s.script, s.needs, s.app)
+			l := press(a, 64)
+			begin := time.Now()
+			for n := range reloads {
+				out, err := a.weaver("reload", "web")
+				require.NoError(t, err, "reload %d: %s", n, out)
+			}
+			took := time.Since(begin)
+			for l.done.Load() < requests && l.failures() == 0 && time.Since(begin) < 20*time.Minute {
+				time.Sleep(10 * time.Millisecond)
+			}
+			l.stop()
+			t.Logf("%-14s %d reloads in %v, %d requests, %d failed, %d idle connections closed, by %d processes", s.name, reloads,
+				took.Round(time.Second), l.done.Load(), l.failures(), l.idle.Load(), len(l.pids))
+			require.Empty(t, l.failed)
+			require.GreaterOrEqual(t, l.done.Load(), requests)
+			require.Greater(t, len(l.pids), reloads, "each reload brought new processes, and they served")
+		})
+	}
+}
+
+// target is an app that runs under a weaver of its own.
+type target struct {
+	env  []string
+	home string
+	port int
+	tls  *tls.Config
+}
+
+func (a *target) weaver(args ...string) (string, error) {
+	cmd := exec.Command(filepath.Join(bin, "weaver"), args...)
+	cmd.Env = a.env
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}
+
+// serve starts a program and returns when it answers.
+func serve(t *testing.T, script string, needs []string, more map[string]any) *target {
+	t.Helper()
+	dir := t.TempDir()
+	apps, err := filepath.Abs(filepath.Join("..", "..", "testdata", "apps", "served"))
+	require.NoError(t, err)
+	a := &target{port: reserve(t)}
+	path := os.Getenv("PATH")
+	spec := map[string]any{"name": "web", "script": filepath.Join(apps, script), "cwd": dir, "listen_timeout": 60000}
+	env := map[string]any{"PORT": strconv.Itoa(a.port)}
+	switch filepath.Ext(script) {
+	case ".js", ".mjs":
+		need(t, "node")
+	case ".py":
+		need(t, "python3")
+		spec["listen"] = []int{a.port}
+	case ".go":
+		program := filepath.Join(dir, "served")
+		out, err := exec.Command("go", "build", "-o", program, filepath.Join(apps, script)).CombinedOutput()
+		require.NoError(t, err, string(out))
+		spec["script"], spec["listen"] = program, []int{a.port}
+	}
+	if len(needs) > 0 {
+		modules := npm(t, needs...)
+		env["NODE_PATH"] = modules
+		path = filepath.Join(modules, ".bin") + string(os.PathListSeparator) + path
+	}
+	if script == "https.js" {
+		a.tls = &tls.Config{InsecureSkipVerify: true} // its own
+		env["TLS_KEY"], env["TLS_CERT"] = selfSigned(t, dir)
+	}
+	env["PATH"] = path
+	for k, v := range more {
+		spec[k] = v
+	}
+	spec["env"] = env
+	text, err := json.Marshal(map[string]any{"apps": []any{spec}})
+	require.NoError(t, err)
+	file := filepath.Join(dir, "eco.json")
+	require.NoError(t, os.WriteFile(file, text, 0o600))
+	a.home = filepath.Join(dir, "h")
+	a.env = append(os.Environ(), "WEAVER_HOME="+a.home, "PATH="+path)
+	t.Cleanup(func() {
+		if out, err := a.weaver("kill"); err != nil {
+			t.Errorf("kill: %v\n%s", err, out)
+		}
+	})
+	out, err := a.weaver("start", file)
+	require.NoError(t, err, out)
+	for begin := time.Now(); ; time.Sleep(20 * time.Millisecond) {
+		c, err := a.dial()
+		if err == nil {
+			_, err = c.ask()
+			c.Close()
+		}
+		if err == nil {
+			return a
+		}
+		if time.Since(begin) > time.Minute {
+			out, _ := a.weaver("logs", "--nostream")
+			t.Fatalf("it does not answer: %v\n%s", err, out)
+		}
+	}
+}
+
+func need(t *testing.T, program string) {
+	t.Helper()
+	if _, err := exec.LookPath(program); err != nil {
+		t.Skipf("%s is not installed", program)
+	}
+}
+
+// npm returns a node_modules with the packages in it, kept between runs.
+func npm(t *testing.T, packages ...string) string {
+	t.Helper()
+	need(t, "npm")
+	dir := filepath.Join(os.TempDir(), "weaver-test-npm")
+	modules := filepath.Join(dir, "node_modules")
+	for _, p := range packages {
+		if _, err := os.Stat(filepath.Join(modules, p, "package.json")); err == nil {
+			continue
+		}
+		require.NoError(t, os.MkdirAll(dir, 0o755))
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+		defer cancel()
+		cmd := exec.CommandContext(ctx, "npm", "install", "--prefix", dir, "--no-audit", "--no-fund", "--silent", p)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Skipf("npm cannot install %s: %v %s", p, err, out)
+		}
+	}
+	return modules
+}
+
+func reserve(t *testing.T) int {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port
+}
+
+func selfSigned(t *testing.T, dir string) (key, cert string) {
+	k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	c := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), DNSNames: []string{"localhost"}}
+	der, err := x509.CreateCertificate(rand.Reader, c, c, &k.PublicKey, k)
+	require.NoError(t, err)
+	text, err := x509.MarshalPKCS8PrivateKey(k)
+	require.NoError(t, err)
+	key, cert = filepath.Join(dir, "key.pem"), filepath.Join(dir, "cert.pem")
+	require.NoError(t, os.WriteFile(key, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: text}), 0o600))
+	require.NoError(t, os.WriteFile(cert, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600))
+	return key, cert
+}
+
+// client is one connection. It is strict: whatever is wrong with an answer, or the lack of one, is an error.
+type client struct {
+	net.Conn
+	r    *bufio.Reader
+	used bool
+}
+
+func (a *target) dial() (*client, error) {
+	d := net.Dialer{Timeout: 30 * time.Second}
+	address := "127.0.0.1:" + strconv.Itoa(a.port)
+	var c net.Conn
+	var err error
+	if a.tls != nil {
+		c, err = tls.DialWithDialer(&d, "tcp", address, a.tls)
+	} else {
+		c, err = d.Dial("tcp", address)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &client{Conn: c, r: bufio.NewReader(c)}, nil
+}
+
+// errIdle says that a connection that had been idle was closed before anything of an answer came: what every client
+// of HTTP must be ready for, and asks again.
+var errIdle = errors.New("an idle connection was closed")
+
+// errLast comes with an answer after which the server closes.
+var errLast = errors.New("the last answer on this connection")
+
+func (c *client) ask() (string, error) {
+	c.SetDeadline(time.Now().Add(60 * time.Second))
+	_, err := c.Write([]byte("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"))
+	if err == nil {
+		_, err = c.r.Peek(1)
+	}
+	if err != nil {
+		var late net.Error
+		if c.used && !(errors.As(err, &late) && late.Timeout()) {
+			return "", errIdle
+		}
+		return "", err
+	}
+	res, err := http.ReadResponse(c.r, nil)
+	if err != nil {
+		return "", fmt.Errorf("read an answer: %w", err)
+	}
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	if err != nil {
+		return "", fmt.Errorf("read the body of an answer: %w", err)
+	}
+	if res.StatusCode != http.StatusOK {
+		return "", fmt.Errorf("status %s: %.100s", res.Status, text)
+	}
+	c.used = true
+	if res.Close {
+		return string(text), errLast
+	}
+	return string(text), nil
+}
+
+// pressure asks again and again, until it is stopped.
+type pressure struct {
+	a    *target
+	quit chan struct{}
+	wg   sync.WaitGroup
+	done atomic.Int64
+	idle atomic.Int64
+
+	mu     sync.Mutex
+	failed []string
+	count  int
+	pids   map[string]bool
+}
+
+// press keeps n connections busy: half of them are kept, half are made anew for each request.
+func press(a *target, n int) *pressure {
+	p := &pressure{a: a, quit: make(chan struct{}), pids: map[string]bool{}}
+	for i := range n {
+		p.wg.Go(func() { p.push(i%2 == 0) })
+	}
+	return p
+}
+
+func (p *pressure) push(keep bool) {
+	var c *client
+	for {
+		select {
+		case <-p.quit:
+			if c != nil {
+				c.Close()
+			}
+			return
+		default:
+		}
+		var err error
+		if c == nil {
+			if c, err = p.a.dial(); err != nil {
+				c = nil
+				p.fail(err)
+				continue
+			}
+		}
+		text, err := c.ask()
+		switch {
+		case err == nil || err == errLast:
+			p.good(text)
+		case err == errIdle:
+			p.idle.Add(1)
+		default:
+			p.fail(err)
+		}
+		if err != nil || !keep {
+			c.Close()
+			c = nil
+		}
+	}
+}
+
+func (p *pressure) good(text string) {
+	p.done.Add(1)
+	_, pid, _ := strings.Cut(strings.TrimSpace(text), " ")
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.pids[pid] = true
+}
+
+func (p *pressure) fail(err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.count++; len(p.failed) < 5 {
+		p.failed = append(p.failed, err.Error())
+	}
+}
+
+func (p *pressure) failures() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.count
+}
+
+func (p *pressure) stop() {
+	close(p.quit)
+	p.wg.Wait()
+}
+
+// TestAClusterOutlivesTheSupervisor kills the supervisor under load: the workers go on, what they listen on is kept, and a
+// reload by the next supervisor loses nothing either.
+func TestAClusterOutlivesTheSupervisor(t *testing.T) {
+	for _, policy := range []string{"slots", "shared"} { // under rr a connection that is in its hands goes with it
+		t.Run(policy, func(t *testing.T) {
+			a := serve(t, "http.js", nil, map[string]any{"instances": 2, "exec_mode": "cluster", "cluster_policy": policy})
+			before := a.pids(t)
+			require.Len(t, before, 2)
+			l := press(a, 16)
+			for range 2 {
+				a.killSupervisor(t)
+				require.Equal(t, before, a.pids(t))
+			}
+			out, err := a.weaver("reload", "web")
+			require.NoError(t, err, out)
+			after := a.pids(t)
+			require.Len(t, after, 2)
+			for _, pid := range before {
+				require.NotContains(t, after, pid)
+			}
+			out, err = a.weaver("scale", "web", "3")
+			require.NoError(t, err, out)
+			out, err = a.weaver("scale", "web", "1")
+			require.NoError(t, err, out)
+			l.stop()
+			require.Empty(t, l.failed)
+		})
+	}
+}
+
+// pids are those of the app's processes.
+func (a *target) pids(t *testing.T) []int {
+	t.Helper()
+	cmd := exec.Command(filepath.Join(bin, "weaver"), "jlist")
+	cmd.Env = a.env
+	out, err := cmd.Output()
+	require.NoError(t, err)
+	var list []struct {
+		PID int `json:"pid"`
+	}
+	require.NoError(t, json.Unmarshal(out, &list), string(out))
+	pids := make([]int, len(list))
+	for i := range list {
+		pids[i] = list[i].PID
+	}
+	return pids
+}
+
+// killSupervisor kills it, and returns when another answers.
+func (a *target) killSupervisor(t *testing.T) {
+	t.Helper()
+	file := filepath.Join(a.home, "weaver.pid")
+	read := func() int {
+		text, _ := os.ReadFile(file)
+		pid, _ := strconv.Atoi(strings.TrimSpace(string(text)))
+		return pid
+	}
+	old := read()
+	require.Positive(t, old, file)
+	require.NoError(t, syscall.Kill(old, syscall.SIGKILL))
+	require.Eventually(t, func() bool {
+		if pid := read(); pid == 0 || pid == old {
+			return false
+		}
+		_, err := a.weaver("ping")
+		return err == nil
+	}, time.Minute, 10*time.Millisecond)
+}

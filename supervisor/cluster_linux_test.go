@@ -1,0 +1,268 @@
+package supervisor
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"weaver/app"
+)
+
+// web answers with its slot and pid.
+const web = `
+require('http').createServer((q, s) => s.end(process.env.NODE_APP_INSTANCE + ' ' + process.pid + '\n')).listen(+process.env.PORT, '127.0.0.1')
+`
+
+// freePort returns a port that was free just now.
+func freePort(t *testing.T) int {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port
+}
+
+// cluster is the spec of n workers of a program.
+func (r *real) cluster(name, text string, n, port int) app.Spec {
+	s := r.script(name, text)
+	s.Mode, s.Instances = app.Cluster, n
+	s.Env.Set("PORT", strconv.Itoa(port))
+	return s
+}
+
+// get asks over a connection of its own.
+func get(port int) (string, error) {
+	c := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 30 * time.Second}
+	res, err := c.Get("http://127.0.0.1:" + strconv.Itoa(port) + "/")
+	if err != nil {
+		return "", err
+	}
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	return strings.TrimSpace(string(text)), err
+}
+
+// reached counts the answers of each process to n requests, all of which must be answered.
+func (r *real) reached(port, n int) map[string]int {
+	r.t.Helper()
+	got := map[string]int{}
+	for range n {
+		text, err := get(port)
+		require.NoError(r.t, err)
+		_, pid, _ := strings.Cut(text, " ")
+		got[pid]++
+	}
+	return got
+}
+
+func (r *real) pids(ids ...app.ID) []string {
+	var out []string
+	for _, id := range ids {
+		out = append(out, strconv.Itoa(r.process(id).PID))
+	}
+	return out
+}
+
+func keys(m map[string]int) []string {
+	var out []string
+	for k := range m {
+		out = append(out, k)
+	}
+	return out
+}
+
+func TestClusterSharesPorts(t *testing.T) {
+	for _, policy := range []string{"", "rr", "shared"} {
+		t.Run(policy, func(t *testing.T) {
+			r, port := newReal(t), freePort(t)
+			spec := r.cluster("web", web, 2, port)
+			spec.ClusterPolicy = policy
+			r.up(spec)
+			got := map[string]int{}
+			r.await("both serve", func() bool {
+				if text, err := get(port); err == nil {
+					_, pid, _ := strings.Cut(text, " ")
+					got[pid]++
+				}
+				return len(got) == 2
+			})
+			assert.ElementsMatch(t, r.pids(0, 1), keys(got))
+		})
+	}
+}
+
+// TestReloadLosesNothing is the short form of `make reload-proof`.
+func TestReloadLosesNothing(t *testing.T) {
+	for _, policy := range []string{"slots", "rr", "shared"} {
+		t.Run(policy, func(t *testing.T) {
+			r, port := newReal(t), freePort(t)
+			spec := r.cluster("web", web, 2, port)
+			spec.ClusterPolicy = policy
+			r.up(spec)
+			r.await("it serves", func() bool { _, err := get(port); return err == nil })
+			l := newLoad(port, 8)
+			for range 3 {
+				before := r.pids(0, 1)
+				assert.Empty(t, r.do(app.VerbReload, "web"))
+				for _, pid := range r.pids(0, 1) {
+					assert.NotContains(t, before, pid)
+				}
+			}
+			done, failed := l.stop()
+			assert.Empty(t, failed)
+			assert.Positive(t, done)
+		})
+	}
+}
+
+// load asks again and again, over many connections at a time.
+type load struct {
+	quit   chan struct{}
+	wg     sync.WaitGroup
+	done   atomic.Int64
+	mu     sync.Mutex
+	failed []string
+}
+
+func newLoad(port, clients int) *load {
+	l := &load{quit: make(chan struct{})}
+	for range clients {
+		l.wg.Go(func() {
+			for {
+				select {
+				case <-l.quit:
+					return
+				default:
+				}
+				if _, err := get(port); err != nil {
+					l.mu.Lock()
+					if len(l.failed) < 5 { // the rest are like them
+						l.failed = append(l.failed, err.Error())
+					}
+					l.mu.Unlock()
+				}
+				l.done.Add(1)
+			}
+		})
+	}
+	return l
+}
+
+func (l *load) stop() (int64, []string) {
+	close(l.quit)
+	l.wg.Wait()
+	return l.done.Load(), l.failed
+}
+
+// TestASlotWithoutWorkerSwallowsNothing: of four workers one has given up, and one is stopped.
+func TestASlotWithoutWorkerSwallowsNothing(t *testing.T) {
+	r, port := newReal(t), freePort(t)
+	spec := r.cluster("web", `
+		require('http').createServer((q, s) => s.end('x ' + process.pid)).listen(+process.env.PORT, '127.0.0.1', () => {
+			process.on('message', m => process.exit(1))
+			require('fs').existsSync('die-' + process.env.I) && process.exit(1)
+		})`, 4, port)
+	spec.IncrementVar = "I"
+	spec.Env.Set("I", "0")
+	spec.MaxRestarts, spec.MinUptime = ptr(2), ptr(app.Duration(time.Hour))
+	r.up(spec)
+	r.await("it serves", func() bool { _, err := get(port); return err == nil })
+	r.await("all serve", func() bool { return len(r.reached(port, 30)) == 4 })
+	r.file("die-1", "")
+	require.NoError(t, r.Send(1, []byte(`"die"`)))
+	// From here on every request is answered: by others while it comes up and dies again, and once it has given up.
+	r.await("it has given up", func() bool {
+		r.reached(port, 10)
+		return r.process(1).Status == app.Errored
+	})
+	assert.Len(t, r.reached(port, 60), 3)
+	assert.Empty(t, r.do(app.VerbStop, "2"))
+	got := r.reached(port, 60)
+	assert.ElementsMatch(t, r.pids(0, 3), keys(got))
+
+	// Scaled away under load: what is in its queue is served too.
+	l := newLoad(port, 8)
+	r.run(func(report func(app.Progress)) { r.Scale(context.Background(), "web", 3, false, report) })
+	r.run(func(report func(app.Progress)) { r.Scale(context.Background(), "web", 4, false, report) })
+	r.run(func(report func(app.Progress)) { r.Scale(context.Background(), "web", 1, false, report) })
+	_, failed := l.stop()
+	assert.Empty(t, failed)
+
+	assert.Empty(t, r.do(app.VerbStop, "web"))
+	_, err := get(port)
+	assert.ErrorContains(t, err, "refused", "nobody is wanted: nobody answers")
+}
+
+// TestWorkersSeeTheClusterModule: what programs ask of it is as under Node's own primary.
+func TestWorkersSeeTheClusterModule(t *testing.T) {
+	r, port := newReal(t), freePort(t)
+	next := messages(t, r.Supervisor)
+	r.up(busyPort(t, r.cluster("seen", `
+		const c = require('cluster'), net = require('net'), dgram = require('dgram'), fs = require('fs')
+		const tell = (type, data) => process.send({type, data})
+		tell('is', [c.isWorker, c.isMaster, c.worker.id, process.env.NODE_UNIQUE_ID || 'unset'].join())
+		const port = +process.env.PORT
+		const a = net.createServer(s => s.end('a')).listen(0, () => {
+			const b = net.createServer(s => s.end('b')).listen(port, '127.0.0.1', () => {
+				const twice = net.createServer().listen(port, '127.0.0.1').on('error', e => {
+					tell('twice', e.code)
+					const u = net.createServer(s => s.end('u')).listen('u.sock', () => {
+						const d = dgram.createSocket('udp4').bind(port, '127.0.0.1', () => {
+							const busy = net.createServer().listen(+process.env.BUSY, '127.0.0.1').on('error', e => {
+								tell('busy', e.code)
+								tell('ports', {zero: a.address().port, named: b.address().port, udp: d.address().port, path: u.address()})
+							})
+						})
+						d.on('message', (m, from) => d.send('d' + m, from.port, from.address))
+					})
+				})
+			})
+		})
+		process.on('message', () => {
+			c.worker.on('disconnect', () => fs.writeSync(1, 'gone ' + c.worker.exitedAfterDisconnect + '\n'))
+			c.worker.disconnect()
+		})
+	`, 1, port)))
+	assert.Equal(t, `"true,false,1,unset"`, string(next("is").Data))
+	assert.Equal(t, `"EADDRINUSE"`, string(next("twice").Data))
+	assert.Equal(t, `"EADDRINUSE"`, string(next("busy").Data), "somebody else's port is not shared unasked")
+	ports := string(next("ports").Data)
+	assert.Contains(t, ports, fmt.Sprintf(`"named":%d,"udp":%d,"path":"u.sock"`, port, port))
+	r.await("a path", func() bool { return dialed("unix", r.dir+"/u.sock") == "u" })
+
+	require.NoError(t, r.Send(0, []byte(`"leave"`)))
+	r.await("it left by itself and came again", func() bool { return r.process(0).Gen == 2 })
+	assert.Contains(t, r.output("seen"), "gone true")
+	assert.Zero(t, r.process(0).Exit.Code)
+	assert.Equal(t, `"true,false,2,unset"`, string(next("is").Data))
+}
+
+func dialed(network, address string) string {
+	c, err := net.Dial(network, address)
+	if err != nil {
+		return ""
+	}
+	defer c.Close()
+	text, _ := io.ReadAll(c)
+	return string(text)
+}
+
+// busyPort occupies a port for the test and names it to the program.
+func busyPort(t *testing.T, s app.Spec) app.Spec {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { l.Close() })
+	s.Env.Set("BUSY", strconv.Itoa(l.Addr().(*net.TCPAddr).Port))
+	return s
+}
