@@ -97,8 +97,13 @@ func (c *client) ok(args ...string) string {
 // node runs a script and decodes the JSON on its last line.
 func (c *client) node(script string, into any) {
 	c.t.Helper()
-	path := c.write("client.js", script)
-	cmd := c.command("node", path)
+	c.run(into, c.write("client.js", script))
+}
+
+// run runs Node and decodes the JSON on the last line.
+func (c *client) run(into any, args ...string) {
+	c.t.Helper()
+	cmd := c.command("node", args...)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
@@ -306,31 +311,77 @@ func TestOlderPM2sAreServed(t *testing.T) {
 	}
 }
 
-func TestExportersAreServed(t *testing.T) {
-	c, ours := npmClients(t)
-	start(t, ours, sleeper("metered"))
-	for name, file := range map[string]string{"pm2-prometheus-exporter": "exporter.js", "pm2-metrics": "index.js"} {
-		t.Run(name, func(t *testing.T) {
-			c := &client{t: t, home: c.home, dir: t.TempDir()}
-			dir := modules(t, name)
-			var r struct{ Body string }
-			c.node(fmt.Sprintf(`
+// asking has an exporter listen anywhere, asks it and ends.
+const asking = `
 const http = require('http'), listen = http.Server.prototype.listen;
-http.Server.prototype.listen = function () { // its own port is fixed
+http.Server.prototype.listen = function () {
   const server = listen.call(this, 0, '127.0.0.1', () => {
     const ask = (left) => http.get({ port: server.address().port, path: '/metrics' }, (res) => {
-      let body = ''; res.on('data', (d) => body += d); res.on('end', () => {
+      let body = '';
+      res.on('data', (d) => body += d);
+      res.on('end', () => {
         if (!body.includes('metered') && left > 0) return setTimeout(ask, 100, left - 1);
-        console.log(JSON.stringify({ body })); process.exit(); });
+        console.log(JSON.stringify({ body }));
+        process.exit();
+      });
     });
     ask(100);
   });
   return server;
 };
-require(%q);
-`, filepath.Join(dir, file)), &r)
+`
+
+func TestExportersAreServed(t *testing.T) {
+	c, ours := npmClients(t)
+	start(t, ours, sleeper("metered"))
+	for _, name := range []string{"pm2-prometheus-exporter", "pm2-metrics"} {
+		t.Run(name, func(t *testing.T) {
+			c := &client{t: t, home: c.home, dir: t.TempDir()}
+			var r struct{ Body string }
+			c.run(&r, "--require", c.write("ask.js", asking), filepath.Join(modules(t, name), "exporter.js"))
 			assert.Contains(t, r.Body, "metered")
 		})
 	}
 	c.noGod()
+}
+
+// TestPM2IOWorksInAProgram: an app that instruments itself is heard, and triggered over messages.
+func TestPM2IOWorksInAProgram(t *testing.T) {
+	c, ours := npmClients(t)
+	dir := modules(t, "@pm2/io")
+	script := c.write("io.js", fmt.Sprintf(`
+const io = require(%q);
+io.init({ metrics: { http: true } });
+io.metric({ name: 'Users', value: () => 42 });
+io.action('greet', (done) => done({ hello: 'you' }));
+io.notifyError(new Error('told'));
+setInterval(() => {}, 1000);
+`, dir))
+	start(t, ours, app.Spec{
+		Name: "io", Script: script, Interpreter: "node", Mode: app.Fork, Cwd: c.dir, MergeLogs: true,
+		OutFile: filepath.Join(c.dir, "out"), ErrorFile: filepath.Join(c.dir, "err"),
+		Env: app.Env{{Name: "PATH", Value: os.Getenv("PATH")}, {Name: "HOME", Value: c.dir}},
+	})
+	require.Eventually(t, func() bool {
+		r := listed(t, ours)[0].Reported
+		if r == nil {
+			return false
+		}
+		for _, m := range r.Metrics {
+			if m.Key == "Users" {
+				return strings.Contains(string(m.Value), "42")
+			}
+		}
+		return false
+	}, 60*time.Second, 20*time.Millisecond)
+	out := c.ok("trigger", "io", "greet")
+	assert.Contains(t, out, `[io:0:default]={"hello":"you"}`)
+	lines, err := ours.Trigger(t.Context(), api.TriggerRequest{Target: "io", Action: "greet"})
+	require.NoError(t, err)
+	var said []string
+	for l, err := range lines {
+		require.NoError(t, err)
+		said = append(said, string(l.Return))
+	}
+	assert.Equal(t, []string{"", `{"hello":"you"}`}, said)
 }

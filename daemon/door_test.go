@@ -115,7 +115,7 @@ func TestNobodyElseGetsIn(t *testing.T) {
 	for _, f := range []struct {
 		path string
 		mode os.FileMode
-	}{{h.Socket(), 0o600}, {h.Logs(), 0o700}, {h.Locks(), 0o700}} {
+	}{{h.Socket(), 0o600}, {h.PM2Socket(), 0o600}, {h.PubSocket(), 0o600}, {h.Logs(), 0o700}, {h.Locks(), 0o700}} {
 		info, err := os.Stat(f.path)
 		require.NoError(t, err)
 		assert.Equal(t, f.mode, info.Mode().Perm(), f.path)

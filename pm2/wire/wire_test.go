@@ -414,6 +414,31 @@ func TestWhatWouldEndPM2IsRefused(t *testing.T) {
 	}
 }
 
+func TestKillHasNoReply(t *testing.T) {
+	k := &keeper{}
+	s := New(k, pm2.EnvOptions{})
+	_, err := s.Call(t.Context(), axon.Call{Method: "notifyKillPM2", Args: []json.RawMessage{[]byte("{}")}})
+	assert.ErrorIs(t, err, axon.ErrNoReply)
+	assert.Empty(t, k.did)
+	_, err = s.Call(t.Context(), axon.Call{Method: "killMe", Args: []json.RawMessage{[]byte(`{"pid":4711}`)}})
+	assert.ErrorIs(t, err, axon.ErrNoReply)
+	assert.Equal(t, []string{"kill for 4711"}, k.did)
+}
+
+func TestMonitoredIsInTheRecord(t *testing.T) {
+	k := &keeper{}
+	s := New(k, pm2.EnvOptions{})
+	_, err := k.Add(t.Context(), app.Spec{Name: "a", Script: "/a", Cwd: "/"}, 1, true)
+	require.NoError(t, err)
+	for method, want := range map[string]string{"monitor": "true", "unmonitor": "false"} {
+		_, err := s.Call(t.Context(), axon.Call{Method: method, Args: []json.RawMessage{[]byte("0")}})
+		require.NoError(t, err)
+		list, err := s.Call(t.Context(), axon.Call{Method: "getMonitorData"})
+		require.NoError(t, err)
+		assert.Contains(t, string(list[0]), `"_km_monitored":`+want)
+	}
+}
+
 // listener is a socket of the test's own.
 func listener(t *testing.T) net.Listener {
 	t.Helper()
