@@ -129,6 +129,7 @@ func TestNothingShows(t *testing.T) {
 				require.NoError(t, p.end(), "it ends by itself when it is done")
 				said[i] = p.stdout.String()
 				assert.Empty(t, p.stderr.String())
+				assert.False(t, p.in.Scan(), "a program that is done at once tells nothing, and does not wait for it: %s", p.in.Text())
 			}
 			assert.Equal(t, said[0], said[1])
 			assert.Contains(t, said[1], `"argv":["one","two"],"file":true,"execArgv":["--no-warnings"]`)

@@ -457,7 +457,10 @@ func TestTheBusCarriesWhatHappensWhileSomebodyListens(t *testing.T) {
 	defer func() { cancel(); rpc.Close(); pub.Close(); <-served }()
 	ids, err := k.Add(t.Context(), app.Spec{Name: "web", Script: "/srv/web.js", Cwd: "/", Env: app.Env{{Name: "SECRET", Value: "s"}}}, 1, true)
 	require.NoError(t, err)
-	assert.Zero(t, k.feeds, "nobody listens")
+	k.mu.Lock()
+	feeds := k.feeds
+	k.mu.Unlock()
+	assert.Zero(t, feeds, "nobody listens")
 
 	c, err := net.Dial("unix", pub.Addr().String())
 	require.NoError(t, err)
