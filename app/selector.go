@@ -11,7 +11,7 @@ import (
 // Selector is what a person writes to mean some processes: a name, an id, a namespace, "all", or /regex/.
 type Selector string
 
-// All selects every process.
+// All selects every process but modules.
 const All Selector = "all"
 
 // Match returns the positions in list that the selector means, in list's order, following PM2's order of meaning:
@@ -34,7 +34,7 @@ func (s Selector) MatchEach(n int, at func(i int) *Process, cwd string) ([]int, 
 	}
 	text := string(s)
 	if s == All {
-		return pick(func(*Process) bool { return true }), nil
+		return pick(func(p *Process) bool { return p.Spec == nil || !p.Spec.Module }), nil
 	}
 	if len(text) > 1 && text[0] == '/' && text[len(text)-1] == '/' {
 		re, err := regexp.Compile(text[1 : len(text)-1])

@@ -123,6 +123,9 @@ type Spec struct {
 	// (post_update, io, trace, …), by PM2's key, as JSON.
 	Extra map[string]json.RawMessage `json:"extra,omitempty"`
 
+	// Module says that it belongs to the supervisor more than to its user: "all" does not mean it, dumps do not hold it.
+	Module bool `json:"module,omitempty"`
+
 	// Version is that of the nearest package.json above Script, "N/A" without one.
 	Version string `json:"version,omitempty"`
 }

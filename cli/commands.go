@@ -270,6 +270,25 @@ func commands() []command {
 			group: groupRun, help: "start a service that serves the files of a directory over HTTP", run: runServe,
 		},
 		{
+			name: "install", alias: "module:install module:update", args: "PACKAGE|ARCHIVE|.", max: -1,
+			group: groupSet, help: "install modules of npm's and start them", run: runInstall,
+		},
+		{
+			name: "uninstall", alias: "module:uninstall", args: "NAME|all", min: 1, max: 1,
+			group: groupSet, help: "end modules and remove them", run: runUninstall,
+		},
+		{
+			name: "report", max: 0, group: groupLook, help: "print what a report of a fault needs", run: runReport,
+		},
+		{
+			name: "slist", alias: "sysinfos", max: 0, flags: []flag{{name: "tree", alias: "t", help: "as a tree"}},
+			group: groupLook, help: "print the machine's figures", run: runSysinfos,
+		},
+		{
+			name: "create", args: "[http|worker|cron] [DIR]", max: 2,
+			group: groupSet, help: "make a small app to begin with, and start it", run: runCreate,
+		},
+		{
 			name: "deploy", args: "[FILE] ENVIRONMENT [COMMAND]", min: 1, max: -1,
 			group: groupSet, help: "deploy by ssh and git, as the deploy section of a config file says", run: runDeploy,
 		},

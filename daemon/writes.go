@@ -3,6 +3,7 @@ package daemon
 import (
 	"net/http"
 	"os"
+	"slices"
 
 	"weaver/api"
 	"weaver/app"
@@ -96,7 +97,7 @@ func (d *daemon) save(w http.ResponseWriter, r *http.Request) error {
 	}
 	op := d.operation(r, "save")
 	defer op.end()
-	list := d.sup.List()
+	list := slices.DeleteFunc(d.sup.List(), func(p app.Process) bool { return p.Spec != nil && p.Spec.Module })
 	res := api.SaveResult{Path: d.home.Dump(), Count: len(list)}
 	if len(list) == 0 && !req.Force {
 		res.Skipped = true

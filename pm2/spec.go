@@ -252,4 +252,5 @@ func (r reader) life(rec *Record) {
 	}
 	rec.UniqueID, rec.Version, rec.NodeVersion = r.text("unique_id"), r.text("version"), r.text("node_version")
 	rec.Module = r.flag("pmx_module")
+	rec.Spec.Module = rec.Module
 }

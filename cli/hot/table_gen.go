@@ -223,6 +223,8 @@ Look:
   inspect                         open Node's inspector in an app
   profile:cpu                     profile the CPU of a Node app, or of the supervisor
   profile:mem                     sample the heap of a Node app, or of the supervisor
+  report                          print what a report of a fault needs
+  slist, sysinfos                 print the machine's figures
 
 Logs:
   logs, log   show stored output, then follow it
@@ -235,18 +237,21 @@ The saved list:
   cleardump   empty the saved list
 
 Settings and files:
-  set              change a setting: KEY, or SECTION:KEY for an app, a module or weaver (cache, lock, log)
-  multiset         change several settings
-  get              show a setting, a section, or all
-  conf             show all settings
-  unset            take a setting back
-  ecosystem, init  write a config file to begin with
-  validate         check config files, and start nothing
-  schema           print the JSON Schema of config files
-  deploy           deploy by ssh and git, as the deploy section of a config file says
-  pull             update the working copy of an app by git, and reload it
-  forward          go to the next commit, and reload
-  backward         go to the commit before, and reload
+  set                                     change a setting: KEY, or SECTION:KEY for an app, a module or weaver (cache, lock, log)
+  multiset                                change several settings
+  get                                     show a setting, a section, or all
+  conf                                    show all settings
+  unset                                   take a setting back
+  ecosystem, init                         write a config file to begin with
+  validate                                check config files, and start nothing
+  schema                                  print the JSON Schema of config files
+  install, module:install, module:update  install modules of npm's and start them
+  uninstall, module:uninstall             end modules and remove them
+  create                                  make a small app to begin with, and start it
+  deploy                                  deploy by ssh and git, as the deploy section of a config file says
+  pull                                    update the working copy of an app by git, and reload it
+  forward                                 go to the next commit, and reload
+  backward                                go to the commit before, and reload
 
 The supervisor:
   ping               start the supervisor unless it runs, and say that it does
