@@ -24,8 +24,7 @@ http.createServer((req, res) => res.end('hello from instance ' + (process.env.NO
   apps : [{
     name: "http",
     script: "./app.js",
-    instances: 2,
-    wait_ready: true,
+    // instances: "max",
     env: { PORT: 8080 }
   }]
 }

@@ -129,8 +129,9 @@ func (c *call) install(what string) error {
 // moduleDir is the directory of a module below modules/: its name, without a version, as the name of a file.
 func moduleDir(what string) string {
 	if strings.ContainsAny(what, "/\\") && !strings.HasPrefix(what, "@") {
-		what = strings.TrimSuffix(strings.TrimSuffix(filepath.Base(what), ".tgz"), ".tar.gz")
+		what = filepath.Base(what)
 	}
+	what = strings.TrimSuffix(strings.TrimSuffix(what, ".tgz"), ".tar.gz")
 	if i := strings.LastIndexByte(what, '@'); i > 0 {
 		what = what[:i]
 	}

@@ -25,7 +25,7 @@ func TestTheProgramOfAModule(t *testing.T) {
 func TestTheDirectoryOfAModule(t *testing.T) {
 	for what, want := range map[string]string{
 		"pm2-metrics": "pm2-metrics", "pm2-metrics@1.2.3": "pm2-metrics", "@scope/mod@2": "@scope-mod", "./x-1.0.0.tgz": "x-1.0.0",
-		"/tmp/../etc/x.tgz": "x", "..": "", "a/../../b": "b",
+		"/tmp/../etc/x.tgz": "x", "x-1.0.0.tar.gz": "x-1.0.0", "..": "", "a/../../b": "b",
 	} {
 		got := moduleDir(what)
 		assert.Equal(t, want, got, what)
