@@ -138,7 +138,11 @@ func (e epoch) ns(t time.Time) int64 {
 	if t.IsZero() {
 		return 0
 	}
-	return e.boot + int64(t.Sub(e.now))
+	n := e.boot + int64(t.Sub(e.now))
+	if n == 0 { // the very moment of the boot is not never
+		n = 1
+	}
+	return n
 }
 
 func (e epoch) time(ns int64) time.Time {

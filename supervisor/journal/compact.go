@@ -176,8 +176,9 @@ func (j *Journal) rewriteLocked() error {
 
 	j.mu.Lock()
 	if j.file != old { // the disk refused meanwhile
+		problem := j.problem
 		j.mu.Unlock()
-		return fail(j.problem)
+		return fail(problem)
 	}
 	err = c.tail(old, off, j.end, chain)
 	if err == nil {
