@@ -113,7 +113,7 @@ func (h *hotDoor) run(l listener) error {
 		if errors.Is(err, net.ErrClosed) {
 			return nil
 		}
-		//nolint:staticcheck // there is no other word for: out of descriptors, for now
+		//lint:ignore SA1019 there is no other word for: out of descriptors, for now
 		if t, ok := err.(net.Error); !ok || !t.Temporary() {
 			return err
 		}

@@ -136,7 +136,7 @@ func TestUpdate(t *testing.T) {
 	newer := build(t, "9.9.9")
 	p := h.ping()
 	var res struct {
-		OK        bool   `json:"ok"`
+		OK        bool `json:"ok"`
 		From, To  string
 		Anchor    bool
 		PID       int

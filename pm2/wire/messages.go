@@ -1,3 +1,5 @@
+//lint:file-ignore ST1005 these are the words of PM2 that clients compare
+
 package wire
 
 import (
