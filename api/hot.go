@@ -24,6 +24,7 @@ const (
 	HotServiceStats   = "service-stats"
 	HotServiceStarted = "service-started" // waits until the service is up
 	HotServiceAlerts  = "service-alerts"
+	HotServiceMetrics = "service-metrics"
 	HotServiceHealth  = "service-health" // exit code 0 healthy, 1 degraded, 2 unhealthy
 	HotServiceStop    = "service-stop"
 	HotServiceRestart = "service-restart"

@@ -15,6 +15,7 @@ const Host = "weaver"
 // The routes. GET reads, POST changes.
 const (
 	PathPing       = "/v1/ping"        // GET Ping
+	PathMetrics    = "/metrics"        // GET all services in Prometheus' text format
 	PathProcesses  = "/v1/processes"   // GET []app.Process; ?t=SELECTOR (repeatable), ?cwd=, ?spec=1 adds specs with their environment
 	PathStart      = "/v1/start"       // POST StartRequest → progress
 	PathAct        = "/v1/act"         // POST ActRequest → progress

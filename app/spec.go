@@ -76,10 +76,18 @@ type Spec struct {
 	AutoRestart *bool `json:"autorestart,omitempty"`
 	TreeKill    *bool `json:"treekill,omitempty"`
 
-	MinUptime           *Duration `json:"min_uptime,omitempty"`   // 1 s
-	MaxRestarts         *int      `json:"max_restarts,omitempty"` // 16
-	RestartDelay        Duration  `json:"restart_delay,omitempty"`
-	ExpBackoff          Duration  `json:"exp_backoff_restart_delay,omitempty"`
+	MinUptime    *Duration `json:"min_uptime,omitempty"`   // 1 s
+	MaxRestarts  *int      `json:"max_restarts,omitempty"` // 16
+	RestartDelay Duration  `json:"restart_delay,omitempty"`
+	ExpBackoff   Duration  `json:"exp_backoff_restart_delay,omitempty"`
+	// Recovery of weaver's own; see lifecycle.
+	RestartBackoff   string   `json:"restart_backoff,omitempty"` // "linear" or "exponential"
+	MaxRestartDelay  Duration `json:"max_restart_delay,omitempty"`
+	RestartJitter    float64  `json:"restart_jitter,omitempty"`
+	RestartWindow    Duration `json:"restart_window,omitempty"`
+	CircuitBreaker   bool     `json:"circuit_breaker,omitempty"`
+	FailureThreshold int      `json:"failure_threshold,omitempty"` // 5
+
 	StopExitCodes       []int     `json:"stop_exit_codes,omitempty"`
 	KillTimeout         *Duration `json:"kill_timeout,omitempty"` // 1600 ms
 	KillSignal          string    `json:"kill_signal,omitempty"`  // SIGINT
@@ -109,13 +117,20 @@ type Spec struct {
 	WatchOptions     json.RawMessage `json:"watch_options,omitempty"`
 
 	// Node's own.
-	SourceMaps        *bool `json:"source_map_support,omitempty"`
-	PMX               *bool `json:"pmx,omitempty"`
-	Vizion            *bool `json:"vizion,omitempty"`
-	Port              *int  `json:"port,omitempty"`
-	AppendEnvToName   bool  `json:"append_env_to_name,omitempty"`
-	Force             bool  `json:"force,omitempty"`
-	DisableSourceMaps bool  `json:"disable_source_map_support,omitempty"`
+	SourceMaps *bool `json:"source_map_support,omitempty"`
+	PMX        *bool `json:"pmx,omitempty"`
+	Vizion     *bool `json:"vizion,omitempty"`
+	// Before a start: what has to hold, and what is done about it if it does not.
+	PortCheck bool      `json:"port_check,omitempty"` // nobody else may listen on Port
+	AutoPort  bool      `json:"auto_port,omitempty"`  // take the next free one
+	PortRetry int       `json:"port_retry,omitempty"` // look again as often, with growing pauses
+	Data      *DataFile `json:"db,omitempty"`
+	StateFile string    `json:"state_file,omitempty"` // a copy of the service's record is kept there
+
+	Port              *int `json:"port,omitempty"`
+	AppendEnvToName   bool `json:"append_env_to_name,omitempty"`
+	Force             bool `json:"force,omitempty"`
+	DisableSourceMaps bool `json:"disable_source_map_support,omitempty"`
 	// UnhandledRejections is "node" for Node's own way with them, which ends the program; else they are printed, as by PM2.
 	UnhandledRejections string `json:"unhandled_rejections,omitempty"`
 
@@ -128,6 +143,13 @@ type Spec struct {
 
 	// Version is that of the nearest package.json above Script, "N/A" without one.
 	Version string `json:"version,omitempty"`
+}
+
+// DataFile is a file that must be sound before a start: a JSON document or an SQLite database.
+type DataFile struct {
+	Path    string `json:"path"`
+	Restore bool   `json:"auto_restore,omitempty"`      // a corrupt one is replaced by Path.backup, and kept aside
+	Create  bool   `json:"create_if_missing,omitempty"` // a missing one is created empty
 }
 
 // Limits are resource limits in force before the program's first instruction. Nil means inherited.

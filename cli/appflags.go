@@ -27,6 +27,9 @@ func (c *call) appFlags() config.Flags {
 		Port: c.str("port"), MaxLogSize: c.str("max-log-size"), MaxLogFiles: c.str("max-log-files"),
 		LimitNoFile: c.str("limit-nofile"), LimitNProc: c.str("limit-nproc"), LimitCore: c.str("limit-core"),
 		LimitAS: c.str("limit-as"), LimitStack: c.str("limit-stack"), LimitFSize: c.str("limit-fsize"),
+		Backoff: c.str("restart-backoff"), RestartWindow: c.str("restart-window"), FailureThreshold: c.str("failure-threshold"),
+		PortRetry: c.str("port-retry"), Data: c.str("db"), StateFile: c.str("state-file"), Breaker: c.bool("circuit-breaker"),
+		AutoPort: c.bool("auto-port"), AutoRestore: c.bool("auto-restore"), CreateMissing: c.bool("create-if-missing"),
 		Health: c.str("health"), Startup: c.str("startup-probe"), Readiness: c.str("readiness"), Liveness: c.str("liveness"),
 		LimitCPU: c.str("limit-cpu"), LimitLocked: c.str("limit-memlock"), OOMScoreAdj: c.str("oom-score-adj"),
 	}

@@ -186,6 +186,7 @@ func commands() []command {
 
 		{name: "status", group: groupLook, help: "show one service, or all", service: serviceStatus()},
 		{name: "health", group: groupLook, help: "check services now: exit 0 healthy, 1 degraded, 2 unhealthy", service: serviceHealth()},
+		{name: "metrics", group: groupLook, help: "show what services used over time", service: serviceMetrics()},
 		{name: "stats", group: groupLook, help: "show what services use, sorted", service: serviceStats()},
 		{name: "monitor", group: groupLook, help: "a live view of services", service: serviceMonitor()},
 

@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"bytes"
 	"fmt"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -61,6 +63,8 @@ func serviceRestart() *command {
 		flags: []flag{
 			{name: "zero-downtime", help: "one instance after the other, each new one before the old one goes"},
 			{name: "wait", arity: one, meta: "MS", help: "wait before it restarts"},
+			{name: "save-state", help: "keep its record in NAME.state.json here, or at --state-file"},
+			{name: "state-file", arity: one, meta: "PATH", help: "keep its record there before it restarts"},
 		},
 		hot: serviceHot(api.HotServiceRestart, true, 1, 1, "zero-downtime no-lock"),
 	}
@@ -116,6 +120,18 @@ func serviceHealth() *command {
 			{name: "interval", arity: one, meta: "MS", help: "between looks (100)"},
 		},
 		hot: serviceHot(api.HotServiceHealth, false, 0, 1, "json"),
+	}
+}
+
+func serviceMetrics() *command {
+	return &command{
+		args: "[NAME]", max: 1, run: runServiceMetrics,
+		flags: []flag{
+			{name: "duration", arity: one, meta: "1h", help: "over which time (1h)"},
+			{name: "format", arity: one, meta: "table|json|prometheus", help: "how to print it"},
+			{name: "export", arity: one, meta: "FILE", help: "write it into a file"},
+		},
+		hot: serviceHot(api.HotServiceMetrics, false, 0, 1, "json"),
 	}
 }
 
@@ -269,6 +285,13 @@ func runServiceRestart(c *call) error {
 	if c.bool("zero-downtime") {
 		flags = append(flags, "zero-downtime")
 	}
+	path := c.str("state-file")
+	if path == "" && c.bool("save-state") {
+		path = strings.ReplaceAll(c.args[0], "/", "-") + ".state.json"
+	}
+	if path != "" {
+		flags = append(flags, "state-file="+c.abs(path))
+	}
 	wait, err := c.milliseconds("wait", 0)
 	if err != nil {
 		return err
@@ -304,6 +327,32 @@ func runServiceHealth(c *call) error {
 		}
 	}
 	return c.ask(api.HotServiceHealth, flags...)
+}
+
+func runServiceMetrics(c *call) error {
+	var flags []string
+	for _, name := range []string{"duration", "format"} {
+		if c.given(name) {
+			flags = append(flags, name+"="+c.str(name))
+		}
+	}
+	if !c.given("export") {
+		return c.ask(api.HotServiceMetrics, flags...)
+	}
+	path := c.abs(c.str("export"))
+	var text bytes.Buffer
+	stdout := c.out.stdout
+	c.out.stdout = &text
+	err := c.ask(api.HotServiceMetrics, flags...)
+	c.out.stdout = stdout
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(path, text.Bytes(), 0o644); err != nil {
+		return c.cannot("", "export the metrics", err)
+	}
+	c.out.say("metrics written to " + path + "\n")
+	return nil
 }
 
 func runServiceStatus(c *call) error {

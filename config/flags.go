@@ -75,7 +75,9 @@ type Flags struct {
 	LimitLocked string // --limit-memlock
 	OOMScoreAdj string
 
-	Health, Startup, Readiness, Liveness string // probes in their short form
+	Backoff, RestartWindow, FailureThreshold, PortRetry, Data, StateFile string
+	Breaker, PortCheck, AutoPort, AutoRestore, CreateMissing             bool
+	Health, Startup, Readiness, Liveness                                 string // probes in their short form
 
 	Vars []string // KEY=VALUE, each over the caller's environment
 	// OverFile has all of them count with a file too, where they win.
@@ -128,6 +130,12 @@ func (f *Flags) object() object {
 		{"port", f.Port},
 		{"max_log_size", f.MaxLogSize},
 		{"max_log_files", f.MaxLogFiles},
+		{"restart_backoff", f.Backoff},
+		{"restart_window", f.RestartWindow},
+		{"failure_threshold", f.FailureThreshold},
+		{"port_retry", f.PortRetry},
+		{"db", f.Data},
+		{"state_file", f.StateFile},
 		{"health", f.Health},
 		{"startup", f.Startup},
 		{"readiness", f.Readiness},
@@ -150,6 +158,11 @@ func (f *Flags) object() object {
 	}
 	yes("execute_command", f.Execute)
 	yes("force", f.Force)
+	yes("circuit_breaker", f.Breaker)
+	yes("port_check", f.PortCheck)
+	yes("auto_port", f.AutoPort)
+	yes("auto_restore", f.AutoRestore)
+	yes("create_if_missing", f.CreateMissing)
 	yes("time", f.Time)
 	yes("disable_logs", f.DisableLogs)
 	yes("merge_logs", f.MergeLogs)

@@ -245,6 +245,7 @@ func (c Context) applyRest(s *app.Spec, v values) {
 	if h, ok := v["health"].(*app.Health); ok {
 		s.Health = h
 	}
+	c.applyRecovery(s, v)
 	if kind, _ := v["log_type"].(string); kind == string(app.JSON) || kind == string(app.Raw) {
 		s.LogType = app.LogFormat(kind)
 	}

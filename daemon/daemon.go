@@ -30,6 +30,7 @@ import (
 	"weaver/config"
 	"weaver/config/home"
 	"weaver/daemon/anchor"
+	"weaver/daemon/history"
 	"weaver/daemon/preload"
 	"weaver/lock"
 	"weaver/logs"
@@ -70,6 +71,7 @@ type daemon struct {
 	dump       *dump
 	audit      *audit
 	settings   atomic.Pointer[config.Settings]
+	history    *history.Store
 	renderings *cache.Cache[view, rendering]
 	machine    gauge[api.HostStats]
 	memory     tidy
@@ -213,6 +215,7 @@ func (d *daemon) open() (err error) {
 		Store:    d.link.store,
 		Journal:  d.journal,
 	})
+	d.history = history.Open(d.home.Metrics())
 	d.renderings = cache.New[view, rendering](cache.Options{MaxEntries: 32})
 	d.machine.read = readHost
 	d.applySettings(d.settings.Load())
@@ -249,6 +252,7 @@ func (d *daemon) live(ctx context.Context, endStreams func()) error {
 	defer cancel()
 	background.Go(func() { d.sampler.Run(ctx) })
 	background.Go(func() { d.logEvents(ctx) })
+	background.Go(func() { d.keepHistory(ctx) })
 	background.Go(func() { d.link.answerPings(ctx, func() { d.sup.Count() }) })
 
 	if err := d.restore(ctx, &background); err != nil {

@@ -19,6 +19,7 @@ func (d *daemon) handler() http.Handler {
 		serve   func(http.ResponseWriter, *http.Request) error
 	}{
 		{"GET " + api.PathPing, d.ping},
+		{"GET " + api.PathMetrics, d.exposition},
 		{"GET " + api.PathProcesses, d.processes},
 		{"GET " + api.PathDescribe, d.describe},
 		{"GET " + api.PathHost, d.host},

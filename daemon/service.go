@@ -51,6 +51,7 @@ var serviceReads = map[string]func(*daemon, *http.Request, hotQuery, *saying){
 	api.HotServiceStatus:  (*daemon).serviceStatus,
 	api.HotServiceList:    (*daemon).serviceList,
 	api.HotServiceStats:   (*daemon).serviceStats,
+	api.HotServiceMetrics: (*daemon).serviceMetrics,
 	api.HotServiceHealth:  (*daemon).serviceHealth,
 	api.HotServiceAlerts:  (*daemon).serviceAlerts,
 	api.HotServiceStarted: (*daemon).serviceStarted,
@@ -182,6 +183,12 @@ func (d *daemon) serviceAct(w http.ResponseWriter, r *http.Request, verb string,
 	if v.verb == app.VerbRestart || v.verb == app.VerbReload {
 		a.Parallel = 1 // rolling
 	}
+	if path := q.value("state-file"); path != "" {
+		if err := d.sup.WriteState(name, path); err != nil {
+			s.complain("%v", err)
+			return s.respond(w)
+		}
+	}
 	d.sup.Do(op.ctx, a, func(p app.Progress) {
 		op.note(p)
 		switch p.Step {
@@ -191,6 +198,11 @@ func (d *daemon) serviceAct(w http.ResponseWriter, r *http.Request, verb string,
 			s.errOut = append(s.errOut, "weaver: "+p.Message+"\n"...)
 		}
 	})
+	if s.code == 0 && v.verb == app.VerbDelete {
+		if err := d.history.Forget(name); err != nil {
+			s.errOut = fmt.Appendf(s.errOut, "weaver: %v\n", err)
+		}
+	}
 	if s.code == 0 {
 		s.out = service.AppendDone(s.out, name, v.done, len(one.Instances))
 	}

@@ -17,10 +17,13 @@ var kinds = map[lifecycle.What]app.Kind{
 	lifecycle.WhatStopped:      app.EventStop,
 	lifecycle.WhatErrored:      app.EventOverlimit,
 	lifecycle.WhatGone:         app.EventDelete,
+	lifecycle.WhatOpened:       app.EventWarning,
+	lifecycle.WhatClosed:       app.EventWarning,
 }
 
 // emit does what goes with an event: the pid file, the sampler, the bus.
 func (k *keeper) emit(e lifecycle.Emit) {
+	k.keepState(e.What)
 	switch e.What {
 	case lifecycle.WhatOnline:
 		k.sup.sampleAgain(k.state.Cur.PID)
@@ -45,6 +48,10 @@ func (k *keeper) emit(e lifecycle.Emit) {
 		ev.Exit, ev.Message = v.Exit, v.Reason
 	case lifecycle.WhatErrored:
 		ev.Message = v.Reason
+	case lifecycle.WhatOpened:
+		ev.Message = "the circuit is open: no restart for " + k.policy.OpenFor.String() + ", then one trial"
+	case lifecycle.WhatClosed:
+		ev.Message = "the trial lasted: the circuit is closed"
 	case lifecycle.WhatReloadFailed:
 		ev.Message = "the new process ended before it was ready; the old one goes on"
 	}

@@ -52,6 +52,9 @@ func (h *host) launchHere(p *app.Process, gen uint64, exited func(spawn.Exit)) (
 	if err := h.opts.Spawner.CanFit(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", p.Name, err)
 	}
+	if err := sound(context.Background(), spec.Data); err != nil {
+		return nil, err
+	}
 	env := h.environment(p)
 	if err := resolveSecrets(env); err != nil {
 		return nil, fmt.Errorf("start %s: %w", p.Name, err)

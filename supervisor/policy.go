@@ -51,8 +51,36 @@ func policyOf(s *app.Spec) lifecycle.Policy {
 	if s.ListenTimeout != nil {
 		p.ListenTimeout = s.ListenTimeout.D()
 	}
+	recovery(&p, s)
 	if s.Health.WaitsReady() {
 		p.ListenTimeout = aLongTime
 	}
 	return p
+}
+
+// The circuit's numbers.
+const (
+	DefaultThreshold = 5
+	circuitOpenFor   = time.Minute
+)
+
+// recovery sets what an app asks for beyond PM2's rules. A circuit takes the place of giving up, unless both are asked for.
+func recovery(p *lifecycle.Policy, s *app.Spec) {
+	switch s.RestartBackoff {
+	case "linear":
+		p.Growth = lifecycle.Linear
+	case "exponential":
+		p.Growth = lifecycle.Doubling
+	}
+	p.BackoffCap, p.Jitter, p.Window = s.MaxRestartDelay.D(), s.RestartJitter, s.RestartWindow.D()
+	if !s.CircuitBreaker {
+		return
+	}
+	p.Breaker, p.OpenFor = DefaultThreshold, circuitOpenFor
+	if s.FailureThreshold > 0 {
+		p.Breaker = s.FailureThreshold
+	}
+	if s.MaxRestarts == nil {
+		p.MaxRestarts = -1
+	}
 }

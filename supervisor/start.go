@@ -43,6 +43,13 @@ func (s *Supervisor) Start(ctx context.Context, specs []app.Spec, o StartOptions
 				Step: app.StepStarting, ID: -1, Name: spec.Name, Count: max(spec.Instances, 1), Process: &app.Process{Spec: spec},
 			})
 		}
+		err := s.preflight(ctx, spec, func(text string) {
+			r.send(app.Progress{Step: app.StepWarn, ID: -1, Name: spec.Name, Message: text})
+		})
+		if err != nil {
+			r.send(app.Progress{Step: app.StepFailed, ID: -1, Name: spec.Name, Kind: "failed", Message: err.Error()})
+			continue
+		}
 		keepers, err := s.reg.add(spec, max(spec.Instances, 1))
 		if err != nil {
 			r.send(app.Progress{Step: app.StepFailed, ID: -1, Name: spec.Name, Kind: "unavailable", Message: err.Error()})

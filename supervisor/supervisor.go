@@ -78,6 +78,8 @@ type Supervisor struct {
 	keepers  sync.WaitGroup
 	quit     context.CancelFunc
 	memory   sync.WaitGroup
+
+	stateFiles sync.Mutex // held while one is written
 }
 
 // New returns a running supervisor without processes. Shutdown ends it.
@@ -119,6 +121,19 @@ func (s *Supervisor) Get(id app.ID) (app.Process, bool) {
 	s.fillUsage(k, &p)
 	k.fillReported(&p)
 	return p, true
+}
+
+// EachUsage calls f with what each process that runs uses, in order of id.
+func (s *Supervisor) EachUsage(f func(name string, u app.Usage)) {
+	for _, k := range s.reg.snapshot() {
+		v := k.view.Load()
+		if v.PID == 0 {
+			continue
+		}
+		p := app.Process{PID: v.PID, Gen: v.Gen}
+		s.fillUsage(k, &p)
+		f(v.Name, p.Usage)
+	}
 }
 
 // Count returns the number of processes.

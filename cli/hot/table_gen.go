@@ -177,6 +177,15 @@ var forms = [...]form{
 		},
 	},
 	{
+		words: []string{"service metrics"},
+		verb:  "service-metrics", mutates: false, min: 0, max: 1,
+		flags: []flag{
+			{"--no-color", "no-color"},
+			{"--no-cache", "no-cache"},
+			{"--json", "json"},
+		},
+	},
+	{
 		words: []string{"service stats"},
 		verb:  "service-stats", mutates: false, min: 0, max: 0,
 		flags: []flag{

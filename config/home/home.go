@@ -113,6 +113,7 @@ func (h Home) Settings() string   { return h.Dir + "/settings.json" } // what `w
 func (h Home) Touch() string      { return h.Dir + "/touch" }         // tells PM2 that the home is no new one
 func (h Home) PM2Socket() string  { return h.Dir + "/rpc.sock" }      // PM2's calls
 func (h Home) PubSocket() string  { return h.Dir + "/pub.sock" }      // PM2's bus
+func (h Home) Metrics() string    { return h.Dir + "/metrics" }       // histories of services
 
 // DaemonLog is the daemon's own log, JSON lines.
 func (h Home) DaemonLog() string {

@@ -326,3 +326,80 @@ func TestAnAskedExitIsNoCrash(t *testing.T) {
 	require.Zero(t, sc.s.Unstable)
 	require.Equal(t, "starting 2, spawn 2", sc.do(Empty{1}))
 }
+
+func TestDelaysThatGrow(t *testing.T) {
+	for _, c := range []struct {
+		growth Growth
+		want   []int // seconds
+	}{
+		{Linear, []int{2, 4, 6, 8, 9, 9}},
+		{Doubling, []int{0, 2, 4, 8, 9, 9}},
+	} {
+		sc := newScript(t, noTree, func(p *Policy) {
+			p.Growth, p.RestartDelay, p.BackoffCap, p.MaxRestarts = c.growth, 2*time.Second, 9*time.Second, 7
+		})
+		sc.do(Start{})
+		for i, s := range c.want {
+			gen := uint64(i + 1)
+			sc.do(Spawned{gen, 1})
+			require.Contains(t, sc.do(Exited{Gen: gen, Code: 1}), "in "+(time.Duration(s)*time.Second).String())
+			if s > 0 {
+				sc.alarm(time.Duration(s) * time.Second)
+			}
+		}
+		sc.do(Spawned{7, 1}, Exited{Gen: 7})
+		sc.status("errored") // however long the row lasted
+	}
+}
+
+func TestJitterShortensAndIsTheSameForTheSameIncarnation(t *testing.T) {
+	var seen []time.Duration
+	for gen := range uint64(50) {
+		m := machine{p: Policy{Growth: Linear, RestartDelay: time.Second, Jitter: 0.5}, s: State{LastGen: gen, Unstable: 1, Born: t0}, now: t0}
+		d := m.grown()
+		require.Equal(t, d, m.grown())
+		require.LessOrEqual(t, d, time.Second)
+		require.GreaterOrEqual(t, d, 500*time.Millisecond)
+		seen = append(seen, d)
+	}
+	require.NotEqual(t, seen[0], seen[1])
+	require.NotEqual(t, seen[1], seen[2])
+}
+
+func TestMaxRestartsInAWindow(t *testing.T) {
+	sc := newScript(t, noTree, func(p *Policy) { p.Window, p.MaxRestarts = time.Minute, 2 })
+	sc.do(Start{})
+	run := func(gen uint64, d time.Duration) { sc.do(Spawned{gen, 1}); sc.after(d, Exited{Gen: gen}) }
+	run(1, 10*time.Second)
+	run(2, 20*time.Second)
+	sc.status("launching")
+	run(3, 45*time.Second) // 65 s after the first restart: another window
+	run(4, 10*time.Second)
+	sc.status("launching")
+	run(5, 10*time.Second)
+	sc.status("errored")
+	require.Equal(t, 4, sc.s.Restarts)
+	sc.do(Start{})
+	sc.status("launching")
+	require.Zero(t, sc.s.InWindow)
+}
+
+func TestCircuitOpensTriesOnceAndCloses(t *testing.T) {
+	sc := newScript(t, noTree, func(p *Policy) { p.Breaker, p.OpenFor, p.MaxRestarts = 3, time.Minute, -1 })
+	sc.do(Start{})
+	sc.do(Spawned{1, 1}, Exited{Gen: 1}, Spawned{2, 1}, Exited{Gen: 2}, Spawned{3, 1})
+	require.Equal(t, "exited 3, circuit opened 3, restarting 3 in 1m0s", sc.do(Exited{Gen: 3}))
+	sc.status("waiting restart")
+	sc.alarm(time.Minute)
+	sc.do(Spawned{4, 1})
+	require.Equal(t, "exited 4, restarting 4 in 1m0s", sc.do(Exited{Gen: 4}), "the trial failed")
+	sc.alarm(time.Minute)
+	sc.do(Spawned{5, 1})
+	require.Equal(t, "circuit closed 5", sc.alarm(time.Second))
+	require.Contains(t, sc.do(Exited{Gen: 5}), "in 0s")
+	require.False(t, sc.s.Open)
+	sc.do(Spawned{6, 1}, Exited{Gen: 6}, Spawned{7, 1}, Exited{Gen: 7})
+	sc.do(Start{})
+	require.False(t, sc.s.Open, "the operator forgives")
+	sc.status("launching")
+}

@@ -64,7 +64,9 @@
 //	Empty           —                  forget Old     forget Old            —                   Spawn if due, else rest
 //	Tick            RestartAt: Spawn   ReadyBy:       stable: Backoff is 0  ReadyBy: as Ready   KillAt: Kill, re-arm
 //	                                   as Ready       KillAt of Old: Kill
-//	Reset           zero Restarts, Unstable, Backoff; all else stays as it is
+//	                                                  a trial lasted:
+//	                                                  circuit closed
+//	Reset           zero Restarts, Unstable, Backoff, the circuit and the window; all else stays as it is
 //	wrong Gen       —
 //	after Delete    wishes do nothing; Want stays Gone
 //
@@ -96,7 +98,17 @@
 //   - The delay is RestartDelay, or, if ExpBackoff is set, a growing one: first ExpBackoff, then half as much again, in
 //     whole milliseconds, up to 15 s (100, 150, 225, 337, 505, 757, 1135, …). Uptime of BackoffReset starts it again.
 //
-// Start and Restart forgive: Unstable and Backoff are 0, GaveUp is false, Born is now. A Stop makes an errored process
+// Three rules of weaver's own, each only where it was asked for:
+//
+//   - Growth: the n-th restart in a row of quick exits waits n × RestartDelay (linear), or 0, 1, 2, 4 … × RestartDelay
+//     (doubling), RestartDelay being 1 s if it is not given, up to BackoffCap (1 min), less a part by chance (Jitter). The row
+//     is counted however long it lasts, so MaxRestarts holds with long pauses too.
+//   - Window: MaxRestarts counts all automatic restarts within Window, quick or not; one more makes it give up. The window
+//     begins with the first restart after the one before has passed.
+//   - Breaker: that many quick exits in a row open the circuit (Open). The next child comes after OpenFor and is a trial: a
+//     quick exit opens the circuit again for as long; MinUptime online closes it, and ends the row.
+//
+// Start and Restart forgive, the circuit and the window too: Unstable and Backoff are 0, GaveUp is false, Born is now. A Stop makes an errored process
 // a stopped one. Restarts counts an automatic restart when it is spawned, and a Restart or Reload of a serving child; not
 // the start of a stopped, errored or waiting process. All these are PM2's.
 //

@@ -67,14 +67,17 @@ type State struct {
 	Auto      bool      // the child due at RestartAt is an automatic restart, counted when it is spawned
 	ReloadDue bool      // reload by overlap once Cur is ready and Old has left
 
-	Backoff  time.Duration // last delay given by Policy.ExpBackoff (PM2's prev_restart_delay)
-	Restarts int           // PM2's restart_time
-	Unstable int           // quick exits in a row (PM2's unstable_restarts)
-	RowSince time.Time     // start of the first run of that row
-	Born     time.Time     // last operator action; zero after giving up (PM2's created_at)
-	GaveUp   bool
-	Exit     ExitInfo // how the last incarnation ended
-	LastGen  uint64   // the newest incarnation ever spawned
+	Backoff     time.Duration // last delay given by Policy.ExpBackoff (PM2's prev_restart_delay)
+	Restarts    int           // PM2's restart_time
+	Unstable    int           // quick exits in a row (PM2's unstable_restarts)
+	RowSince    time.Time     // start of the first run of that row
+	Born        time.Time     // last operator action; zero after giving up (PM2's created_at)
+	GaveUp      bool
+	Open        bool // the circuit is open: the child that is due, or runs, is a trial
+	InWindow    int  // automatic restarts since WindowSince
+	WindowSince time.Time
+	Exit        ExitInfo // how the last incarnation ended
+	LastGen     uint64   // the newest incarnation ever spawned
 }
 
 // Policy is what the user chose for the process. It may change between steps.
@@ -86,6 +89,13 @@ type Policy struct {
 	ExpBackoff   time.Duration // first pause of a growing one; wins over RestartDelay, as in PM2
 	BackoffReset time.Duration // uptime after which Backoff starts again; 0 is never
 
+	Growth     Growth        // how RestartDelay grows with quick exits in a row; wins over ExpBackoff
+	BackoffCap time.Duration // the longest delay by Growth; 0 is backoffCap
+	Jitter     float64       // 0..1: that part of a delay by Growth is left to chance
+	Window     time.Duration // with it MaxRestarts counts all automatic restarts in that time, quick or not
+	Breaker    int           // quick exits in a row that open the circuit; 0 is no circuit
+	OpenFor    time.Duration // how long it stays open before the next trial
+
 	StopExitCodes []int // exit codes after which it is not restarted
 
 	KillTimeout   time.Duration // from Term to Kill
@@ -95,6 +105,16 @@ type Policy struct {
 	Overlap       bool          // a reload may start the new child before the old one ends
 	TreeKill      bool          // the whole tree must be gone before the next Spawn or the end
 }
+
+// Growth is how a delay between restarts grows. The zero value is as Policy.ExpBackoff says.
+type Growth uint8
+
+// The growths.
+const (
+	PM2s     Growth = iota // ExpBackoff, or the same delay each time
+	Linear                 // n × RestartDelay before the n-th restart in a row
+	Doubling               // none before the first, then RestartDelay, twice that, …
+)
 
 // Input is something that happened or was asked. The set is closed.
 type Input interface{ input() }
@@ -204,11 +224,14 @@ const (
 	WhatStopped                      // at rest, and will stay
 	WhatErrored                      // at rest, given up after too many quick exits
 	WhatGone                         // at rest for ever; the keeper ends
+	WhatOpened                       // too many failures: the circuit is open, the next try is a trial
+	WhatClosed                       // a trial lasted: the circuit is closed
 )
 
 var whats = [...]string{
 	WhatStarting: "starting", WhatOnline: "online", WhatStopping: "stopping", WhatExited: "exited", WhatRestarting: "restarting",
 	WhatReloadFailed: "reload failed", WhatStopped: "stopped", WhatErrored: "errored", WhatGone: "gone",
+	WhatOpened: "circuit opened", WhatClosed: "circuit closed",
 }
 
 // String returns the event in lower-case words, for logs.

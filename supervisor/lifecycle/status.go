@@ -44,6 +44,7 @@ func (s State) Deadline(p Policy) time.Time {
 	d = earlier(d, s.Old.KillAt)
 	d = earlier(d, s.Cur.ReadyBy)
 	d = earlier(d, s.stableAt(p))
+	d = earlier(d, s.lasted(p))
 	if s.roomy(p) {
 		d = earlier(d, s.RestartAt)
 	}

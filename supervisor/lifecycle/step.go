@@ -89,6 +89,7 @@ func (m *machine) take(in Input) {
 		m.tick()
 	case Reset:
 		m.s.Restarts, m.s.Unstable, m.s.RowSince, m.s.Backoff = 0, 0, time.Time{}, 0
+		m.s.Open, m.s.InWindow, m.s.WindowSince = false, 0, time.Time{}
 		m.s.Born = m.now
 	default:
 		panic("lifecycle: unknown input while " + m.s.Status())
@@ -226,6 +227,10 @@ func (m *machine) tick() {
 	}
 	if m.due(s.stableAt(m.p)) {
 		s.Backoff = 0
+	}
+	if m.due(s.lasted(m.p)) {
+		s.Open, s.Unstable, s.RowSince = false, 0, time.Time{}
+		m.do(Emit{What: WhatClosed, Gen: s.Cur.Gen})
 	}
 }
 

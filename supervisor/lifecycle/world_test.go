@@ -23,6 +23,7 @@ type world struct {
 	restart  bool   // newer is promised by Restart, not only tried by Reload
 	notUntil time.Time
 	row      []time.Time // starts of the quick runs in a row, since the operator last acted
+	restarts []time.Time // automatic ones since an operator acted
 	delayed  bool        // the pause before the automatic restart is not over
 }
 
@@ -74,6 +75,12 @@ func newWorld(r *rand.Rand) *world {
 		DrainTimeout:  ms(0, 0, 5000, 1),
 		Overlap:       r.IntN(3) > 0,
 		TreeKill:      r.IntN(3) > 0,
+		Growth:        pick(r, PM2s, PM2s, PM2s, Linear, Doubling),
+		BackoffCap:    ms(0, 0, 700),
+		Jitter:        pick(r, 0, 0, 0.5),
+		Window:        ms(0, 0, 0, 10000),
+		Breaker:       pick(r, 0, 0, 0, 2, 5),
+		OpenFor:       ms(60000, 60000, 100),
 	}}
 }
 
@@ -116,7 +123,7 @@ func (w *world) expect(before State, in Input) {
 		if before.Want == Gone || gen != 0 && !(gen == before.Cur.Gen && before.Cur.serving()) {
 			return
 		}
-		w.row, w.delayed = nil, false
+		w.row, w.delayed, w.restarts = nil, false, nil
 		if _, ok := in.(Start); !ok {
 			w.newer = before.LastGen
 			_, w.restart = in.(Restart)
@@ -126,7 +133,7 @@ func (w *world) expect(before State, in Input) {
 			w.newer, w.delayed = 0, false
 		}
 	case Reset:
-		w.row = nil
+		w.row, w.restarts = nil, nil
 	case Ready:
 		if p := w.procs[in.Gen]; p != nil {
 			p.said = true
@@ -152,11 +159,14 @@ func (w *world) judge(p *proc, in Exited) {
 		final = final || in.Signal == 0 && in.Err == "" && in.Code == c
 	}
 	within := func(n int) bool { // the last n runs were quick, and together
-		return len(w.row) >= n && (n == 1 || w.now.Sub(w.row[len(w.row)-n]) < w.p.MinUptime*time.Duration(limit))
+		lasting := w.p.Growth != PM2s || w.p.Breaker > 0 // the row counts however long it lasts
+		return len(w.row) >= n && (n == 1 || lasting || w.now.Sub(w.row[len(w.row)-n]) < w.p.MinUptime*time.Duration(limit))
 	}
 	switch {
 	case final:
 		w.require(!w.s.GaveUp && w.s.RestartAt.IsZero() && w.s.Cur.Gen <= p.gen, "goes on after a final exit")
+	case w.p.Window > 0:
+		w.windowed(limit)
 	case limit == 0:
 		w.require(w.s.GaveUp, "a limit of 0 was ignored")
 	case limit < 0:
@@ -170,6 +180,25 @@ func (w *world) judge(p *proc, in Exited) {
 	}
 	if w.s.GaveUp {
 		w.row = nil
+	}
+}
+
+// windowed holds the rule of the window: no more than the limit in any window that began with a restart, and not given up
+// with fewer than that in the time before.
+func (w *world) windowed(limit int) {
+	recent := 0
+	for _, at := range w.restarts {
+		if w.now.Sub(at) < w.p.Window {
+			recent++
+		}
+	}
+	switch {
+	case limit < 0:
+		w.require(!w.s.GaveUp, "gave up without a limit")
+	case w.s.GaveUp:
+		w.require(recent >= limit, "gave up after %d restarts in the window", recent)
+	default:
+		w.require(recent <= 2*limit, "%d restarts in the window", recent)
 	}
 }
 
@@ -237,11 +266,28 @@ func (w *world) hear(e Emit) {
 		p.stopping = true
 	case WhatRestarting:
 		w.require(w.s.Want == Up && w.p.AutoRestart, "restarts unwanted")
-		if w.p.ExpBackoff == 0 && w.p.MaxRestarts >= 0 && w.s.Exit.Err == "" {
+		w.restarts = append(w.restarts, w.now)
+		if w.s.Open {
+			w.require(e.Delay >= w.p.OpenFor && w.p.Breaker > 0 && w.s.Unstable > 0, "an open circuit tries after %v", e.Delay)
+		} else if w.p.Breaker > 0 {
+			w.require(w.s.Unstable < w.p.Breaker, "the circuit stays closed after %d failures", w.s.Unstable)
+		}
+		if w.p.Growth != PM2s {
+			longest := w.p.BackoffCap
+			if longest == 0 {
+				longest = time.Minute
+			}
+			w.require(e.Delay >= 0 && e.Delay <= max(longest, pace, w.p.OpenFor), "delay %v", e.Delay)
+		} else if !w.s.Open && w.p.ExpBackoff == 0 && w.p.MaxRestarts >= 0 && w.s.Exit.Err == "" {
 			w.require(e.Delay == w.p.RestartDelay, "delay %v", e.Delay)
 		}
 		w.require(w.s.Cur.Gen > e.Gen && e.Delay == 0 || w.s.RestartAt.Equal(w.now.Add(e.Delay)), "the delay announced is not the delay kept")
 		w.delayed, w.notUntil = true, w.now.Add(e.Delay)
+	case WhatOpened:
+		w.require(w.s.Open && w.s.Unstable >= w.p.Breaker && w.p.Breaker > 0, "opened after %d failures", w.s.Unstable)
+	case WhatClosed:
+		w.require(p != nil && p.online && w.now.Sub(p.since) >= w.p.MinUptime, "closed by a trial that did not last")
+		w.row = nil
 	case WhatStopped, WhatErrored, WhatGone:
 		w.require(w.s.Cur.Gen == 0 && w.s.Old.Gen == 0 && w.s.RestartAt.IsZero(), "%v, but not at rest", e.What)
 		w.require((e.What == WhatErrored) == w.s.GaveUp && (e.What == WhatGone) == (w.s.Want == Gone), "%v in %+v", e.What, w.s)

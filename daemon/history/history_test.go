@@ -1,0 +1,63 @@
+package history
+
+import (
+	"os"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestHistoryOutlivesTheStoreAndHasAFixedSize(t *testing.T) {
+	dir := t.TempDir()
+	s := Open(dir)
+	t0 := time.Unix(1_700_000_000, 0)
+	n := fineSlots + 100
+	for i := range n {
+		require.NoError(t, s.Add("a/b", Point{At: t0.Add(time.Duration(i) * time.Second), CPU: float64(i % 10), Memory: uint64(i) << 10}))
+	}
+	require.NoError(t, s.Flush())
+	now := t0.Add(time.Duration(n-1) * time.Second)
+	s = Open(dir)
+	points, err := s.Window("a/b", now.Add(-59*time.Second), now)
+	require.NoError(t, err)
+	require.Len(t, points, 60)
+	require.Equal(t, now, points[59].At)
+	require.Equal(t, uint64(n-1)<<10, points[59].Memory)
+	points, err = s.Window("a/b", now.Add(-3599*time.Second), now)
+	require.NoError(t, err)
+	require.Len(t, points, fineSlots, "an hour, each second")
+	points, err = s.Window("a/b", now.Add(-2*time.Hour), now)
+	require.NoError(t, err)
+	require.Len(t, points, n/coarseStep, "older than an hour: every ten seconds")
+	require.InDelta(t, 4.5, points[10].CPU, 0.01)
+	require.InDelta(t, 9, points[10].MaxCPU, 0.01)
+	info, err := os.Stat(s.path("a/b"))
+	require.NoError(t, err)
+	require.Equal(t, int64(fileSize), info.Size())
+	require.NoError(t, s.Forget("a/b"))
+	points, err = s.Window("a/b", t0, now)
+	require.NoError(t, err)
+	require.Empty(t, points)
+}
+
+func TestPointsThatWaitAreSeenAndGapsAreGaps(t *testing.T) {
+	s := Open(t.TempDir())
+	t0 := time.Unix(1_700_000_000, 0)
+	require.NoError(t, s.Add("x", Point{At: t0, CPU: 1}))
+	require.NoError(t, s.Add("x", Point{At: t0.Add(5 * time.Second), CPU: 3}))
+	points, err := s.Window("x", t0, t0.Add(5*time.Second))
+	require.NoError(t, err)
+	require.Len(t, points, 2)
+	points, err = s.Window("x", t0, t0.Add((fineSlots+2)*time.Second))
+	require.NoError(t, err)
+	require.Len(t, points, 1)
+	require.InDelta(t, 3, points[0].MaxCPU, 0)
+}
+
+func TestADamagedFileIsSaidSo(t *testing.T) {
+	s := Open(t.TempDir())
+	require.NoError(t, os.WriteFile(s.path("x"), []byte("short"), 0o600))
+	_, err := s.Window("x", time.Unix(1, 0), time.Unix(2, 0))
+	require.ErrorContains(t, err, "too short")
+}

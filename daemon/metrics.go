@@ -1,0 +1,121 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"go.uber.org/zap"
+
+	"weaver/app"
+	"weaver/daemon/history"
+	"weaver/service"
+)
+
+// metricsWindow is the window of `service metrics` when none is given.
+const metricsWindow = time.Hour
+
+// keepHistory notes each second what every service uses, until ctx ends.
+func (d *daemon) keepHistory(ctx context.Context) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	sums := map[string]history.Point{}
+	complained := false
+	for {
+		select {
+		case <-ctx.Done():
+			if err := d.history.Flush(); err != nil {
+				d.log.Warn("metrics history", zap.Error(err))
+			}
+			return
+		case <-tick.C:
+		}
+		clear(sums)
+		now := time.Now()
+		d.sup.EachUsage(func(name string, u app.Usage) {
+			p := sums[name]
+			p.At, p.CPU, p.Memory = now, p.CPU+u.CPU, p.Memory+uint64(u.Memory)
+			sums[name] = p
+		})
+		for name, p := range sums {
+			if err := d.history.Add(name, p); err != nil && !complained { // the disk may be full for long: once is enough
+				complained = true
+				d.log.Warn("metrics history", zap.Error(err))
+			}
+		}
+	}
+}
+
+// serviceMetrics answers what services used over a window.
+func (d *daemon) serviceMetrics(_ *http.Request, q hotQuery, s *saying) {
+	list, ok := d.services(q, s)
+	if !ok {
+		return
+	}
+	window := metricsWindow
+	if word := q.value("duration"); word != "" {
+		v, err := time.ParseDuration(word)
+		if err != nil || v <= 0 {
+			s.complain("option `--duration' needs a duration like 30s, 10m or 1h, not %q", word)
+			return
+		}
+		window = v
+	}
+	now := time.Now()
+	all := make([]service.Metrics, len(list))
+	statuses := make([]service.Status, len(list))
+	for i := range list {
+		m := &all[i]
+		m.Status = list[i].Status(now)
+		statuses[i] = m.Status
+		m.Window = window.Seconds()
+		points, err := d.history.Window(m.Name, now.Add(-window), now)
+		if err != nil {
+			s.errOut = fmt.Appendf(s.errOut, "weaver: %v\n", err)
+		}
+		sum(m, points)
+	}
+	format := q.value("format")
+	switch {
+	case format == "prometheus":
+		s.out = service.AppendPrometheus(s.out, statuses)
+	case format != "" && format != "table" && format != "json":
+		s.complain("option `--format' is table, json or prometheus, not %q", format)
+	case (q.json || format == "json") && len(q.args) > 0:
+		s.value(all[0])
+	case q.json || format == "json":
+		s.value(all)
+	default:
+		for i := range all {
+			if i > 0 {
+				s.out = append(s.out, '\n')
+			}
+			s.out = service.AppendMetrics(s.out, &all[i])
+		}
+	}
+}
+
+// sum makes figures of points.
+func sum(m *service.Metrics, points []history.Point) {
+	for i, p := range points {
+		add(&m.CPUs, i, p.CPU, p.MaxCPU)
+		add(&m.Bytes, i, float64(p.Memory), float64(p.MaxMemory))
+	}
+	m.Points = len(points)
+}
+
+func add(f *service.Figures, i int, value, most float64) {
+	if i == 0 {
+		f.Min, f.Max = value, most
+	}
+	f.Average += (value - f.Average) / float64(i+1)
+	f.Min, f.Max = min(f.Min, value), max(f.Max, most)
+}
+
+// exposition answers all services in Prometheus' text format.
+func (d *daemon) exposition(w http.ResponseWriter, _ *http.Request) error {
+	w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
+	w.Write(service.AppendPrometheus(nil, d.statuses())) // the peer may be gone
+	return nil
+}
