@@ -109,6 +109,7 @@ var attributes = [...]attribute{
 	{key: "max_log_age", types: "NS", as: asSpan},
 	{key: "compress_logs", types: "B", as: asFlag},
 	{key: "unhandled_rejections", types: "S"},
+	{key: "tags", types: "AS", as: asTree},
 	{key: "restart_backoff", types: "S"},
 	{key: "max_restart_delay", types: "NS", as: asSpan},
 	{key: "restart_jitter", types: "N", as: asTree},
@@ -131,7 +132,7 @@ var attributes = [...]attribute{
 // carried are the attributes that weaver keeps for listings and dumps without acting on them.
 var carried = [...]string{
 	"name_prefix", "install_url", "write", "post_update", "trace", "disable_trace", "v8", "event_loop_inspector",
-	"deep_monitoring", "io", "windowsHide",
+	"deep_monitoring", "io", "windowsHide", "tags",
 }
 
 // spellings returns every word an attribute goes by, its key first, in the order in which they are looked up.

@@ -17,6 +17,11 @@ type values map[string]any
 func check(in object, c Context) (vals values, warnings, errs []Problem) {
 	vals = values{}
 	name := nameForMessages(in)
+	in, nested := flattened(in)
+	if nested != nil {
+		nested.App = name
+		errs = append(errs, *nested)
+	}
 	for i := range attributes {
 		a := &attributes[i]
 		v, ok := a.find(in, c.Strict)
@@ -33,7 +38,7 @@ func check(in object, c Context) (vals values, warnings, errs []Problem) {
 	}
 	for _, m := range in {
 		switch {
-		case keySet()[m.key], m.key == "$schema", strings.HasPrefix(m.key, "//"):
+		case keySet()[m.key], m.key == "$schema", m.key == "logs", strings.HasPrefix(m.key, "//"):
 		case strings.HasPrefix(m.key, "env_") && !strings.ContainsAny(m.key, " \t\n"):
 			switch m.val.(type) {
 			case object:
