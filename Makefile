@@ -4,9 +4,11 @@ VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo 0.1
 LDFLAGS  := -s -w -X main.version=$(VERSION)
 BUILD    := CGO_ENABLED=0 go build -trimpath -tags $(TAGS) -ldflags "$(LDFLAGS)"
 FUZZTIME ?= 10s
+SEED     ?= 1
+CHAOS    ?= 10m
 PREFIX   ?= /usr/local
 
-.PHONY: all test race script fuzz bench reload-proof lint vet check demo install clean
+.PHONY: all test race script fuzz chaos bench reload-proof lint vet check demo install clean
 
 all: ## two static executables in bin/
 	$(BUILD) -o bin/weaver ./cmd/weaver
@@ -45,6 +47,9 @@ lint:
 
 check: lint vet test race ## what must hold before a commit
 	$(MAKE) fuzz FUZZTIME=2s
+
+chaos: all ## kill whatever there is, and look from outside; SEED, CHAOS (how long)
+	go run ./testdata/chaos -bin bin -seed $(SEED) -for $(CHAOS)
 
 demo: ## the main job, shown
 	go run ./testdata/demo

@@ -1,0 +1,174 @@
+//go:build linux
+
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+)
+
+// act is something that is done to the world. It returns the service that it is about, nil for none.
+type act struct {
+	name   string
+	weight int
+	lasts  time.Duration // longer than usual
+	do     func(*world) (*service, error)
+}
+
+// acts are what may happen, as often as their weights say.
+var acts = []act{
+	{name: "kill supervisor", weight: 6, do: func(w *world) (*service, error) { return nil, w.killOne("supervisor") }},
+	{name: "kill anchor", weight: 5, do: func(w *world) (*service, error) { return nil, w.killOne("anchor") }},
+	{name: "kill both", weight: 3, do: func(w *world) (*service, error) {
+		now, err := w.look()
+		if err != nil {
+			return nil, err
+		}
+		kill(now.anchor)
+		kill(now.supervisor)
+		return nil, w.command("ping") // by anybody
+	}},
+	{name: "kill service", weight: 4, do: func(w *world) (*service, error) {
+		s := w.some(true)
+		now, err := w.look()
+		if err != nil {
+			return nil, err
+		}
+		w.load.touch(s)
+		for _, p := range now.mains[s.name] {
+			kill(p.pid)
+		}
+		return s, nil
+	}},
+	{name: "restart", weight: 3, do: func(w *world) (*service, error) { return w.about("restart", true) }},
+	{name: "reload", weight: 2, do: func(w *world) (*service, error) { return w.about("reload", true) }},
+	{name: "stop", weight: 3, do: func(w *world) (*service, error) {
+		s := w.some(true)
+		s.up.Store(false)
+		w.load.touch(s)
+		return s, w.command("stop", s.name)
+	}},
+	{name: "start", weight: 3, do: func(w *world) (*service, error) {
+		s := w.some(false)
+		s.up.Store(true)
+		return s, w.command("start", s.name)
+	}},
+	{name: "stop while the supervisor dies", weight: 3, do: func(w *world) (*service, error) {
+		s := w.some(true)
+		now, err := w.look()
+		if err != nil {
+			return nil, err
+		}
+		w.load.touch(s)
+		done := make(chan error, 1)
+		go func() { done <- w.command("stop", s.name) }()
+		time.Sleep(time.Duration(w.rand.IntN(30)) * time.Millisecond)
+		kill(now.supervisor)
+		<-done // it may have been cut off: so once more
+		s.up.Store(false)
+		return s, w.command("stop", s.name)
+	}},
+	{name: "update", weight: 2, do: func(w *world) (*service, error) { return nil, w.command("update") }},
+	{name: "remove socket", weight: 1, lasts: 2 * time.Second, do: func(w *world) (*service, error) {
+		path := filepath.Join(w.home, "weaver.sock")
+		if err := os.Remove(path); err != nil {
+			return nil, err
+		}
+		return nil, until("the socket is there again", func() bool { _, err := os.Stat(path); return err == nil })
+	}},
+	{name: "stop the supervisor's process", weight: 1, lasts: 20 * time.Second, do: func(w *world) (*service, error) {
+		now, err := w.look()
+		if err != nil {
+			return nil, err
+		}
+		if err := syscall.Kill(now.supervisor, syscall.SIGSTOP); err != nil {
+			return nil, err
+		}
+		return nil, w.awaitOther("supervisor", now.supervisor)
+	}},
+}
+
+// pick decides what to do, of what fits into the time that is left.
+func (w *world) pick(left time.Duration) act {
+	for {
+		n := w.rand.IntN(100)
+		for _, a := range acts {
+			if n -= 2 * a.weight; n >= 0 {
+				continue
+			}
+			if a.lasts <= left && !(a.name == "start" && w.some(false) == nil) {
+				return a
+			}
+			break
+		}
+	}
+}
+
+// some picks a service that is up, or one that is not; nil if there is none.
+func (w *world) some(up bool) *service {
+	var of []*service
+	for _, s := range w.wished {
+		if s.up.Load() == up {
+			of = append(of, s)
+		}
+	}
+	if len(of) == 0 {
+		return nil
+	}
+	return of[w.rand.IntN(len(of))]
+}
+
+// about runs a command on some service.
+func (w *world) about(verb string, up bool) (*service, error) {
+	s := w.some(up)
+	w.load.touch(s)
+	return s, w.command(verb, s.name)
+}
+
+// killOne kills the supervisor or the anchor, and returns when another one is there.
+func (w *world) killOne(which string) error {
+	now, err := w.look()
+	if err != nil {
+		return err
+	}
+	pid := now.supervisor
+	if which == "anchor" {
+		pid = now.anchor
+	}
+	kill(pid)
+	return w.awaitOther(which, pid)
+}
+
+func (w *world) awaitOther(which string, pid int) error {
+	return until("there is another "+which, func() bool {
+		now, err := w.look()
+		if err != nil {
+			return false
+		}
+		if which == "anchor" {
+			return now.anchor != 0 && now.anchor != pid
+		}
+		return now.supervisor != 0 && now.supervisor != pid
+	})
+}
+
+// patience is for a machine that has other things to do, too.
+const patience = 60 * time.Second
+
+func until(what string, is func() bool) error {
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		if is() {
+			return nil
+		}
+	}
+	return fmt.Errorf("not within %v: %s", patience, what)
+}
+
+func kill(pid int) {
+	if pid > 1 {
+		_ = syscall.Kill(pid, syscall.SIGKILL) // it may be gone
+	}
+}

@@ -1,0 +1,201 @@
+//go:build linux
+
+// Command chaos kills whatever there is, in an order that a seed decides, and looks from outside whether weaver keeps its
+// word: every wished process runs exactly once, nothing else does, weaver's own deaths restart nothing and fail no request,
+// and no line that a process printed is missing or doubled. It never asks weaver what is true; /proc and the log files say.
+//
+//	go run ./testdata/chaos [-bin DIR] [-seed N] [-for DURATION] [-services N]
+package main
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"time"
+)
+
+func main() {
+	if role := os.Getenv("CHAOS_ROLE"); role != "" {
+		os.Exit(play(role))
+	}
+	bin := flag.String("bin", "bin", "where weaver and weaverd are")
+	seed := flag.Uint64("seed", 1, "what decides the order")
+	length := flag.Duration("for", 30*time.Second, "how long to go on")
+	services := flag.Int("services", 24, "how many processes")
+	flag.Parse()
+	w, err := newWorld(*bin, *seed, *services)
+	if err == nil {
+		err = w.run(*length)
+		w.close(err != nil)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "chaos:", err)
+		os.Exit(1)
+	}
+}
+
+// world is a weaver and what it is to keep running.
+type world struct {
+	weaver, home string
+	rand         *rand.Rand
+	seed         uint64
+	wished       []*service
+	load         *load
+	acts         map[string]int
+	largest      int // memory of a supervisor, in kB
+}
+
+// service is one wished process.
+type service struct {
+	name, role string
+	port       int
+	up         atomic.Bool
+}
+
+func newWorld(bin string, seed uint64, n int) (*world, error) {
+	dir, err := os.MkdirTemp("", "chaos")
+	if err != nil {
+		return nil, err
+	}
+	bin, err = filepath.Abs(bin)
+	if err != nil {
+		return nil, err
+	}
+	w := &world{
+		weaver: filepath.Join(bin, "weaver"), home: dir, seed: seed, rand: rand.New(rand.NewPCG(seed, 0)), acts: map[string]int{},
+	}
+	roles := []string{"count", "count", "http", "crash", "count", "fork"}
+	for i := range n {
+		s := &service{name: fmt.Sprintf("s%02d", i), role: roles[i%len(roles)]}
+		s.up.Store(true)
+		if s.role == "http" {
+			if s.port, err = freePort(); err != nil {
+				return nil, err
+			}
+		}
+		w.wished = append(w.wished, s)
+	}
+	return w, nil
+}
+
+// command runs weaver, which has a minute at most.
+func (w *world) command(args ...string) error {
+	cmd := exec.Command("timeout", append([]string{"60", w.weaver}, args...)...)
+	cmd.Env = append(os.Environ(), "WEAVER_HOME="+w.home)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("weaver %s: %w: %s", strings.Join(args, " "), err, out)
+	}
+	return nil
+}
+
+// start starts all services from one file.
+func (w *world) start() error {
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	var apps []map[string]any
+	for _, s := range w.wished {
+		apps = append(apps, map[string]any{
+			"name": s.name, "script": self, "interpreter": "none", "args": []string{s.name}, "restart_delay": 100,
+			"env": map[string]string{"CHAOS_ROLE": s.role, "CHAOS_HOME": w.home, "CHAOS_PORT": fmt.Sprint(s.port), "GOMAXPROCS": "1"},
+		})
+	}
+	data, err := json.Marshal(map[string]any{"apps": apps})
+	if err != nil {
+		return err
+	}
+	file := filepath.Join(w.home, "eco.json")
+	if err := os.WriteFile(file, data, 0o600); err != nil {
+		return err
+	}
+	return w.command("start", file)
+}
+
+func (w *world) run(length time.Duration) error {
+	if err := w.start(); err != nil {
+		return err
+	}
+	if err := w.settle(); err != nil {
+		return err
+	}
+	w.load = newLoad(w.wished)
+	defer w.load.stop()
+	rounds := 0
+	for end := time.Now().Add(length); time.Now().Before(end); rounds++ {
+		a := w.pick(time.Until(end))
+		w.acts[a.name]++
+		if err := w.round(a); err != nil {
+			return fmt.Errorf("seed %d, round %d, %s: %w", w.seed, rounds, a.name, err)
+		}
+	}
+	failed, asked := w.load.stop()
+	if failed != "" {
+		return fmt.Errorf("seed %d: a request failed: %s", w.seed, failed)
+	}
+	lines, err := w.readLogs()
+	if err != nil {
+		return fmt.Errorf("seed %d: %w", w.seed, err)
+	}
+	fmt.Printf("seed %d: %d services, %d rounds %v; %d requests, none failed by weaver; %d lines, complete and in order; supervisor at most %d kB\n",
+		w.seed, len(w.wished), rounds, w.acts, asked, lines, w.largest)
+	return nil
+}
+
+// round does one act and looks at what has become of the rest.
+func (w *world) round(a act) error {
+	before, err := w.look()
+	if err != nil {
+		return err
+	}
+	touched, err := a.do(w)
+	if err != nil {
+		return err
+	}
+	if err := w.settle(); err != nil {
+		return err
+	}
+	after, err := w.look()
+	if err != nil {
+		return err
+	}
+	w.largest = max(w.largest, after.memory)
+	for _, s := range w.wished {
+		if s.role == "crash" || s == touched || !s.up.Load() {
+			continue
+		}
+		if b, a := before.mains[s.name], after.mains[s.name]; len(b) == 1 && len(a) == 1 && b[0] != a[0] {
+			return fmt.Errorf("%s (%s) was process %d and is %d, and nobody touched it", s.name, s.role, b[0].pid, a[0].pid)
+		}
+	}
+	return nil
+}
+
+// close ends everything; what is left of a failure stays to be looked at.
+func (w *world) close(failed bool) {
+	if w.load != nil {
+		w.load.stop()
+	}
+	if err := w.command("kill"); err != nil {
+		fmt.Fprintln(os.Stderr, "chaos:", err)
+	}
+	if now, err := w.look(); err == nil {
+		for name, mains := range now.mains {
+			for _, p := range mains {
+				fmt.Fprintf(os.Stderr, "chaos: %s (process %d) is left behind by kill\n", name, p.pid)
+				kill(p.pid)
+			}
+		}
+	}
+	if failed {
+		fmt.Fprintln(os.Stderr, "chaos: look at", w.home)
+		return
+	}
+	os.RemoveAll(w.home)
+}
