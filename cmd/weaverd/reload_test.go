@@ -46,7 +46,7 @@ var served = []struct {
 	{name: "express", script: "express.js", needs: []string{"express"}, app: map[string]any{"instances": 2, "exec_mode": "cluster"}},
 	{name: "fastify", script: "fastify.js", needs: []string{"fastify"}, app: map[string]any{"instances": 2, "exec_mode": "cluster"}},
 	{name: "node ESM", script: "esm.mjs", app: map[string]any{"instances": 2, "exec_mode": "cluster"}},
-	{name: "bun", script: "bun.js", needs: []string{"bun"}, app: map[string]any{"interpreter": "bun", "overlap": true, "kill_timeout": 5000}},
+	{name: "bun", script: "bun.js", needs: []string{"bun"}, app: map[string]any{"interpreter": "bun", "kill_timeout": 5000}},
 	{name: "python", short: true, script: "held.py", app: map[string]any{"interpreter": "python3", "kill_timeout": 5000}},
 	{name: "go", script: "held.go", app: map[string]any{"interpreter": "none", "kill_timeout": 5000}},
 }
@@ -122,6 +122,9 @@ func serve(t *testing.T, script string, needs []string, more map[string]any) *ta
 		out, err := exec.Command("go", "build", "-o", program, filepath.Join(apps, script)).CombinedOutput()
 		require.NoError(t, err, string(out))
 		spec["script"], spec["listen"] = program, []int{a.port}
+	}
+	if script == "bun.js" {
+		spec["listen"] = []int{a.port}
 	}
 	if len(needs) > 0 {
 		modules := npm(t, needs...)

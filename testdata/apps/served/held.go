@@ -2,13 +2,13 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"net"
 	"net/http"
 	"os"
 	"os/signal"
 	"strconv"
+	"sync"
 	"syscall"
 )
 
@@ -25,6 +25,15 @@ func main() {
 	server := http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprintln(w, "go", os.Getpid())
 	})}
+	var open sync.WaitGroup
+	server.ConnState = func(_ net.Conn, state http.ConnState) {
+		switch state {
+		case http.StateNew:
+			open.Add(1)
+		case http.StateClosed, http.StateHijacked:
+			open.Done()
+		}
+	}
 	asked := make(chan os.Signal, 1)
 	signal.Notify(asked, syscall.SIGINT)
 	if fd, err := strconv.Atoi(os.Getenv("NODE_CHANNEL_FD")); err == nil {
@@ -36,7 +45,9 @@ func main() {
 		close(served)
 	}()
 	<-asked
+	// Not Shutdown: it drops requests that are read once it has begun, of connections that were accepted before.
 	l.Close()
-	<-served // what was accepted last is known to the server now, or Shutdown would not wait for it
-	server.Shutdown(context.Background())
+	<-served
+	server.SetKeepAlivesEnabled(false)
+	open.Wait()
 }
