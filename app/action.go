@@ -49,7 +49,7 @@ type Progress struct {
 	IDs      []ID     `json:"ids,omitempty"`
 	ID       ID       `json:"id"`
 	Name     string   `json:"name,omitempty"`
-	Count    int      `json:"count,omitempty"`
+	Count    int      `json:"count,omitempty"` // of instances launched; of the processes that the target means, done so far
 	Process  *Process `json:"process,omitempty"`
 	Kind     string   `json:"kind,omitempty"` // of a failure: "not_found", "conflict", "invalid", "failed", …
 	Message  string   `json:"message,omitempty"`

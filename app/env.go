@@ -12,7 +12,11 @@ import (
 type Env []Var
 
 // Var is one environment variable.
-type Var struct{ Name, Value string }
+type Var struct {
+	Name, Value string
+	// Bare says that the value was written as a number or boolean rather than as text: listings show it so.
+	Bare bool
+}
 
 // ParseEnviron turns "K=V" strings, as os.Environ returns them, into an Env. Strings without "=" are dropped; a name
 // given twice keeps its first place and its last value, as execve(2) receivers commonly see it.
@@ -29,7 +33,7 @@ func ParseEnviron(environ []string) Env {
 			continue
 		}
 		at[name] = len(env)
-		env = append(env, Var{name, value})
+		env = append(env, Var{Name: name, Value: value})
 	}
 	return env
 }
@@ -45,14 +49,16 @@ func (e Env) Get(name string) (string, bool) {
 }
 
 // Set gives name a value, in its old place or at the end.
-func (e *Env) Set(name, value string) {
+func (e *Env) Set(name, value string) { e.put(Var{Name: name, Value: value}) }
+
+func (e *Env) put(v Var) {
 	for i := range *e {
-		if (*e)[i].Name == name {
-			(*e)[i].Value = value
+		if (*e)[i].Name == v.Name {
+			(*e)[i] = v
 			return
 		}
 	}
-	*e = append(*e, Var{name, value})
+	*e = append(*e, v)
 }
 
 // Unset removes name.
@@ -73,7 +79,7 @@ func (e *Env) Merge(over Env) {
 	}
 	for _, v := range over {
 		if i, ok := at[v.Name]; ok {
-			(*e)[i].Value = v.Value
+			(*e)[i] = v
 			continue
 		}
 		at[v.Name] = len(*e)
@@ -105,9 +111,11 @@ func (e Env) MarshalJSON() ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		value, err := json.Marshal(v.Value)
-		if err != nil {
-			return nil, err
+		value := []byte(v.Value)
+		if !v.Bare || !json.Valid(value) {
+			if value, err = json.Marshal(v.Value); err != nil {
+				return nil, err
+			}
 		}
 		b.Write(name)
 		b.WriteByte(':')
@@ -117,7 +125,7 @@ func (e Env) MarshalJSON() ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// UnmarshalJSON reads an object of strings, keeping its order. Numbers and booleans become their text, null is
+// UnmarshalJSON reads an object of strings, keeping its order. Numbers and booleans become their text, and bare; null is
 // dropped, and objects and arrays become their JSON, as PM2 stringifies what people put into "env".
 func (e *Env) UnmarshalJSON(data []byte) error {
 	dec := json.NewDecoder(bytes.NewReader(data))
@@ -155,7 +163,8 @@ func (e *Env) UnmarshalJSON(data []byte) error {
 		default:
 			s = string(raw)
 		}
-		e.Set(name, s)
+		bare := raw[0] != '"' && raw[0] != '{' && raw[0] != '['
+		e.put(Var{Name: name, Value: s, Bare: bare})
 	}
 	_, err = dec.Token()
 	return err

@@ -138,6 +138,10 @@ func (c *call) targets(args []string) ([]app.Selector, error) {
 		exists := slices.ContainsFunc(list, func(p app.Process) bool { return p.Name == name })
 		if s := app.Selector(name); exists && !slices.Contains(out, s) {
 			out = append(out, s)
+			if c.out.quiet == nil {
+				c.out.quiet = map[string]bool{}
+			}
+			c.out.quiet[name] = true
 		}
 	}
 	return out, nil
@@ -165,7 +169,7 @@ func runScale(c *call) error {
 	name, word := c.args[0], c.args[1]
 	n, err := strconv.Atoi(word)
 	if err != nil {
-		return pm2Error("weaver scale NAME N, +N or -N", "Nothing to do: %q is no number of instances", word)
+		return pm2Error(fmt.Sprintf("%q is no number of instances: N, +N or -N", word), "Nothing to do")
 	}
 	r := api.ScaleRequest{Op: newOp(), Name: name, N: n, Relative: strings.ContainsAny(word[:1], "+-")}
 	if err := c.ensureDaemon(); err != nil {

@@ -194,7 +194,11 @@ func (c *call) fail(err error) int {
 	case errors.Is(err, context.Canceled) && c.ctx.Err() != nil:
 		return 130
 	case errors.As(err, &usage):
-		c.out.fail("error: " + usage.message)
+		text := "error: " + usage.message
+		if home.PersonaOf(c.env.Argv0) == home.PM2 {
+			text = "\n  " + text + "\n" // as its parser lays it out
+		}
+		c.out.fail(text)
 		c.out.hint(usage.hint)
 	case errors.As(err, &own):
 		c.out.fail(own.Error())

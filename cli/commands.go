@@ -5,6 +5,8 @@ type command struct {
 	name  string
 	alias string // other names, blank separated
 	args  string // positional arguments, for help
+	// wants are the positional arguments as PM2 calls them, blank separated, for saying which is missing.
+	wants string
 	// min and max bound the number of positional arguments; max < 0 is any number.
 	min, max int
 	flags    []flag // its own, before the common ones and those of apps
@@ -53,29 +55,29 @@ func commands() []command {
 			service: serviceStart(),
 		},
 		{
-			name: "stop", args: targetArgs, min: 1, max: -1,
+			name: "stop", wants: "id|name|namespace|all|json|stdin", args: targetArgs, min: 1, max: -1,
 			group: groupRun, help: "stop processes, and keep them in the list", run: runStop,
 			hot:     hotForm{verb: "stop", mutates: true, min: 1, max: -1, flags: "mini-list no-color no-lock no-cache"},
 			service: serviceStop(),
 		},
 		{
-			name: "restart", args: targetArgs + " [-- ARGS]", min: 1, max: -1, spec: true, rest: true,
+			name: "restart", wants: "id|name|namespace|all|json|stdin", args: targetArgs + " [-- ARGS]", min: 1, max: -1, spec: true, rest: true,
 			group: groupRun, help: "stop and start processes, with the flags given here", run: runRestart,
 			hot:     hotForm{verb: "restart", mutates: true, min: 1, max: -1, flags: "mini-list no-color no-lock no-cache"},
 			service: serviceRestart(),
 		},
 		{
-			name: "reload", args: targetArgs + " [-- ARGS]", min: 1, max: -1, spec: true, rest: true,
+			name: "reload", wants: "id|name|namespace|all", args: targetArgs + " [-- ARGS]", min: 1, max: -1, spec: true, rest: true,
 			group: groupRun, help: "restart without downtime where that can be", run: runReload,
 			hot:     hotForm{verb: "reload", mutates: true, min: 1, max: -1, flags: "no-color no-lock no-cache"},
 			service: serviceReload(),
 		},
 		{
-			name: "startOrRestart", args: "FILE", min: 1, max: 1, spec: true,
+			name: "startOrRestart", wants: "json", args: "FILE", min: 1, max: 1, spec: true,
 			group: groupRun, help: "start or restart the apps of a config file", run: runStartOrRestart,
 		},
 		{
-			name: "startOrReload", alias: "startOrGracefulReload", args: "FILE", min: 1, max: 1, spec: true,
+			name: "startOrReload", alias: "startOrGracefulReload", wants: "json", args: "FILE", min: 1, max: 1, spec: true,
 			group: groupRun, help: "start or reload the apps of a config file", run: runStartOrReload,
 		},
 		{
@@ -87,22 +89,22 @@ func commands() []command {
 			group: groupRun, help: "run apps in the foreground, and restart them when their files change", run: runDev,
 		},
 		{
-			name: "delete", alias: "del", args: targetArgs, min: 1, max: -1,
+			name: "delete", alias: "del", wants: "name|id|namespace|script|all|json|stdin", args: targetArgs, min: 1, max: -1,
 			group: groupRun, help: "stop processes, and forget them", run: runDelete,
 			hot:     hotForm{verb: "delete", mutates: true, min: 1, max: -1, flags: "mini-list no-color no-lock no-cache"},
 			service: serviceDelete(),
 		},
 		{
-			name: "scale", args: "NAME N|+N|-N", min: 2, max: 2, numbers: true,
+			name: "scale", wants: "app_name number", args: "NAME N|+N|-N", min: 2, max: 2, numbers: true,
 			group: groupRun, help: "change the number of an app's instances", run: runScale,
 			service: serviceScale(),
 		},
 		{
-			name: "reset", args: targetArgs, min: 1, max: -1,
+			name: "reset", wants: "name|id|all", args: targetArgs, min: 1, max: -1,
 			group: groupRun, help: "set counters back to zero", run: runReset,
 		},
 		{
-			name: "sendSignal", args: "SIGNAL " + targetArgs, min: 2, max: -1,
+			name: "sendSignal", wants: "signal pm2_id|name", args: "SIGNAL " + targetArgs, min: 2, max: -1,
 			group: groupRun, help: "send a signal to processes", run: runSignal,
 		},
 
@@ -131,7 +133,7 @@ func commands() []command {
 			service: serviceList(),
 		},
 		{
-			name: "describe", alias: "desc info show", args: "NAME|ID…", min: 1, max: -1, flags: secretsFlag(),
+			name: "describe", alias: "desc info show", wants: "name|id", args: "NAME|ID…", min: 1, max: -1, flags: secretsFlag(),
 			group: groupLook, help: "show everything about processes", run: runDescribe,
 		},
 		{
@@ -158,7 +160,7 @@ func commands() []command {
 			hot: hotForm{verb: "prettylist", flags: "no-color no-cache"},
 		},
 		{
-			name: "env", args: "ID", min: 1, max: 1, flags: secretsFlag(),
+			name: "env", wants: "id", args: "ID", min: 1, max: 1, flags: secretsFlag(),
 			group: groupLook, help: "print the environment of a process", run: runEnv,
 		},
 		{
@@ -167,7 +169,7 @@ func commands() []command {
 			hot: hotForm{verb: "pid", max: 1, flags: "no-color no-cache"},
 		},
 		{
-			name: "id", args: "NAME", min: 1, max: 1,
+			name: "id", wants: "name", args: "NAME", min: 1, max: 1,
 			group: groupLook, help: "print the ids of an app", run: runID,
 			hot: hotForm{verb: "id", min: 1, max: 1, flags: "no-color no-cache"},
 		},

@@ -42,6 +42,10 @@ func runKill(c *call) error {
 		return err
 	}
 	if up {
+		list, err := c.client.List(c.ctx, false, "")
+		if err == nil && len(list) == 0 && !c.out.json {
+			c.out.fail("[PM2][WARN] No process found")
+		}
 		if err := c.kill(); err != nil {
 			return err
 		}

@@ -189,7 +189,10 @@ func (l *line) count() error {
 
 // missing names the n-th argument as help does, without brackets and dots.
 func missing(c *command, n int) string {
-	words := strings.Fields(c.args)
+	words := strings.Fields(c.wants)
+	if len(words) == 0 {
+		words = strings.Fields(c.args)
+	}
 	if n >= len(words) {
 		n = len(words) - 1
 	}

@@ -112,8 +112,8 @@ func TestGrammarSaysWhatIsWrong(t *testing.T) {
 		{"start --name --watch app.js", "option `--name' argument missing", "to pass --watch as its value write --name=--watch"},
 		{"start app.js --stop-exit-codes", "option `--stop-exit-codes' argument missing", ""},
 		{"start app.js --force=maybe", "option `--force' takes no value", ""},
-		{"stop", "missing required argument `NAME|ID|NAMESPACE|all|/REGEX/'", "weaver stop " + targetArgs},
-		{"scale web", "missing required argument `N|+N|-N'", "weaver scale NAME N|+N|-N"},
+		{"stop", "missing required argument `id|name|namespace|all|json|stdin'", "weaver stop " + targetArgs},
+		{"scale web", "missing required argument `number'", "weaver scale NAME N|+N|-N"},
 		{"kill extra", "unexpected argument `extra'", "weaver kill -h"},
 		{"ping -- extra", "unexpected argument `extra'", "weaver ping -h"},
 	} {

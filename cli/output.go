@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 
 	"weaver/app"
 	"weaver/pm2"
@@ -20,6 +21,11 @@ type output struct {
 	done            []jsonResult
 	failed          []jsonFailure
 	warned          []string
+	renewed         int // processes that were there and were started again
+	// quiet are the targets of which PM2 does not say that they are worked on: those that a file stands for.
+	quiet map[string]bool
+	// missingTold says that it is known which apps of a file are new, before the supervisor says so.
+	missingTold bool
 }
 
 func newOutput(env *Env, noColor, silent bool) *output {
@@ -120,6 +126,9 @@ func (o *output) value(v any) error {
 
 // progress prints one step of an operation, each part on its stream, and keeps it for --json.
 func (o *output) progress(p app.Progress) {
+	if p.Step == app.StepOK {
+		o.renewed++
+	}
 	switch p.Step {
 	case app.StepOK, app.StepLaunched:
 		o.done = append(o.done, jsonResult{ID: p.ID, Name: p.Name, Count: p.Count})
@@ -128,7 +137,12 @@ func (o *output) progress(p app.Progress) {
 	case app.StepWarn:
 		o.warned = append(o.warned, p.Message)
 	}
-	if o.silent {
+	switch {
+	case o.silent:
+		return
+	case p.Step == app.StepApplying && o.quiet[p.Target]:
+		return
+	case p.Step == app.StepWarn && o.missingTold && strings.HasPrefix(p.Message, "Applications "):
 		return
 	}
 	out, errOut := pm2.AppendProgress(nil, nil, p, pm2.ProgressOptions{Color: o.color})

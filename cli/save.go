@@ -1,9 +1,12 @@
 package cli
 
 import (
+	"cmp"
+	"errors"
 	"maps"
 	"slices"
 
+	"weaver/api"
 	"weaver/app"
 )
 
@@ -58,6 +61,11 @@ func runFlush(c *call) error {
 		return err
 	}
 	r, err := c.client.Flush(c.ctx, selectors(c.args)...)
+	var answer *api.Error
+	if errors.As(err, &answer) && answer.Kind == api.NotFound { // there is nothing to flush, and PM2 says no more
+		c.out.note("hint: %s", cmp.Or(answer.Hint, answer.Message))
+		err = nil
+	}
 	if err != nil {
 		return err
 	}

@@ -165,6 +165,8 @@ func (c *call) startScript(target string) error {
 	if err != nil {
 		return c.configError(err)
 	}
+	c.schedules(spec)
+	c.folders(spec)
 	exists := app.Refuse
 	if flags.Force {
 		exists = app.Duplicate
@@ -174,7 +176,61 @@ func (c *call) startScript(target string) error {
 			return err
 		}
 	}
-	return c.startSpecs(api.StartRequest{Op: newOp(), Specs: []app.Spec{spec}, IfExists: exists})
+	if err := c.startSpecs(api.StartRequest{Op: newOp(), Specs: []app.Spec{spec}, IfExists: exists}); err != nil {
+		return err
+	}
+	if c.out.renewed > 0 { // the script was known, and had been stopped
+		c.out.talk(pm2.Started)
+		c.out.renewed = 0
+	}
+	return nil
+}
+
+// missing says which apps of a file do not run yet: all of them, those included that cannot be started here.
+func (c *call) missing(loaded *config.Loaded) error {
+	var list []app.Process
+	if up, err := c.daemonUp(); err != nil {
+		return err
+	} else if up {
+		if list, err = c.client.List(c.ctx, false, ""); err != nil {
+			return err
+		}
+	}
+	names := slices.DeleteFunc(loaded.Names(), func(name string) bool {
+		return slices.ContainsFunc(list, func(p app.Process) bool { return p.Name == name })
+	})
+	if len(names) > 0 {
+		c.out.warn("Applications %s not running, starting...", strings.Join(names, ", "))
+	}
+	c.out.missingTold = true
+	return nil
+}
+
+// folders says which directories for files are not there yet: PM2 makes them then, and so does the supervisor.
+func (c *call) folders(specs ...app.Spec) {
+	told := map[string]bool{"": true, ".": true}
+	for i := range specs {
+		for _, file := range []string{specs[i].OutFile, specs[i].ErrorFile, specs[i].LogFile, specs[i].PIDFile} {
+			dir := filepath.Dir(file)
+			if told[dir] || filepath.Dir(dir) == c.home.Dir {
+				continue
+			}
+			told[dir] = true
+			if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
+				c.out.fail("[PM2][WARN] Folder does not exist: " + dir)
+				c.out.talk("Creating folder: %s", dir)
+			}
+		}
+	}
+}
+
+// schedules says when apps will be restarted.
+func (c *call) schedules(specs ...app.Spec) {
+	for i := range specs {
+		if specs[i].CronRestart != "" {
+			c.out.talk(pm2.Scheduled, specs[i].CronRestart)
+		}
+	}
 }
 
 // startFile starts the apps of a config file, and restarts or reloads those that exist.
@@ -183,10 +239,16 @@ func (c *call) startFile(path string, exists app.IfExists) error {
 	if err != nil {
 		return err
 	}
+	if err := c.missing(&loaded); err != nil {
+		return err
+	}
 	for _, f := range loaded.Failed {
-		c.out.fail("[PM2][ERROR] Error: " + f.Error())
+		c.out.fail("[PM2][ERROR] Error: " + f.Err.Error())
+		c.out.hint("this is about " + f.Name)
 		c.out.failed = append(c.out.failed, jsonFailure{ID: -1, Name: f.Name, Kind: string(api.Invalid), Message: f.Err.Error()})
 	}
+	c.schedules(loaded.Apps...)
+	c.folders(loaded.Apps...)
 	if len(loaded.Apps) > 0 {
 		err = c.startSpecs(api.StartRequest{Op: newOp(), Specs: loaded.Apps, File: loaded.File, IfExists: exists})
 	}
@@ -245,9 +307,15 @@ func (c *call) fileContext() config.Context {
 	return cc
 }
 
+// problems prints what is odd: PM2's warnings where PM2 has them, on stdout, weaver's own on stderr.
 func (c *call) problems(list []config.Problem) {
 	for _, p := range list {
-		c.out.warn("%s", p)
+		if p.PM2 {
+			c.out.warn("%s", p)
+			continue
+		}
+		c.out.warned = append(c.out.warned, p.String())
+		c.out.note("warning: %s", p)
 	}
 }
 
@@ -255,8 +323,13 @@ func (c *call) problems(list []config.Problem) {
 func (c *call) configError(err error) error {
 	var invalid *config.Invalid
 	if errors.As(err, &invalid) {
+		if invalid.Problems[0].App != "" {
+			return c.invalidFile(invalid)
+		}
 		for _, p := range invalid.Problems {
-			c.out.warn("%s", p)
+			if p.Key != "cron_restart" { // PM2 says that one only once
+				c.out.warn("%s", p)
+			}
 		}
 	}
 	f := &failure{text: "[PM2][ERROR] " + err.Error(), err: err}
@@ -265,6 +338,26 @@ func (c *call) configError(err error) error {
 		f.hint = hinted.Hint()
 	}
 	return f
+}
+
+// invalidFile says what is wrong in a config file: in PM2's words, which do not say of which app, and then of which.
+func (c *call) invalidFile(err *config.Invalid) error {
+	for _, p := range err.Problems {
+		if p.Key == "cron_restart" {
+			c.out.fail("[PM2][ERROR] " + p.Message)
+		} else {
+			c.out.warn("%s", p.Message)
+		}
+		c.out.failed = append(c.out.failed, jsonFailure{ID: -1, Name: p.App, Kind: string(api.Invalid), Message: p.Message, Hint: p.Hint})
+	}
+	for _, p := range err.Problems {
+		hint := "see " + p.Key + " of " + p.App
+		if p.Hint != "" {
+			hint += ": " + p.Hint
+		}
+		c.out.hint(hint)
+	}
+	return errReported
 }
 
 func runStartOrRestart(c *call) error { return c.startOr(app.Restart) }

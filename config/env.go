@@ -45,6 +45,8 @@ func (c Context) inherited(filter []string) app.Env {
 			env = append(env, v)
 		}
 	}
+	// PM2's front end marks its own environment, and every app inherits that.
+	env.Set("PM2_USAGE", "CLI")
 	return env
 }
 
@@ -77,7 +79,12 @@ func envOf(v any) app.Env {
 	o, _ := v.(object)
 	env := make(app.Env, 0, len(o))
 	for _, m := range o {
-		env = append(env, app.Var{Name: m.key, Value: text(m.val)})
+		bare := false
+		switch m.val.(type) {
+		case float64, bool:
+			bare = true
+		}
+		env = append(env, app.Var{Name: m.key, Value: text(m.val), Bare: bare})
 	}
 	return env
 }

@@ -16,7 +16,7 @@ const None = "none"
 
 // Interpreter is what runs a script.
 type Interpreter struct {
-	Path string   // absolute, or None
+	Path string   // absolute, a name in PATH, or None
 	Args []string // its own, before those that the user gave
 }
 
@@ -70,14 +70,18 @@ func ResolveInterpreter(c Context, cwd, asked, script string) (Interpreter, erro
 // interpreter finds the first of names that there is.
 func (c Context) interpreter(cwd string, names ...string) (Interpreter, error) {
 	for _, name := range names {
-		if name == "node" {
-			if path := c.node(); path != "" {
+		if name == "node" && c.Node != nil {
+			if path := c.Node(); path != "" {
 				return Interpreter{Path: path}, nil
 			}
 			continue
 		}
-		if path, ok := c.look(name, cwd); ok {
+		path, ok := c.look(name, cwd)
+		switch {
+		case ok && strings.ContainsRune(name, filepath.Separator):
 			return Interpreter{Path: path}, nil
+		case ok: // the name: it is looked up again at each start, so that it follows upgrades
+			return Interpreter{Path: name}, nil
 		}
 	}
 	name := clip(names[0])
@@ -146,8 +150,8 @@ func versionNumbers(version string) []int {
 }
 
 func (c Context) typeScript(cwd string) (Interpreter, error) {
-	if path, ok := c.look("bun", cwd); ok {
-		return Interpreter{Path: path}, nil
+	if _, ok := c.look("bun", cwd); ok {
+		return Interpreter{Path: "bun"}, nil
 	}
 	if node := c.node(); node != "" {
 		flags, err := stripTypes(context.Background(), c, node)

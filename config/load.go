@@ -21,6 +21,7 @@ type Loaded struct {
 	Problems []Problem
 	// Failed are the apps that cannot be started here: no script, no interpreter, no such user. The others can.
 	Failed []AppError
+	names  []string // of all apps, in the file's order
 	// Deploy and Static are those sections as written, nil without them.
 	Deploy, Static json.RawMessage
 }
@@ -28,16 +29,10 @@ type Loaded struct {
 // Names are the names of all apps asked for, those that failed included, in order and each once.
 func (l *Loaded) Names() []string {
 	var names []string
-	add := func(name string) {
+	for _, name := range l.names {
 		if !slices.Contains(names, name) {
 			names = append(names, name)
 		}
-	}
-	for i := range l.Apps {
-		add(l.Apps[i].Name)
-	}
-	for _, f := range l.Failed {
-		add(f.Name)
 	}
 	return names
 }
@@ -74,15 +69,15 @@ func (c Context) apps(l Loaded, tree any, f Flags) (Loaded, error) {
 	for _, in := range chosen(apps, f.Only) {
 		in = slices.Clone(in)
 		for _, m := range used {
+			if _, own := in.get(m.key); m.key == "namespace" && own {
+				continue // what the app says about itself counts, as with PM2
+			}
 			in.set(m.key, m.val) // under its key, which wins over other spellings
 		}
 		vals, warnings, errs := check(in, c)
 		l.Problems = append(l.Problems, warnings...)
-		if script, _ := vals["script"].(string); script == "" && !faulty(errs, "script") {
-			errs = append(errs, noScript(in, warnings))
-		}
 		invalid.Problems = append(invalid.Problems, errs...)
-		requests = append(requests, request{in: in, vals: vals, envName: f.Env, under: under})
+		requests = append(requests, request{in: in, vals: vals, envName: f.Env, under: under, fromFile: true})
 	}
 	if f.Only != "" && len(requests) == 0 {
 		l.Problems = append(l.Problems, Problem{Message: fmt.Sprintf("no app of %s is named %s", filepath.Base(l.File), clip(f.Only))})
@@ -91,7 +86,14 @@ func (c Context) apps(l Loaded, tree any, f Flags) (Loaded, error) {
 		return l, &invalid
 	}
 	for _, r := range requests {
-		s, problems, err := c.spec(r)
+		var s app.Spec
+		var problems []Problem
+		if script, _ := r.vals["script"].(string); script == "" {
+			s.Name, err = nameForMessages(r.in), noScript(l.Problems)
+		} else {
+			s, problems, err = c.spec(r)
+		}
+		l.names = append(l.names, s.Name)
 		l.Problems = append(l.Problems, problems...)
 		if err != nil {
 			l.Failed = append(l.Failed, AppError{s.Name, err})
@@ -238,16 +240,13 @@ func deployEnv(tree any, name string) app.Env {
 	return envOf(env)
 }
 
-func noScript(in object, warnings []Problem) Problem {
-	p := Problem{App: nameForMessages(in), Key: "script", Message: "No script path - aborting"}
+// noScript says that an app has none, and which of its unknown keys may be meant for it.
+func noScript(warnings []Problem) error {
+	err := saidf("No script path - aborting")
 	for _, w := range warnings {
 		if near := Nearest(w.Key, []string{"script"}); near != "" {
-			p.Hint = fmt.Sprintf("did you mean %q by %q?", near, w.Key)
+			return err.try("did you mean %q by %q?", near, w.Key)
 		}
 	}
-	return p
-}
-
-func faulty(problems []Problem, key string) bool {
-	return slices.ContainsFunc(problems, func(p Problem) bool { return p.Key == key })
+	return err
 }

@@ -79,7 +79,7 @@ func TestAWholeFile(t *testing.T) {
 	assert.False(t, app.IsTrue(worker.AutoRestart))
 	assert.EqualValues(t, 5000, worker.KillTimeout.Milliseconds())
 	require.Len(t, l.Problems, 1)
-	assert.Equal(t, "worker: Environment [production] is not defined in process file", l.Problems[0].String())
+	assert.Equal(t, "Environment [production] is not defined in process file", l.Problems[0].String())
 	assert.Contains(t, string(l.Deploy), "origin/main")
 }
 
@@ -163,7 +163,7 @@ func TestTheFlagsThatCountWithAFile(t *testing.T) {
 	require.NoError(t, err)
 	s := l.Apps[0]
 	assert.Equal(t, "a", s.Name)
-	assert.Equal(t, "m", s.Namespace)
+	assert.Equal(t, "n", s.Namespace, "the app's own counts")
 	assert.Equal(t, filepath.Join(c.Cwd, "sub"), s.Cwd)
 	assert.Equal(t, filepath.Join(c.Cwd, "sub/server.js"), s.Script)
 	assert.Equal(t, "true", string(s.Watch))
@@ -193,12 +193,14 @@ func TestShapesOfAFile(t *testing.T) {
 		`5`:             "No script path - aborting: app 0 of x.json is [object Number], not an object",
 		`null`:          "No script path - aborting: app 0 of x.json is [object Null], not an object",
 		`{apps: ['a']}`: "No script path - aborting: app 0 of x.json is [object String], not an object",
-		`{}`:            "No script path - aborting",
 	} {
 		_, err := load(t, c, "x.json", text, Flags{})
 		assert.EqualError(t, err, want, text)
 	}
-	_, err := load(t, c, "package.json", `{"name": "p", "scripts": {}}`, Flags{})
+	l, err := load(t, c, "x.json", "{}", Flags{})
+	require.NoError(t, err)
+	assert.EqualError(t, l.Failed[0].Err, "No script path - aborting")
+	_, err = load(t, c, "package.json", `{"name": "p", "scripts": {}}`, Flags{})
 	assert.EqualError(t, err, "No script path - aborting")
 	l, err := load(t, c, "package.json", `{"name": "p", "pm2": {"script": "server.js"}}`, Flags{})
 	require.NoError(t, err)

@@ -11,11 +11,13 @@ type Problem struct {
 	Key     string
 	Message string
 	Hint    string // one thing to try, or ""
+
+	PM2 bool // PM2 has this warning, in these words, which do without the app's name
 }
 
 func (p Problem) String() string {
 	var b strings.Builder
-	if p.App != "" {
+	if p.App != "" && !p.PM2 {
 		b.WriteString(p.App + ": ")
 	}
 	b.WriteString(p.Message)

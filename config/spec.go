@@ -19,6 +19,7 @@ type request struct {
 	scriptSet  bool     // scriptArgs replace "args"
 	envName    string   // of --env
 	under      app.Env  // below everything: the deploy section's
+	fromFile   bool
 }
 
 // spec makes the absolute Spec. Errors are about this machine now: something is missing on it.
@@ -145,6 +146,9 @@ func (c Context) environment(s *app.Spec, r request, in Interpreter) *Problem {
 	s.FilterEnv = filterWords(r.vals["filter_env"])
 	s.Env = r.under.Clone()
 	s.Env.Merge(c.inherited(s.FilterEnv))
+	if r.fromFile {
+		s.Env.Set("PM2_JSON_PROCESSING", "true") // PM2's front end marks its environment with this one, too
+	}
 	s.Env.Merge(envOf(r.vals["env"]))
 	if s.Port != nil {
 		s.Env.Set("PORT", fmt.Sprint(*s.Port))
@@ -158,7 +162,7 @@ func (c Context) environment(s *app.Spec, r request, in Interpreter) *Problem {
 	}
 	section, ok := profile(r.in, r.envName)
 	if !ok {
-		return &Problem{Key: "env_" + r.envName, Message: fmt.Sprintf("Environment [%s] is not defined in process file", clip(r.envName))}
+		return &Problem{Key: "env_" + r.envName, Message: fmt.Sprintf("Environment [%s] is not defined in process file", clip(r.envName)), PM2: true}
 	}
 	s.Env.Merge(section)
 	return nil

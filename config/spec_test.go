@@ -52,8 +52,8 @@ func TestInterpreterByFile(t *testing.T) {
 		in, err := ResolveInterpreter(c, c.Cwd, "", path)
 		require.NoError(t, err, tc.file)
 		want := tc.want
-		if want != None {
-			want = c.Cwd + "/bin/" + want
+		if want == "node" { // where the context has it
+			want = c.Cwd + "/bin/node"
 		}
 		assert.Equal(t, want, in.Path, tc.file)
 	}

@@ -21,6 +21,9 @@ func ChildEnv(p *app.Process) app.Env {
 	}
 	env := make(app.Env, 0, len(b.record.members))
 	for _, m := range b.record.members {
+		if m.Key == "version" && p.Gen <= 1 {
+			continue // PM2 finds it out while the first one starts
+		}
 		if given[m.Key] && !ofTheProcess(m.Key) && m.Key != counter {
 			continue
 		}

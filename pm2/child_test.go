@@ -17,7 +17,7 @@ func TestChildEnvAddsPM2sVariables(t *testing.T) {
 		OutPath: "/l/api-out-4.log", PIDPath: "/p/api-4.pid",
 		Spec: &app.Spec{
 			Script: "/srv/api.js", Interpreter: "node", Cwd: "/srv", Args: []string{"x"}, IncrementVar: "PORT",
-			Env: app.Env{{Name: "PORT", Value: "3000"}, {Name: "name", Value: "mine"}, {Name: "pm_id", Value: "77"}, {Name: "HOME", Value: "/root"}},
+			Env: app.Env{{Name: "PORT", Value: "3002"}, {Name: "name", Value: "mine"}, {Name: "pm_id", Value: "77"}, {Name: "HOME", Value: "/root"}},
 		},
 	}
 	env := ChildEnv(&p)
@@ -64,6 +64,7 @@ func TestChildEnvIsWhatPM2Hands(t *testing.T) {
 			}
 		}
 		want["status"] = "launching"
+		list[i].Gen = 2 // the first one does not know its version
 		merged := list[i].Spec.Env.Clone()
 		merged.Merge(ChildEnv(&list[i]))
 		got := map[string]string{}

@@ -49,14 +49,17 @@ func AppendDescribe(dst []byte, p *app.Process, o DescribeOptions) []byte {
 		program = "pm2"
 	}
 	dst = d.appendReported(dst, p, program)
+	dst = d.appendTitle(dst, " Divergent env variables from local env ")
 	if rows := divergent(specOf(p).Env, o.Local, o.ShowSecrets); len(rows) > 0 {
-		dst = d.appendTitle(dst, " Divergent env variables from local env ")
 		dst = d.appendRows(dst, rows)
 	}
 	dst = append(dst, '\n')
+	if program == "pm2" {
+		dst = d.appendHint(dst, " Add your own code metrics: http://bit.ly/code-metrics")
+	}
 	dst = d.appendHint(dst, " Use `"+program+" logs "+p.Name+" [--lines 1000]` to display logs")
 	dst = d.appendHint(dst, " Use `"+program+" env "+p.ID.String()+"` to display environment variables")
-	return d.appendHint(dst, " Use `"+program+" monit` to monitor CPU and Memory usage")
+	return d.appendHint(dst, " Use `"+program+" monit` to monitor CPU and Memory usage "+p.Name)
 }
 
 type description struct {

@@ -153,12 +153,12 @@ func TestDumpsWrittenByHand(t *testing.T) {
 	assert.False(t, *s.AutoRestart)
 	assert.Equal(t, 0, *s.MaxRestarts)
 	assert.Equal(t, []int{3}, s.StopExitCodes)
-	assert.Equal(t, app.Env{{Name: "A", Value: "1"}, {Name: "B", Value: "true"}, {Name: "D", Value: `{"x":[1]}`}, {Name: "STALE", Value: "kept"}}, s.Env)
+	assert.Equal(t, app.Env{{Name: "A", Value: "1", Bare: true}, {Name: "B", Value: "true", Bare: true}, {Name: "D", Value: `{"x":[1]}`}, {Name: "STALE", Value: "kept"}}, s.Env)
 	assert.Equal(t, app.ID(4), recs[1].ID)
 	assert.Equal(t, "c", recs[1].Name, "the last of equal keys counts")
 	assert.Equal(t, "/l/c-2024.log", recs[1].Spec.OutFile, "merged logs have no number of ours")
 	port, _ := recs[1].Spec.Env.Get("PORT")
-	assert.Equal(t, "3000", port, "what was asked for, not what the third instance had")
+	assert.Equal(t, "3002", port, "what this instance had, from which others count on")
 }
 
 func TestBrokenDumpsNameTheByte(t *testing.T) {

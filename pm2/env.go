@@ -117,7 +117,9 @@ func (b *builder) extra(s *app.Spec, keys ...string) {
 // settings adds what was asked for, in the order of schemaKeys.
 func (b *builder) settings(p *app.Process, s *app.Spec, o EnvOptions) {
 	b.text("name", p.Name)
-	b.texts("filter_env", s.FilterEnv)
+	if len(s.FilterEnv) > 0 || !fromFile(s) {
+		b.filters(s.FilterEnv)
+	}
 	b.text("namespace", namespace(p, s))
 	b.extra(s, "install_url")
 	if len(s.Args) > 0 {
@@ -285,6 +287,21 @@ func (b *builder) life(p *app.Process, s *app.Spec) {
 	}
 }
 
+// fromFile reports an app of a config file: PM2 has no defaults of flags in the records of those.
+func fromFile(s *app.Spec) bool {
+	_, marked := s.Env.Get("PM2_JSON_PROCESSING")
+	return marked
+}
+
+// filters writes which variables are left out: a name that is one exactly is a text of its own.
+func (b *builder) filters(words []string) {
+	if len(words) == 1 && strings.HasPrefix(words[0], "=") {
+		b.text("filter_env", words[0][1:])
+		return
+	}
+	b.texts("filter_env", words)
+}
+
 // exitCodes writes one code as a number: PM2 makes no array of it.
 func (b *builder) exitCodes(codes []int) {
 	if len(codes) == 1 {
@@ -296,6 +313,7 @@ func (b *builder) exitCodes(codes []int) {
 
 func (b *builder) watch(p *app.Process, s *app.Spec) {
 	switch {
+	case len(s.Watch) == 0 && fromFile(s) && p.Status != app.Stopped: // a stop writes it down
 	case !p.Watching && !b.dump:
 		b.flag("watch", false)
 	case len(s.Watch) > 0:

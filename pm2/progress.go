@@ -22,6 +22,9 @@ const UpdateEnvHint = "Use --update-env to update environment variables\n"
 // Started is what PM2 says after a start of something known.
 const Started = "Process successfully started"
 
+// Scheduled is what PM2 says, with the pattern, of an app that is restarted at times.
+const Scheduled = "cron restart at %s"
+
 // rpcName is what PM2 calls a verb in "Applying action".
 func rpcName(v app.Verb) string {
 	switch v {
@@ -68,7 +71,9 @@ func AppendProgress(out, errOut []byte, p app.Progress, o ProgressOptions) (stdo
 		if p.Kind == "empty" {
 			prefix = prefixWarn
 		}
-		errOut = appendPrefix(errOut, prefix, o)
+		if (p.Verb != app.VerbReset && p.Verb != app.VerbSignal) || p.Kind != "not_found" { // PM2 says that one without a prefix
+			errOut = appendPrefix(errOut, prefix, o)
+		}
 		errOut = append(errOut, p.Message...)
 		errOut = append(errOut, '\n')
 		if p.Hint != "" {
@@ -85,7 +90,8 @@ func appendApplying(out []byte, p app.Progress, o ProgressOptions) []byte {
 	out = appendPrefix(out, prefixPlain, o)
 	switch p.Verb {
 	case app.VerbSignal:
-		out = append(out, "Sending signal to process name "...)
+		out = append(out, "Sending signal to process "...)
+		out = append(out, nameOrID(p.Target)...)
 		out = appendClean(out, p.Target)
 		return append(out, '\n')
 	case app.VerbReset:
@@ -127,11 +133,15 @@ func appendStarting(out []byte, p app.Progress, o ProgressOptions) []byte {
 
 func appendOK(out []byte, p app.Progress, o ProgressOptions) []byte {
 	switch p.Verb {
-	case app.VerbSignal: // PM2 prints this one without a prefix
+	case app.VerbSignal: // PM2 prints this one without a prefix, once a target
+		if p.Count > 1 {
+			return out
+		}
 		out = append(out, "successfully sent signal "...)
 		out = append(out, p.Message...)
-		out = append(out, " to process name "...)
-		out = appendClean(out, p.Name)
+		out = append(out, " to process "...)
+		out = append(out, nameOrID(p.Target)...)
+		out = appendClean(out, p.Target)
 		return append(out, '\n')
 	case app.VerbReset:
 		return out
@@ -144,12 +154,20 @@ func appendOK(out []byte, p app.Progress, o ProgressOptions) []byte {
 	return append(out, ") \u2713\n"...)
 }
 
+// nameOrID is what PM2 takes a target of a signal for.
+func nameOrID(target string) string {
+	if app.Selector(target).Numeric() {
+		return "id "
+	}
+	return "name "
+}
+
 // appendIDs writes the ids as a JavaScript array; an id that the user typed is a string in PM2's eyes.
 func appendIDs(dst []byte, p app.Progress) []byte {
 	if len(p.IDs) == 0 {
 		return append(dst, "[]"...)
 	}
-	quote := len(p.IDs) == 1 && p.Target == p.IDs[0].String()
+	quote := len(p.IDs) == 1 && p.Target == p.IDs[0].String() && p.ID < 0
 	dst = append(dst, "[ "...)
 	for i, id := range p.IDs {
 		if i > 0 {

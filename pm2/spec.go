@@ -81,7 +81,7 @@ func (r reader) settings(s *app.Spec) {
 		s.Mode = app.Fork
 	}
 	s.Instances = max(r.whole("instances"), 1)
-	s.FilterEnv = r.texts("filter_env")
+	s.FilterEnv = r.filters()
 	if s.InstanceVar = r.text("instance_var"); s.InstanceVar == "NODE_APP_INSTANCE" {
 		s.InstanceVar = ""
 	}
@@ -140,6 +140,14 @@ func (r reader) settings(s *app.Spec) {
 	s.Force = r.flag("force")
 	s.Version = r.text("version")
 	r.carried(s)
+}
+
+// filters reads what Env writes: a text is the name of one variable, a list is of parts of names.
+func (r reader) filters() []string {
+	if v, ok := r.top.Get("filter_env"); ok && v.kind == text {
+		return []string{"=" + v.text}
+	}
+	return r.texts("filter_env")
 }
 
 // carried keeps what weaver only hands on.
@@ -220,13 +228,6 @@ func (r reader) environment(rec *Record) {
 	}
 	rec.Name = s.Name
 	rec.Instance = r.whole(instanceVar(s))
-	if s.IncrementVar != "" {
-		// The variable holds this instance's number: the first instance's is what was asked for.
-		if n, ok := s.Env.Get(s.IncrementVar); ok {
-			first := whole(String(n)) - rec.Instance
-			s.Env.Set(s.IncrementVar, string(appendNumber(nil, float64(first))))
-		}
-	}
 }
 
 func (r reader) variable(s *app.Spec, m Member) {
@@ -235,7 +236,8 @@ func (r reader) variable(s *app.Spec, m Member) {
 		value = string(m.Value.AppendJSON(nil))
 	}
 	r.set[m.Key] = true
-	s.Env = append(s.Env, app.Var{Name: m.Key, Value: value})
+	bare := m.Value.kind == number || m.Value.kind == boolean
+	s.Env = append(s.Env, app.Var{Name: m.Key, Value: value, Bare: bare})
 }
 
 func (r reader) life(rec *Record) {

@@ -1,6 +1,7 @@
 package pm2
 
 import (
+	"encoding/json"
 	"strconv"
 	"strings"
 
@@ -20,12 +21,16 @@ func (b *builder) environment(p *app.Process, s *app.Spec, o EnvOptions) {
 		b.env.add("PM2_HOME", String(o.Home))
 	}
 	if b.env.find(p.Name) < 0 {
-		b.env.add(p.Name, Of(&Object{}))
+		settings := Of(&Object{})
+		if fromFile(s) {
+			settings = String("{}") // PM2 writes what is no text in a file's environments out
+		}
+		b.env.add(p.Name, settings)
 	}
 	if p.UniqueID != "" {
 		b.env.Set("unique_id", String(p.UniqueID))
 	}
-	if name, n, ok := increment(p, s); ok {
+	if name, n, ok := increment(s); ok {
 		b.env.Set(name, Number(n))
 	}
 	b.value("env", Of(&b.env))
@@ -36,26 +41,29 @@ func variable(s *app.Spec, v app.Var) Value {
 	if s.Port != nil && v.Name == "PORT" && v.Value == strconv.Itoa(*s.Port) {
 		return Number(*s.Port)
 	}
+	if v.Bare {
+		return parseRaw(json.RawMessage(v.Value))
+	}
 	return String(v.Value)
 }
 
-// increment returns the variable that counts up per instance, and the instance's number.
-func increment(p *app.Process, s *app.Spec) (string, int, bool) {
+// increment returns the variable that counts up per instance, and this instance's number, which its own environment has.
+func increment(s *app.Spec) (string, int, bool) {
 	if s.IncrementVar == "" {
 		return "", 0, false
 	}
-	first, _ := s.Env.Get(s.IncrementVar)
-	n, err := strconv.Atoi(strings.TrimSpace(first))
+	own, _ := s.Env.Get(s.IncrementVar)
+	n, err := strconv.Atoi(strings.TrimSpace(own))
 	if err != nil {
 		n = 0
 	}
-	return s.IncrementVar, n + p.Instance, true
+	return s.IncrementVar, n, true
 }
 
 // variables copies the environment to the top, after the two variables that differ between instances.
 func (b *builder) variables(p *app.Process, s *app.Spec) {
 	b.num(instanceVar(s), int64(p.Instance))
-	name, n, counts := increment(p, s)
+	name, n, counts := increment(s)
 	if counts {
 		b.num(name, int64(n))
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"weaver/app"
@@ -26,6 +27,8 @@ type Action struct {
 	KillNow     bool
 	Detach      bool // do not wait for processes to be up
 	drain       bool // processes that are deleted may finish what they began
+	// chosen says that the supervisor chose the processes, rather than a person who wrote the target.
+	chosen bool
 }
 
 // Do applies an action to each target in turn and returns when it is done and the desired list is on disk. As in PM2 the
@@ -95,6 +98,8 @@ func (s *Supervisor) unknown(v app.Verb, t app.Selector, r *reporter) {
 			p.Message = "PM2 ID unknown"
 		case app.VerbRestart, app.VerbStart:
 			p.Message = "God db process id unknown"
+		case app.VerbSignal:
+			p.Message = string(t) + " id unknown"
 		default:
 			p.Message = string(t) + " : id unknown"
 		}
@@ -112,16 +117,21 @@ func (s *Supervisor) apply(ctx context.Context, a Action, target string, keepers
 	for i, k := range keepers {
 		ids[i] = k.id
 	}
-	r.send(app.Progress{Step: app.StepApplying, Verb: a.Verb, Target: target, IDs: ids, ID: -1})
+	written := app.ID(-1)
+	if a.chosen {
+		written = ids[0]
+	}
+	r.send(app.Progress{Step: app.StepApplying, Verb: a.Verb, Target: target, IDs: ids, ID: written})
 	failed := false
 	defer s.ahead.during(len(keepers))()
+	var done atomic.Int64
 	do := func(k *keeper) error {
 		name := k.view.Load().Name
 		if err := s.applyOne(ctx, a, k); err != nil {
 			r.send(app.Progress{Step: app.StepFailed, Verb: a.Verb, Target: target, ID: k.id, Name: name, Kind: "failed", Message: err.Error()})
 			return err
 		}
-		r.send(app.Progress{Step: app.StepOK, Verb: a.Verb, Target: target, ID: k.id, Name: name, Message: a.Signal})
+		r.send(app.Progress{Step: app.StepOK, Verb: a.Verb, Target: target, ID: k.id, Name: name, Count: int(done.Add(1)), Message: a.Signal})
 		return nil
 	}
 	if err := s.each(ctx, keepers, parallel(a, len(keepers)), do); err != nil {
@@ -267,7 +277,11 @@ func (s *Supervisor) Scale(ctx context.Context, name string, n int, relative boo
 	case want > len(keepers):
 		s.grow(ctx, keepers, want-len(keepers), r)
 	default:
-		s.apply(ctx, Action{Verb: app.VerbDelete, drain: true}, name, keepers[:len(keepers)-want], r)
+		for _, k := range keepers[:len(keepers)-want] { // PM2 has them one by one, and says so
+			if !s.apply(ctx, Action{Verb: app.VerbDelete, drain: true, chosen: true}, k.id.String(), []*keeper{k}, r) {
+				return
+			}
+		}
 		s.recount(keepers[len(keepers)-want:], want)
 	}
 }

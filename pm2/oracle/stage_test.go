@@ -1,0 +1,264 @@
+//go:build linux
+
+package oracle
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// stage is where a session is played: a directory with bin/pm2, a home h and a working directory w. Its path has the
+// same length everywhere, so that tables are as wide.
+type stage struct {
+	dir  string
+	apps string
+	pids map[string]bool // every pid that was seen
+	npm  bool            // the npm pm2 plays, whose daemon can be asked directly
+	env  []string
+}
+
+// patience bounds a command and a wait. It is generous: the machine may be busy with something else.
+const patience = 60 * time.Second
+
+func newStage(number int, pm2, apps string) (*stage, error) {
+	s := &stage{dir: fmt.Sprintf("/tmp/oracle-%07d-%03d", os.Getpid(), number), apps: apps}
+	for _, dir := range []string{"bin", "w", "h"} {
+		if err := os.MkdirAll(filepath.Join(s.dir, dir), 0o755); err != nil {
+			return nil, err
+		}
+	}
+	return s, os.Symlink(pm2, s.path("bin/pm2"))
+}
+
+func (s *stage) path(name string) string { return filepath.Join(s.dir, name) }
+
+// clear makes everything new but a daemon that runs in the home.
+func (s *stage) clear() error {
+	s.pids = map[string]bool{}
+	for _, dir := range []string{"w", "h/logs", "h/pids"} {
+		if err := os.RemoveAll(s.path(dir)); err != nil {
+			return err
+		}
+		if err := os.MkdirAll(s.path(dir), 0o755); err != nil {
+			return err
+		}
+	}
+	for _, file := range []string{"h/dump.pm2", "h/dump.pm2.bak", "h/reload.lock", "h/module_conf.json"} {
+		os.Remove(s.path(file))
+	}
+	if err := os.Truncate(s.path("h/pm2.log"), 0); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return os.CopyFS(s.path("w"), os.DirFS(s.apps))
+}
+
+// play runs a session and returns an answer for each of its steps.
+func (s *stage) play(ses *session) ([]answer, error) {
+	if err := s.clear(); err != nil {
+		return nil, err
+	}
+	s.env = []string{
+		"PATH=" + s.path("bin") + ":/usr/local/bin:/usr/bin:/bin", "HOME=" + s.dir, "USER=someone", "LANG=C.UTF-8", "TZ=UTC",
+		"PM2_HOME=" + s.path("h"), "PM2_DISABLE_VERSION_CHECK=true",
+	}
+	_, err := s.call("ping", map[string]any{})
+	if !ses.fresh && (err != nil || !s.npm) {
+		if a := s.shell("pm2 ping"); a["code"] != "0" {
+			return nil, fmt.Errorf("pm2 ping: %s%s", a["stdout"], a["stderr"])
+		}
+	}
+	s.env = append(s.env, ses.env...)
+	for name, text := range ses.files {
+		path := s.path(filepath.Join("w", name))
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			return nil, err
+		}
+		mode := fs.FileMode(0o644)
+		if strings.HasPrefix(text, "#!") {
+			mode = 0o755
+		}
+		if err := os.WriteFile(path, []byte(strings.ReplaceAll(text, "$STAGE", s.dir)), mode); err != nil {
+			return nil, err
+		}
+	}
+	answers := make([]answer, len(ses.steps))
+	for i, st := range ses.steps {
+		word, rest, _ := strings.Cut(st.line, " ")
+		switch word {
+		case "$":
+			answers[i] = s.normal(s.shell(rest))
+		case "wait":
+			answers[i] = s.wait(func() bool { return s.shell(rest)["code"] == "0" })
+		case "status":
+			answers[i] = s.wait(func() bool { return s.status(strings.Fields(rest)) })
+		case "list":
+			answers[i] = s.list(strings.Fields(rest))
+		case "seen":
+			answers[i] = s.seen(strings.Fields(rest))
+		case "home":
+			answers[i] = s.home()
+		}
+		s.notePIDs()
+	}
+	return answers, nil
+}
+
+// shell runs a command line.
+func (s *stage) shell(line string) answer {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "/bin/sh", "-c", line)
+	cmd.Dir, cmd.Env = s.path("w"), s.env
+	cmd.WaitDelay = 2 * time.Second
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	err := cmd.Run()
+	code := "0"
+	if err != nil {
+		code = err.Error()
+		var exit *exec.ExitError
+		if errors.As(err, &exit) {
+			code = strconv.Itoa(exit.ExitCode())
+		}
+		if ctx.Err() != nil {
+			code = "no end"
+		}
+	}
+	s.notePIDs()
+	return answer{"code": code, "stdout": stdout.String(), "stderr": stderr.String()}
+}
+
+func (s *stage) wait(done func() bool) answer {
+	deadline := time.Now().Add(patience / 2)
+	for !done() {
+		if time.Now().After(deadline) {
+			return answer{"wait": "in vain"}
+		}
+		time.Sleep(30 * time.Millisecond) // the tick of the condition
+	}
+	return answer{"wait": ""}
+}
+
+// entry is a process as jlist has it.
+type entry struct {
+	PID   *int
+	Name  string
+	ID    int             `json:"pm_id"`
+	Env   json.RawMessage `json:"pm2_env"`
+	Monit json.RawMessage
+}
+
+func (s *stage) entries() ([]entry, error) {
+	out := ""
+	if s.npm {
+		if reply, err := s.call("getMonitorData", map[string]any{}); err == nil {
+			out = string(reply)
+		}
+	}
+	if out == "" {
+		out = s.shell("pm2 jlist")["stdout"]
+	}
+	if i := strings.LastIndex(out, "\n["); i >= 0 && !strings.HasPrefix(out, "[") {
+		out = out[i+1:]
+	}
+	var list []entry
+	if err := json.Unmarshal([]byte(out), &list); err != nil {
+		return nil, fmt.Errorf("jlist: %w: %s", err, out)
+	}
+	for _, e := range list {
+		if e.PID != nil && *e.PID > 0 {
+			s.pids[strconv.Itoa(*e.PID)] = true
+		}
+	}
+	return list, nil
+}
+
+// status: NAME STATUS [RESTARTS].
+func (s *stage) status(args []string) bool {
+	list, err := s.entries()
+	if err != nil {
+		return false
+	}
+	found := false
+	for _, e := range list {
+		var env struct {
+			Status      string
+			RestartTime int `json:"restart_time"`
+		}
+		if json.Unmarshal(e.Env, &env) != nil || e.Name != args[0] {
+			continue
+		}
+		if env.Status != args[1] {
+			return false
+		}
+		if len(args) > 2 && strconv.Itoa(env.RestartTime) != args[2] {
+			return false
+		}
+		found = true
+	}
+	return found
+}
+
+// notePIDs remembers the pids that the home knows, to take them out of what is printed.
+func (s *stage) notePIDs() {
+	files, _ := filepath.Glob(s.path("h/pids/*.pid"))
+	for _, f := range append(files, s.path("h/pm2.pid")) {
+		if data, err := os.ReadFile(f); err == nil {
+			if pid := strings.TrimSpace(string(data)); pid != "" && pid != "0" {
+				s.pids[pid] = true
+			}
+		}
+	}
+}
+
+// end ends the daemon, and whatever still has the stage's home in its environment.
+func (s *stage) end(keep bool) {
+	s.env = []string{"PATH=" + s.path("bin") + ":/usr/local/bin:/usr/bin:/bin", "HOME=" + s.dir, "PM2_HOME=" + s.path("h")}
+	s.pids = map[string]bool{}
+	s.shell("pm2 kill")
+	for range 50 {
+		pids := s.leftovers()
+		if len(pids) == 0 {
+			break
+		}
+		for _, pid := range pids {
+			syscall.Kill(pid, syscall.SIGKILL)
+		}
+		time.Sleep(20 * time.Millisecond) // until the kernel has done it
+	}
+	if !keep {
+		os.RemoveAll(s.dir)
+	}
+}
+
+// leftovers are the processes of this stage.
+func (s *stage) leftovers() []int {
+	var pids []int
+	all, _ := filepath.Glob("/proc/[0-9]*/environ")
+	for _, path := range all {
+		data, err := os.ReadFile(path)
+		if err != nil || !bytes.Contains(data, []byte(s.path("h"))) {
+			continue
+		}
+		pid, _ := strconv.Atoi(strings.Split(path, "/")[2])
+		if pid != os.Getpid() {
+			pids = append(pids, pid)
+		}
+	}
+	slices.Sort(pids)
+	return pids
+}
