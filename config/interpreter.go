@@ -60,7 +60,7 @@ func ResolveInterpreter(c Context, cwd, asked, script string) (Interpreter, erro
 	case ".ls":
 		return c.interpreter(cwd, "lsc")
 	case ".ts", ".mts", ".cts":
-		return c.typeScript(cwd)
+		return c.typeScript(cwd, script)
 	case ".tsx":
 		return c.interpreter(cwd, "bun")
 	}
@@ -149,15 +149,29 @@ func versionNumbers(version string) []int {
 	return numbers
 }
 
-func (c Context) typeScript(cwd string) (Interpreter, error) {
+// typeScript is bun, or a node that strips types, both as PM2 has it, or else what the project itself brings.
+func (c Context) typeScript(cwd, script string) (Interpreter, error) {
 	if _, ok := c.look("bun", cwd); ok {
 		return Interpreter{Path: "bun"}, nil
 	}
+	missing := noTypeScript("")
 	if node := c.node(); node != "" {
 		flags, err := stripTypes(context.Background(), c, node)
-		return Interpreter{Path: node, Args: flags}, err
+		if err == nil {
+			return Interpreter{Path: node, Args: flags}, nil
+		}
+		missing = err
 	}
-	return Interpreter{}, noTypeScript("")
+	for dir := filepath.Dir(script); ; dir = filepath.Dir(dir) {
+		for _, runner := range []string{"tsx", "ts-node"} {
+			if path := filepath.Join(dir, "node_modules", ".bin", runner); executable(path) == nil {
+				return Interpreter{Path: path}, nil
+			}
+		}
+		if dir == filepath.Dir(dir) {
+			return Interpreter{}, missing
+		}
+	}
 }
 
 func noTypeScript(have string) error {

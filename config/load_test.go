@@ -202,7 +202,7 @@ func TestShapesOfAFile(t *testing.T) {
 	assert.EqualError(t, l.Failed[0].Err, "No script path - aborting")
 	_, err = load(t, c, "package.json", `{"name": "p", "scripts": {}}`, Flags{})
 	assert.EqualError(t, err, "No script path - aborting")
-	l, err := load(t, c, "package.json", `{"name": "p", "pm2": {"script": "server.js"}}`, Flags{})
+	l, err = load(t, c, "package.json", `{"name": "p", "pm2": {"script": "server.js"}}`, Flags{})
 	require.NoError(t, err)
 	assert.Len(t, l.Apps, 1)
 }

@@ -134,6 +134,11 @@ func TestTypeScriptByNodesVersion(t *testing.T) {
 	c.Node = func() string { return "" }
 	_, err := ResolveInterpreter(c, c.Cwd, "", script)
 	assert.ErrorContains(t, err, "TypeScript apps require bun")
+	deep := write(t, c.Cwd, "src/lib/a.ts", "", 0o644)
+	own := write(t, c.Cwd, "node_modules/.bin/ts-node", "#!/bin/sh\n", 0o755)
+	in, err := ResolveInterpreter(c, c.Cwd, "", deep)
+	require.NoError(t, err)
+	assert.Equal(t, own, in.Path, "what the project brings")
 }
 
 // PM2's matrix for two processors, here with four; negative numbers leave that many processors free.

@@ -15,6 +15,7 @@ import (
 //
 //	=== name of the session
 //	env NAME=value          for all that follows
+//	copy DIRECTORY          of testdata/ecosystem/wild, into the working directory
 //	fresh                   a home without a daemon
 //	$ command line          run by sh, with pm2 on the PATH
 //	! stdout: text          the step above differs there, and a row of docs/pm2.md has this text
@@ -30,6 +31,7 @@ type session struct {
 	steps []step
 	files map[string]string
 	env   []string
+	copy  string
 	fresh bool
 }
 
@@ -44,6 +46,9 @@ type step struct {
 func (s *session) key() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%v %v\n", s.env, s.fresh)
+	if s.copy != "" {
+		b.WriteString("copy " + s.copy + "\n")
+	}
 	for _, st := range s.steps {
 		b.WriteString(st.line + "\n")
 	}
@@ -92,6 +97,8 @@ func readSessions(path string) ([]*session, error) {
 		case word == "" || word == "#":
 		case word == "env":
 			cur.env = append(cur.env, rest)
+		case word == "copy":
+			cur.copy = rest
 		case word == "fresh":
 			cur.fresh = true
 		case word == "!":

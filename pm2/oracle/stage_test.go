@@ -79,7 +79,14 @@ func (s *stage) play(ses *session) ([]answer, error) {
 			return nil, fmt.Errorf("pm2 ping: %s%s", a["stdout"], a["stderr"])
 		}
 	}
-	s.env = append(s.env, ses.env...)
+	for _, kv := range ses.env {
+		s.env = append(s.env, strings.ReplaceAll(kv, "$STAGE", s.dir))
+	}
+	if ses.copy != "" {
+		if err := os.CopyFS(s.path("w"), os.DirFS(filepath.Join(data, "../ecosystem/wild", ses.copy))); err != nil {
+			return nil, err
+		}
+	}
 	for name, text := range ses.files {
 		path := s.path(filepath.Join("w", name))
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {

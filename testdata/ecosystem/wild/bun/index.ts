@@ -1,0 +1,1 @@
+Bun.serve({ port: 0, fetch: () => new Response('ok') })
