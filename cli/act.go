@@ -125,6 +125,7 @@ func (c *call) targets(args []string) ([]app.Selector, error) {
 		if err != nil {
 			return nil, err
 		}
+		c.schedules(loaded.Apps...) // PM2 says so whenever it reads a file
 		fromFiles = append(fromFiles, loaded.Names()...)
 	}
 	if err := c.ensureDaemon(); err != nil || len(fromFiles) == 0 {

@@ -17,7 +17,7 @@ func (c *call) appFlags() config.Flags {
 		WatchDelay: c.str("watch-delay"), Ext: c.str("ext"), UID: c.str("uid"), GID: c.str("gid"),
 
 		AutoRestart: c.switched("autorestart"), AutoStart: c.switched("autostart"), TreeKill: c.switched("treekill"),
-		Vizion: c.switched("vizion"), PMX: c.switched("pmx"),
+		Vizion: c.switched("vizion"), PMX: c.switched("pmx"), Automation: c.switched("automation"),
 
 		SourceMaps: c.bool("source-map-support"), DisableSourceMaps: c.bool("disable-source-map-support"),
 		Trace: c.bool("trace"), DisableTrace: c.bool("disable-trace"), V8: c.bool("v8"),

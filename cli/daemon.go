@@ -42,10 +42,7 @@ func runKill(c *call) error {
 		return err
 	}
 	if up {
-		list, err := c.client.List(c.ctx, false, "")
-		if err == nil && len(list) == 0 && !c.out.json {
-			c.out.fail("[PM2][WARN] No process found")
-		}
+		c.sayKilling()
 		if err := c.kill(); err != nil {
 			return err
 		}
@@ -58,10 +55,27 @@ func runKill(c *call) error {
 	return nil
 }
 
+// sayKilling says what is about to be deleted, as PM2 does, for which that is "delete all".
+func (c *call) sayKilling() {
+	list, err := c.client.List(c.ctx, false, "")
+	if err != nil {
+		return // what comes next says what is wrong
+	}
+	if len(list) == 0 {
+		c.out.fail("[PM2][WARN] No process found")
+		return
+	}
+	p := app.Progress{Step: app.StepApplying, Verb: app.VerbDelete, Target: string(app.All), ID: -1}
+	for i := range list {
+		p.IDs = append(p.IDs, list[i].ID)
+	}
+	c.out.progress(p)
+}
+
 func (c *call) kill() error {
 	err := c.report(func(report func(app.Progress)) error {
 		return c.client.Kill(c.ctx, func(p app.Progress) {
-			if p.Step == app.StepFailed || p.Step == app.StepWarn { // PM2 names no processes here
+			if p.Step != app.StepEnd {
 				report(p)
 			}
 		})

@@ -10,17 +10,12 @@ func runReload(c *call) error  { return c.again(app.VerbReload, app.Reload) }
 
 // again restarts or reloads its targets, with the flags given: names one after the other, files as start does.
 func (c *call) again(verb app.Verb, exists app.IfExists) error {
-	told := false
 	for _, t := range c.args {
 		if c.isFile(t) {
 			if err := c.startFile(t, exists); err != nil {
 				return c.afterAgain(verb, err)
 			}
 			continue
-		}
-		if !told && !c.bool("update-env") {
-			told = true
-			c.out.say(pm2.UpdateEnvHint)
 		}
 		if err := c.againOne(verb, app.Selector(t)); err != nil {
 			return c.afterAgain(verb, err)
@@ -36,6 +31,14 @@ func (c *call) againOne(verb app.Verb, target app.Selector) error {
 	}
 	if err := c.ensureDaemon(); err != nil {
 		return err
+	}
+	if !c.bool("update-env") && !c.given("env") {
+		c.out.say(pm2.UpdateEnvHint)
+	}
+	if cron := c.str("cron-restart"); cron == "0" {
+		c.out.talk(pm2.Unscheduled)
+	} else if cron != "" {
+		c.out.talk(pm2.Scheduled, cron)
 	}
 	if c.hasAppFlags() {
 		list, err := c.client.List(c.ctx, true, c.env.Cwd)

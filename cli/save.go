@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"strings"
 
 	"weaver/api"
 	"weaver/app"
@@ -38,8 +39,23 @@ func runResurrect(c *call) error {
 	c.out.talk("Resurrecting")
 	c.out.talk("Restoring processes located in %s", c.home.Dump())
 	return c.after(c.report(func(report func(app.Progress)) error {
-		return c.client.Resurrect(c.ctx, report)
+		return c.client.Resurrect(c.ctx, func(p app.Progress) {
+			if p.Step == app.StepWarn && strings.HasPrefix(p.Message, "No processes saved") {
+				c.nothingSaved(p)
+				return
+			}
+			report(p)
+		})
 	}))
+}
+
+// nothingSaved says that there is no list, in PM2's words: it looks at two files, and that is no failure.
+func (c *call) nothingSaved(p app.Progress) {
+	c.out.warned = append(c.out.warned, p.Message)
+	c.out.fail("[PM2][ERROR] Failed to read dump file in " + c.home.Dump())
+	c.out.talk("Restoring processes located in %s.bak", c.home.Dump())
+	c.out.fail("[PM2][ERROR] Failed to read dump file in " + c.home.Dump() + ".bak")
+	c.out.fail("[PM2][ERROR] " + p.Message)
 }
 
 func runClearDump(c *call) error {

@@ -368,6 +368,9 @@ func (c *call) startOr(exists app.IfExists) error {
 		return err
 	}
 	if !c.isFile(c.args[0]) {
+		if _, err := os.Stat(c.abs(c.args[0])); errors.Is(err, os.ErrNotExist) {
+			return pm2Error("", "File %s not found", c.args[0])
+		}
 		return pm2Error("", "%s is no config file", c.args[0])
 	}
 	return c.after(c.startFile(c.args[0], exists))

@@ -47,7 +47,8 @@ type Flags struct {
 	AutoStart   *bool
 	TreeKill    *bool
 	Vizion      *bool
-	PMX         *bool // --no-pmx, --no-automation
+	PMX         *bool // --no-pmx
+	Automation  *bool // --no-automation
 
 	SourceMaps        bool
 	DisableSourceMaps bool
@@ -180,6 +181,7 @@ func (f *Flags) object() object {
 	maybe("treekill", f.TreeKill)
 	maybe("vizion", f.Vizion)
 	maybe("pmx", f.PMX)
+	maybe("automation", f.Automation)
 	list := func(key string, words []string) {
 		if len(words) > 0 {
 			o = append(o, member{key, anys(words)})

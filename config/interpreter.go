@@ -43,8 +43,10 @@ func ResolveInterpreter(c Context, cwd, asked, script string) (Interpreter, erro
 		return c.interpreter(cwd, asked)
 	}
 	switch strings.ToLower(filepath.Ext(script)) {
-	case ".js", ".cjs", ".mjs", ".jsx":
+	case ".js":
 		return c.interpreter(cwd, "node")
+	case ".cjs", ".mjs", ".jsx":
+		return c.thisNode(cwd)
 	case ".sh":
 		return c.interpreter(cwd, "bash")
 	case ".py":
@@ -88,6 +90,18 @@ func (c Context) interpreter(cwd string, names ...string) (Interpreter, error) {
 	return Interpreter{}, saidf("Interpreter %s is NOT AVAILABLE in PATH. (type 'which %s' to double check.)", name, name)
 }
 
+// thisNode is node by its path: PM2 has what it does not know run by the node that runs PM2.
+func (c Context) thisNode(cwd string) (Interpreter, error) {
+	path := c.node()
+	if path == "" {
+		return c.interpreter(cwd, "node") // which says that there is none
+	}
+	if real, err := filepath.EvalSymlinks(path); err == nil && filepath.Base(real) == filepath.Base(path) {
+		path = real
+	}
+	return Interpreter{Path: path}, nil
+}
+
 // byContent decides about a file whose name says nothing.
 func (c Context) byContent(cwd, script string) (Interpreter, error) {
 	head, err := readHead(script)
@@ -99,7 +113,7 @@ func (c Context) byContent(cwd, script string) (Interpreter, error) {
 	case program == "" && binary(head):
 		return Interpreter{Path: None}, executable(script)
 	case program == "" || base == "node" || base == "nodejs":
-		return c.interpreter(cwd, "node")
+		return c.thisNode(cwd)
 	case base == "bun":
 		return c.interpreter(cwd, "bun")
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -149,6 +150,9 @@ func (c Context) environment(s *app.Spec, r request, in Interpreter) *Problem {
 	if r.fromFile {
 		s.Env.Set("PM2_JSON_PROCESSING", "true") // PM2's front end marks its environment with this one, too
 	}
+	if cwd, _ := r.vals["cwd"].(string); cwd != "" {
+		s.Env.Set("PWD", cwd) // as it was written, as PM2 has it
+	}
 	s.Env.Merge(envOf(r.vals["env"]))
 	if s.Port != nil {
 		s.Env.Set("PORT", fmt.Sprint(*s.Port))
@@ -260,6 +264,13 @@ func (c Context) applyRest(s *app.Spec, v values) {
 	}
 	if v["automation"] == false || v["pmx"] == "false" {
 		s.PMX = new(bool)
+	}
+	if v["automation"] == false {
+		s.Extra = maps.Clone(s.Extra)
+		if s.Extra == nil {
+			s.Extra = map[string]json.RawMessage{}
+		}
+		s.Extra["automation"] = json.RawMessage("false")
 	}
 	if s.Username == "" {
 		s.Username = c.caller()

@@ -25,6 +25,9 @@ const Started = "Process successfully started"
 // Scheduled is what PM2 says, with the pattern, of an app that is restarted at times.
 const Scheduled = "cron restart at %s"
 
+// Unscheduled is what PM2 says of an app that is no more.
+const Unscheduled = "disabling cron restart"
+
 // rpcName is what PM2 calls a verb in "Applying action".
 func rpcName(v app.Verb) string {
 	switch v {

@@ -104,6 +104,9 @@ func (s *Supervisor) unknown(v app.Verb, t app.Selector, r *reporter) {
 			p.Message = string(t) + " : id unknown"
 		}
 	case v == app.VerbReset || v == app.VerbSignal:
+		if v == app.VerbSignal {
+			r.send(app.Progress{Step: app.StepApplying, Verb: v, Target: string(t), ID: -1})
+		}
 		p.Message = "Unknown process name"
 	default:
 		p.Message = "Process or Namespace " + string(t) + " not found"
@@ -126,8 +129,9 @@ func (s *Supervisor) apply(ctx context.Context, a Action, target string, keepers
 	defer s.ahead.during(len(keepers))()
 	var done atomic.Int64
 	do := func(k *keeper) error {
-		name := k.view.Load().Name
-		if err := s.applyOne(ctx, a, k); err != nil {
+		err := s.applyOne(ctx, a, k)
+		name := k.view.Load().Name // the new one, if it was renamed
+		if err != nil {
 			r.send(app.Progress{Step: app.StepFailed, Verb: a.Verb, Target: target, ID: k.id, Name: name, Kind: "failed", Message: err.Error()})
 			return err
 		}

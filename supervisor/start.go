@@ -2,6 +2,7 @@ package supervisor
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"sync"
 
@@ -85,6 +86,10 @@ func (s *Supervisor) sort(specs []app.Spec, o StartOptions) (fresh []app.Spec, e
 		}
 		if len(keepers) == 0 || o.IfExists == app.Duplicate || spec.Force {
 			fresh = append(fresh, spec)
+			continue
+		}
+		if at := slices.IndexFunc(existing, func(e existingApp) bool { return e.spec.Name == spec.Name }); at >= 0 {
+			existing[at].spec = &spec // a name that comes twice means the same processes: the last word counts
 			continue
 		}
 		existing = append(existing, existingApp{&spec, keepers})

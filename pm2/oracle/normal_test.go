@@ -21,11 +21,11 @@ var (
 	uuid      = regexp.MustCompile(`\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b`)
 	blanks    = regexp.MustCompile(`[ ─═]{2,}`)
 	number    = regexp.MustCompile(`\b\d{3,7}\b`)
-	nodeAt    = regexp.MustCompile(`\S*/node\b`)
+	nodeAt    = regexp.MustCompile(`/usr/(local/)?bin/node\b`)
 	hosts     = regexp.MustCompile(`(?m)^host metrics \|.*\n?`)
 	ours      = regexp.MustCompile(`(?m)^(hint: .*|warning: .*|\[PM2\] Spawning PM2 daemon.*|\[PM2\] PM2 Successfully daemonized)\n?`)
 	warned    = regexp.MustCompile(`^\[PM2\]\[WARN\] `)
-	done      = regexp.MustCompile(`^\[PM2\] (\[.*\]\(\d+\) ✓|App \[.*\] launched .*|Process .* restored)$`)
+	done      = regexp.MustCompile(`^\[PM2\] (Applying action re\w+ on app .*|\[.*\]\(\d+\) ✓|App \[.*\] launched .*|Process .* restored)$`)
 	nodeVer   = regexp.MustCompile(`\bv?20\.\d+\.\d+\b`)
 )
 
@@ -38,6 +38,7 @@ func (s *stage) plain(text string) string {
 	text = epochTime.ReplaceAllString(text, "MS")
 	text = uuid.ReplaceAllString(text, "UUID")
 	text = nodeVer.ReplaceAllString(text, "NODE")
+	text = nodeAt.ReplaceAllString(text, "$$BIN/node")
 	return number.ReplaceAllStringFunc(text, func(n string) string {
 		if s.pids[n] {
 			return "PID"
@@ -141,12 +142,13 @@ func members(data []byte) ([]member, error) {
 // passing are keys of a record whose values are moments.
 var passing = []string{
 	"pm_uptime", "created_at", "unique_id", "axm_monitor", "axm_actions", "axm_options", "axm_dynamic", "username", "PATH",
-	"prev_restart_delay",
 }
 
 // apart are keys that come and go with the moment (a node that has not said its version yet, the processes of the last
 // stop), and variables by which either finds its own.
-var apart = []string{"node_version", "_tree_pids", "WEAVER_SERVICE", "NODE_CHANNEL_FD", "NODE_CHANNEL_SERIALIZATION_MODE"}
+var apart = []string{
+	"node_version", "_tree_pids", "prev_restart_delay", "WEAVER_SERVICE", "NODE_CHANNEL_FD", "NODE_CHANNEL_SERIALIZATION_MODE",
+}
 
 // list is jlist in lines that can be compared.
 func (s *stage) list(keys []string) answer {
@@ -172,7 +174,7 @@ func (s *stage) list(keys []string) answer {
 		for _, m := range env {
 			value := string(m.value)
 			switch {
-			case slices.Contains(apart, m.key):
+			case slices.Contains(apart, m.key) || m.key == "version" && value == `"N/A"`:
 				continue
 			case len(keys) > 0 && !slices.Contains(keys, m.key):
 				continue
@@ -251,7 +253,7 @@ func (s *stage) seen(args []string) answer {
 }
 
 // own are files of weaver's home that PM2's does not have, and the other way round.
-var own = regexp.MustCompile(`^(rpc\.sock|pub\.sock|touch|pm2\.log|pm2\.pid|weaver\..*|daemon\.lock|spawn\.lock|locks|locks/.*|state\.json.*|anchor\..*|.*\.sum|dump\.pm2\.bak[23]|module_conf\.json|modules|reload\.lock|settings\.json)$`)
+var own = regexp.MustCompile(`^(rpc\.sock|pub\.sock|touch|pm2\.log|pm2\.pid|weaver\..*|daemon\.lock|spawn\.lock|locks|locks/.*|audit\.log|state|state/.*|state\.json.*|anchor\..*|.*\.sum|dump\.pm2\.bak[23]|module_conf\.json|modules|reload\.lock|settings\.json)$`)
 
 // home lists the files of the home, without those that only one of the two has.
 func (s *stage) home() answer {
