@@ -3,6 +3,7 @@ package pm2
 import (
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"weaver/app"
