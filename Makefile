@@ -8,7 +8,7 @@ SEED     ?= 1
 CHAOS    ?= 10m
 PREFIX   ?= /usr/local
 
-.PHONY: all test race script fuzz chaos bench reload-proof lint vet check demo install clean
+.PHONY: all test race script fuzz chaos bench oracle oracle-check reload-proof lint vet check demo install clean
 
 all: ## two static executables in bin/
 	$(BUILD) -o bin/weaver ./cmd/weaver
@@ -40,6 +40,12 @@ vet:
 	go vet ./...
 	GOOS=darwin go vet ./...
 	GOOS=windows go vet ./...
+
+oracle: ## the npm pm2's answers to every session that is new or has changed ($$WEAVER_TEST_PM2)
+	go test ./pm2/oracle -run Record -record -v -timeout 2h
+
+oracle-check: ## every session replayed against weaver
+	go test ./pm2/oracle -run Sessions -all -timeout 20m
 
 lint:
 	@files=$$(go tool gofumpt -l $$(git ls-files '*.go')); if [ -n "$$files" ]; then echo "not gofumpt-ed:"; echo "$$files"; exit 1; fi

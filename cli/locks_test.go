@@ -26,7 +26,7 @@ func TestKillWaitsUntilTheHomeIsFree(t *testing.T) {
 			held.Release()
 		}()
 	}
-	assert.Equal(t, "[PM2] [v] All Applications Stopped\n[PM2] [v] PM2 Daemon Stopped\n", d.runner().good("kill"))
+	assert.Equal(t, "[PM2] Applying action deleteProcessId on app [all](ids: [ 0 ])\n[PM2] [v] All Applications Stopped\n[PM2] [v] PM2 Daemon Stopped\n", d.runner().good("kill"))
 	<-released
 }
 

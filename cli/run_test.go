@@ -187,7 +187,7 @@ func TestStartOfAFile(t *testing.T) {
 	file := r.file("eco.json", `{"apps":[{"name":"a","script":"a.sh"},{"name":"b","script":"nope.sh"}]}`)
 	o := r.run("start", "eco.json")
 	assert.Equal(t, 1, o.code, "one of the two has no script")
-	assert.Contains(t, o.stderr, "[PM2][ERROR] Error: b: Script not found: "+filepath.Join(r.cwd, "nope.sh"))
+	assert.Contains(t, o.stderr, "[PM2][ERROR] Error: Script not found: "+filepath.Join(r.cwd, "nope.sh"))
 	assert.Contains(t, o.stdout, "[PM2] App [a] launched (1 instances)")
 	var req api.StartRequest
 	require.NoError(t, json.Unmarshal([]byte(strings.TrimPrefix(d.asked(api.PathStart)[0], "POST ")), &req))

@@ -27,6 +27,7 @@ var (
 	accept = flag.Bool("accept", false, "take weaver's answers for those steps that are marked to differ")
 	live   = flag.Int("live", 0, "have PM2 answer this many sessions, picked at random, and compare with what is recorded")
 	only   = flag.String("sessions", "", "pattern of FILE/SESSION")
+	every  = flag.Bool("all", false, "replay every session")
 	keep   = flag.Bool("keep", false, "leave the stages behind")
 	side   = flag.Int("side", 0, "sessions at a time")
 )
@@ -207,6 +208,9 @@ func TestMain(m *testing.M) {
 func TestSessions(t *testing.T) {
 	if *record {
 		t.Skip("PM2 is being asked")
+	}
+	if !*every && *only == "" {
+		t.Skip("-all is not given: make oracle-check")
 	}
 	needs(t)
 	bin, err := weaverBin()
