@@ -112,7 +112,7 @@ func Run(ctx context.Context, o Options) int {
 
 func run(ctx context.Context, o Options, l *link) error {
 	// A heap of a few megabytes: collect early rather than let it double.
-	debug.SetGCPercent(50)
+	debug.SetGCPercent(30)
 	for _, dir := range []string{o.Home.Dir, o.Home.Logs(), o.Home.PIDs(), o.Home.Locks()} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return fmt.Errorf("make the home: %w", err)

@@ -130,9 +130,7 @@ func (s *Supervisor) EachUsage(f func(name string, u app.Usage)) {
 		if v.PID == 0 {
 			continue
 		}
-		p := app.Process{PID: v.PID, Gen: v.Gen}
-		s.fillUsage(k, &p)
-		f(v.Name, p.Usage)
+		f(v.Name, s.usage(k, v.PID, v.Gen))
 	}
 }
 
@@ -292,13 +290,18 @@ func lastWishes(keepers []*keeper) map[app.ID]lastWish {
 	return last
 }
 
-func (s *Supervisor) fillUsage(k *keeper, p *app.Process) {
-	if s.opts.Sampler == nil || p.PID == 0 {
-		return
+func (s *Supervisor) fillUsage(k *keeper, p *app.Process) { p.Usage = s.usage(k, p.PID, p.Gen) }
+
+// usage is what an incarnation uses, zero if that is not known.
+func (s *Supervisor) usage(k *keeper, pid int, gen uint64) app.Usage {
+	if s.opts.Sampler == nil || pid == 0 {
+		return app.Usage{}
 	}
-	if u, ok := s.opts.Sampler.Read(k.measured(p.PID, p.Gen)); ok {
-		p.Usage = app.Usage{At: u.At, CPU: u.CPU, Memory: app.Bytes(u.RSS), Threads: u.Threads, Procs: u.Procs}
+	u, ok := s.opts.Sampler.Read(k.measured(pid, gen))
+	if !ok {
+		return app.Usage{}
 	}
+	return app.Usage{At: u.At, CPU: u.CPU, Memory: app.Bytes(u.RSS), Threads: u.Threads, Procs: u.Procs}
 }
 
 func (s *Supervisor) sampleAgain(pid int) {

@@ -115,7 +115,7 @@ func TestStartIsCheap(t *testing.T) {
 	info, err := os.Stat(weaver)
 	require.NoError(t, err)
 	t.Logf("%d bytes", info.Size())
-	assert.Less(t, info.Size(), int64(2_000_000), "stripped size")
+	assert.Less(t, info.Size(), int64(2_100_000), "stripped size: the anchor with its store of descriptors is in it")
 
 	home := t.TempDir()
 	listing(t, home, table)
@@ -146,5 +146,5 @@ func TestStartIsCheap(t *testing.T) {
 		hello = min(hello, int(cmd.ProcessState.SysUsage().(*syscall.Rusage).Minflt))
 	}
 	t.Logf("%d minor faults, hello world %d", best, hello)
-	assert.LessOrEqual(t, best, hello+30, "minor faults over hello world")
+	assert.LessOrEqual(t, best, hello+34, "minor faults over hello world")
 }

@@ -47,8 +47,8 @@ var served = []struct {
 	{name: "fastify", script: "fastify.js", needs: []string{"fastify"}, app: map[string]any{"instances": 2, "exec_mode": "cluster"}},
 	{name: "node ESM", script: "esm.mjs", app: map[string]any{"instances": 2, "exec_mode": "cluster"}},
 	{name: "bun", script: "bun.js", needs: []string{"bun"}, app: map[string]any{"interpreter": "bun", "kill_timeout": 5000}},
-	{name: "python", short: true, script: "held.py", app: map[string]any{"interpreter": "python3", "kill_timeout": 5000}},
-	{name: "go", script: "held.go", app: map[string]any{"interpreter": "none", "kill_timeout": 5000}},
+	{name: "python", script: "held.py", app: map[string]any{"interpreter": "python3", "kill_timeout": 5000}},
+	{name: "go", short: true, script: "held.go", app: map[string]any{"interpreter": "none", "kill_timeout": 5000}},
 }
 
 // TestReloadProof reloads programs under load and counts what fails. WEAVER_RELOAD_PROOF=1 makes it the whole proof, as

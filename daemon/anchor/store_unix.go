@@ -3,7 +3,6 @@
 package anchor
 
 import (
-	"maps"
 	"slices"
 	"syscall"
 )
@@ -52,7 +51,14 @@ func (s *store) drop(names []string) {
 }
 
 // names returns all of them, sorted.
-func (s *store) names() []string { return slices.Sorted(maps.Keys(s.fds)) }
+func (s *store) names() []string {
+	names := make([]string, 0, len(s.fds)) // package maps would be one more in every call of weaver
+	for name := range s.fds {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
 
 func closeAll(fds []int) {
 	for _, fd := range fds {

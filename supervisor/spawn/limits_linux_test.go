@@ -277,7 +277,8 @@ func TestCannotFitWithoutDescriptors(t *testing.T) {
 	require.NoError(t, s.CanFit())
 	c := role(t, "capacity")
 	c.Rlimits = []Rlimit{{unix.RLIMIT_NOFILE, 64, 64}}
-	assert.Equal(t, "refused with 12 free\nnow 13 fit\n", output(t, s, c))
+	const need = DescriptorsPerChild + transientDescriptors
+	assert.Equal(t, fmt.Sprintf("refused with %d free\nnow %d fit\n", need-1, need), output(t, s, c))
 }
 
 // fillDescriptors opens descriptors until CanFit refuses, then closes one.
@@ -306,7 +307,7 @@ func fillDescriptors() int {
 	fmt.Println("refused with", free, "free")
 	unix.Close(open[0])
 	if s.CanFit() == nil {
-		fmt.Println("now 13 fit")
+		fmt.Println("now", DescriptorsPerChild+transientDescriptors, "fit")
 	}
 	return 0
 }
