@@ -26,11 +26,11 @@ type own struct {
 	MaxLogAge   app.Duration `json:"max_log_age,omitempty"`
 	CompressLog bool         `json:"compress_logs,omitempty"`
 
-	UnhandledRejections string `json:"unhandled_rejections,omitempty"`
-	Listen        []string      `json:"listen,omitempty"`
-	Overlap       bool          `json:"overlap,omitempty"`
-	DrainTimeout  *app.Duration `json:"drain_timeout,omitempty"`
-	ClusterPolicy string        `json:"cluster_policy,omitempty"`
+	UnhandledRejections string        `json:"unhandled_rejections,omitempty"`
+	Listen              []string      `json:"listen,omitempty"`
+	Overlap             bool          `json:"overlap,omitempty"`
+	DrainTimeout        *app.Duration `json:"drain_timeout,omitempty"`
+	ClusterPolicy       string        `json:"cluster_policy,omitempty"`
 }
 
 func restoreOwn(s *app.Spec, v Value) error {
@@ -143,7 +143,7 @@ func (b *builder) addOwn(s *app.Spec) error {
 		Umask: s.Umask, Nice: s.Nice, Limits: s.Limits, KillSignal: s.KillSignal, MaxLogSize: s.MaxLogSize,
 		MaxLogFiles: s.MaxLogFiles, MaxLogAge: s.MaxLogAge, CompressLog: s.CompressLog,
 		UnhandledRejections: s.UnhandledRejections,
-		Listen: s.Listen, Overlap: s.Overlap, DrainTimeout: s.DrainTimeout, ClusterPolicy: s.ClusterPolicy,
+		Listen:              s.Listen, Overlap: s.Overlap, DrainTimeout: s.DrainTimeout, ClusterPolicy: s.ClusterPolicy,
 	}
 	if _, err := strconv.Atoi(s.User); err != nil {
 		o.User = s.User
