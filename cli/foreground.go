@@ -60,12 +60,15 @@ func (f *foreground) run(fresh bool) error {
 		}
 	}
 	ctx, cancel := context.WithCancel(c.ctx)
+	// What asks us to end must not cut off what the apps say when they are asked to.
+	showing, hide := context.WithCancel(context.WithoutCancel(c.ctx))
 	defer f.lines.Wait()
+	defer hide()
 	defer cancel()
 	printed := f.print()
 	defer printed()
 	if len(f.files) == 0 {
-		if err := f.follow(ctx); err != nil {
+		if err := f.follow(showing); err != nil {
 			return f.end(err)
 		}
 	}
