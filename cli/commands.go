@@ -109,15 +109,15 @@ func commands() []command {
 		},
 
 		{
-			name: "trigger", args: "NAME|ID|NAMESPACE|all ACTION [OPTIONS]", min: 2, max: 3,
+			name: "trigger", args: "NAME|ID|NAMESPACE|all ACTION [OPTIONS]", wants: "id|proc_name|namespace|all action_name", min: 2, max: -1,
 			group: groupRun, help: "have programs do what they offer (describe shows what)", run: runTrigger,
 		},
 		{
-			name: "send", args: "ID LINE", min: 2, max: 2,
+			name: "send", args: "ID LINE", wants: "pm_id line", min: 2, max: -1,
 			group: groupRun, help: "write a line to a process's standard input", run: runSend,
 		},
 		{
-			name: "attach", args: "ID [SEPARATOR]", min: 1, max: 2,
+			name: "attach", args: "ID [SEPARATOR]", wants: "pm_id", min: 1, max: -1,
 			group: groupRun, help: "show a process's output, and write what is typed to its standard input", run: runAttach,
 		},
 		{
@@ -174,7 +174,7 @@ func commands() []command {
 			hot: hotForm{verb: "id", min: 1, max: 1, flags: "no-color no-cache"},
 		},
 		{
-			name: "inspect", args: "NAME", min: 1, max: 1,
+			name: "inspect", args: "NAME", wants: "name", min: 1, max: -1,
 			group: groupLook, help: "open Node's inspector in an app", run: runInspect,
 		},
 		{
@@ -246,7 +246,7 @@ func commands() []command {
 			group: groupSet, help: "change a setting: KEY, or SECTION:KEY for an app, a module or weaver (cache, lock, log)", run: runSet,
 		},
 		{
-			name: "multiset", args: "\"KEY VALUE KEY VALUE…\"", min: 1, max: -1,
+			name: "multiset", args: "\"KEY VALUE KEY VALUE…\"", wants: "value", min: 1, max: -1,
 			group: groupSet, help: "change several settings", run: runMultiSet,
 		},
 		{
@@ -256,7 +256,7 @@ func commands() []command {
 		{name: "conf", args: "[KEY]", max: -1, group: groupSet, help: "show all settings", run: runConf},
 		{name: "config", args: "[KEY] [VALUE]", max: -1, hidden: true, run: runConfig},
 		{
-			name: "unset", args: "KEY|all", min: 1, max: 1,
+			name: "unset", args: "KEY|all", wants: "key", min: 1, max: -1,
 			group: groupSet, help: "take a setting back", run: runUnset,
 		},
 		{
@@ -277,7 +277,7 @@ func commands() []command {
 			group: groupSet, help: "install modules of npm's and start them", run: runInstall,
 		},
 		{
-			name: "uninstall", alias: "module:uninstall", args: "NAME|all", min: 1, max: 1,
+			name: "uninstall", alias: "module:uninstall", args: "NAME|all", wants: "module", min: 1, max: -1,
 			group: groupSet, help: "end modules and remove them", run: runUninstall,
 		},
 		{
@@ -292,15 +292,15 @@ func commands() []command {
 			group: groupSet, help: "make a small app to begin with, and start it", run: runCreate,
 		},
 		{
-			name: "deploy", args: "[FILE] ENVIRONMENT [COMMAND]", min: 1, max: -1,
+			name: "deploy", args: "[FILE] ENVIRONMENT [COMMAND]", wants: "file|environment", min: 1, max: -1,
 			group: groupSet, help: "deploy by ssh and git, as the deploy section of a config file says", run: runDeploy,
 		},
 		{
-			name: "pull", args: "NAME", min: 1, max: 1,
+			name: "pull", args: "NAME", wants: "name", min: 1, max: -1,
 			group: groupSet, help: "update the working copy of an app by git, and reload it", run: runPull,
 		},
-		{name: "forward", args: "NAME", min: 1, max: 1, group: groupSet, help: "go to the next commit, and reload", run: runForward},
-		{name: "backward", args: "NAME", min: 1, max: 1, group: groupSet, help: "go to the commit before, and reload", run: runBackward},
+		{name: "forward", args: "NAME", wants: "name", min: 1, max: -1, group: groupSet, help: "go to the next commit, and reload", run: runForward},
+		{name: "backward", args: "NAME", wants: "name", min: 1, max: -1, group: groupSet, help: "go to the commit before, and reload", run: runBackward},
 		{
 			name: "migrate", max: 0, flags: migrateFlags(),
 			group: groupOwn, help: "take over the processes of a PM2 that runs, or give them back", run: runMigrate,
@@ -308,8 +308,7 @@ func commands() []command {
 		{name: "examples", max: -1, hidden: true, run: runExamples},
 		{name: "link", max: -1, hidden: true, run: runPaid},
 		{name: "unlink", max: -1, hidden: true, run: runPaid},
-		{name: "plus", max: -1, hidden: true, run: runPaid},
-		{name: "register", max: -1, hidden: true, run: runPaid},
+		{name: "plus", alias: "register", max: -1, hidden: true, run: runPaid},
 		{name: "login", max: -1, hidden: true, run: runPaid},
 		{name: "logout", max: -1, hidden: true, run: runPaid},
 		{name: "open", max: -1, hidden: true, run: runPaid},

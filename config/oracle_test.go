@@ -269,7 +269,6 @@ func TestComplaintsReadAsPM2s(t *testing.T) {
 		`{"script": "server.js", "min_uptime": 10, "max_memory_restart": "1.5G", "port": "x", "stop_exit_codes": {}, "treekill": 1, "vizion": "x"}`,
 		`{"script": "server.js", "exec_mode": "threads"}`,
 		`{"script": "server.js", "min_uptime": "soon", "name": 5, "wait_ready": "x", "node_args": 1, "exec_interpreter": 1}`,
-		`{"name": "nothing"}`,
 	} {
 		write(t, o.c.Cwd, "wrong.json", app, 0o644)
 		said := o.pm2("start", "wrong.json")

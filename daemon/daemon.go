@@ -76,7 +76,7 @@ type daemon struct {
 	machine    gauge[api.HostStats]
 	memory     tidy
 	preload    *preload.File
-	wire       *wireDoor // nil while PM2's sockets are not open
+	wire       atomic.Pointer[wireDoor] // nil while PM2's sockets are not open
 	rotator    rotator
 	started    time.Time
 
@@ -277,7 +277,7 @@ func (d *daemon) live(ctx context.Context, endStreams func()) error {
 	d.served = make(chan error, 4)
 	go func() { d.served <- server.Serve(door) }() // ends when the server is shut down
 	go d.accept(door, l)                           // ends when the door is closed, which the server does
-	d.wire = d.openWire()
+	d.wire.Store(d.openWire())
 	os.WriteFile(d.home.PIDFile(), strconv.AppendInt(nil, int64(os.Getpid()), 10), 0o644) // for people
 	d.log.Info("ready", zap.String("version", d.opts.Version), zap.Int("pid", os.Getpid()), zap.Int("processes", d.sup.Count()))
 	if err := d.link.ready(); err != nil {
@@ -355,7 +355,7 @@ func (d *daemon) wait(ctx context.Context, door *hotDoor) error {
 				continue
 			}
 			d.log.Info("asked to end", zap.String("signal", s.String()))
-			d.wire.dying("pm2 has been killed by " + s.String())
+			d.wire.Load().dying("pm2 has been killed by " + s.String())
 			return nil
 		}
 	}
@@ -370,7 +370,7 @@ func (d *daemon) end(server *http.Server, door *hotDoor) {
 	d.rotator.at("", nil)
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
-	d.wire.close()
+	d.wire.Load().close()
 	server.Shutdown(ctx)
 	door.end(ctx)
 	d.socket.remove()
@@ -378,7 +378,7 @@ func (d *daemon) end(server *http.Server, door *hotDoor) {
 	// Only now, with nothing left running: if we die before, the anchor starts a successor, which takes care of it.
 	d.preload.Remove()
 	d.link.tell(anchor.MessageBye) // the anchor may be gone
-	d.wire.wake()
+	d.wire.Load().wake()
 	d.log.Info("ended", zap.Duration("uptime", time.Since(d.started)))
 	d.log.Sync()
 }

@@ -58,7 +58,7 @@ func (o *operation) progress(w http.ResponseWriter) func(app.Progress) {
 
 // note keeps what the audit log wants to know of a step, and tells PM2's bus what was done.
 func (o *operation) note(p app.Progress) {
-	o.d.wire.heard(&p)
+	o.d.wire.Load().heard(&p)
 	if p.Step != app.StepFailed {
 		return
 	}

@@ -314,6 +314,9 @@ var volatile = regexp.MustCompile(`host metrics .*|"usage":\{[^}]*\}|memory: \d+
 // steady is text without what is volatile, its lines sorted: processes are worked on side by side.
 func steady(text string) string {
 	lines := strings.Split(volatile.ReplaceAllString(text, "·"), "\n")
+	for i, l := range lines {
+		lines[i] = strings.TrimRight(l, "·") // figures of other widths are followed by other blanks
+	}
 	slices.Sort(lines)
 	return strings.Join(lines, "\n")
 }
