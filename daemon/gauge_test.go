@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -10,19 +11,19 @@ import (
 
 func TestGaugeIsReadAheadWhileSomebodyAsks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		reads := 0
-		g := gauge[int]{read: func() int { reads++; return reads }}
+		var reads atomic.Int32
+		g := gauge[int]{read: func() int { return int(reads.Add(1)) }}
 		assert.Equal(t, 1, g.get())
 		assert.Equal(t, 1, g.get(), "fresh")
 		time.Sleep(gaugeEvery + time.Millisecond)
 		synctest.Wait()
-		assert.Equal(t, 2, reads, "nobody had to ask for it")
+		assert.EqualValues(t, 2, reads.Load(), "nobody had to ask for it")
 		assert.Equal(t, 2, g.get())
-		assert.Equal(t, 2, reads)
+		assert.EqualValues(t, 2, reads.Load())
 
 		time.Sleep(time.Hour)
 		synctest.Wait()
-		silent := reads
+		silent := int(reads.Load())
 		assert.LessOrEqual(t, silent, 3+int(gaugeIdle/gaugeEvery), "it does not go on for nobody")
 		assert.Equal(t, silent+1, g.get(), "what is that old is not shown")
 
@@ -31,6 +32,6 @@ func TestGaugeIsReadAheadWhileSomebodyAsks(t *testing.T) {
 		g.stop()
 		time.Sleep(time.Hour)
 		synctest.Wait()
-		assert.Equal(t, silent+2, reads)
+		assert.EqualValues(t, silent+2, reads.Load())
 	})
 }

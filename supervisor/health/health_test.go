@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -206,12 +207,17 @@ func TestDelayIntervalAndHeartbeats(t *testing.T) {
 
 func TestPollWaitsAndEndsWhenReady(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		open := []int(nil)
+		var open atomic.Bool
 		began := time.Now()
 		var at []time.Duration
-		time.AfterFunc(7500*time.Millisecond, func() { open = []int{1} })
+		time.AfterFunc(7500*time.Millisecond, func() { open.Store(true) })
 		p := &app.Probe{Kind: app.ProbeListening, Delay: app.Duration(3 * time.Second), Interval: app.Duration(time.Second), Failures: 2}
-		Run(t.Context(), p, &Target{Ports: func() []int { return open }}, true, func(Report) { at = append(at, time.Since(began)) })
+		Run(t.Context(), p, &Target{Ports: func() []int {
+			if open.Load() {
+				return []int{1}
+			}
+			return nil
+		}}, true, func(Report) { at = append(at, time.Since(began)) })
 		require.Equal(t, []time.Duration{4 * time.Second, 6 * time.Second, 8 * time.Second}, at)
 	})
 }

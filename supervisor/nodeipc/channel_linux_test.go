@@ -150,12 +150,14 @@ func TestTheEndIsToldOnce(t *testing.T) {
 // TestWhatIsNotAnsweredStaysInTheSocket is what makes a reader that was killed replaceable.
 func TestWhatIsNotAnsweredStaysInTheSocket(t *testing.T) {
 	asked := make(chan uint64, 8)
-	var p *pair
+	var made atomic.Pointer[pair]
 	answer := func(r *request) {
 		asked <- r.Seq
+		p := made.Load()
 		p.sendHandle(netHandle, response{Ack: r.Seq}.frame(), int(p.child.Fd()), nil)
 	}
-	p = newPair(t, func(h *Hooks) { h.cluster = answer })
+	p := newPair(t, func(h *Hooks) { h.cluster = answer })
+	made.Store(p)
 	frames := "{\"cmd\":\"NODE_CLUSTER\",\"act\":\"queryServer\",\"seq\":1}\n{\"cmd\":\"NODE_CLUSTER\",\"act\":\"queryServer\",\"seq\":2}\n"
 	p.say(t, frames)
 	require.Equal(t, uint64(1), <-asked)
