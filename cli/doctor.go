@@ -353,7 +353,9 @@ func (p *proof) anchorDies() {
 		p.add(check, broken, err.Error(), "")
 		return
 	}
-	p.survive(check, func(now api.Ping) bool { return now.AnchorPID != 0 && now.AnchorPID != before.AnchorPID })
+	p.survive(check, func(now api.Ping) bool { // 1 is init, which takes the orphan until it has become the anchor itself
+		return now.AnchorPID > 1 && now.AnchorPID != before.AnchorPID && now.PID != before.PID
+	})
 }
 
 // survive waits for a supervisor as it should be, and looks whether the service noticed anything.
