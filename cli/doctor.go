@@ -216,7 +216,14 @@ func (d *doctor) prove() {
 	p := &proof{doctor: d, c: &c, ctx: ctx}
 	p.run()
 	if up, err := c.daemonUp(); up && err == nil {
-		if err := c.kill(); err != nil {
+		err := c.kill()
+		for range 2 { // a supervisor that was just replaced may have cut the answer off
+			if err == nil {
+				break
+			}
+			err = c.kill()
+		}
+		if err != nil {
 			d.add("nothing is left behind", broken, err.Error(), "")
 			return
 		}
