@@ -28,6 +28,8 @@ type Env struct {
 	IsTerminal func(w any) (cols int, ok bool)
 	// Supervise runs the supervisor in this process; it is what the anchor calls weaverd for.
 	Supervise func(ctx context.Context, args []string) int
+	// Living counts the processes of a home's services that run, for a home without a supervisor.
+	Living func(home.Home) (int, error)
 }
 
 // Getenv returns the last value of a variable, as execve(2) receivers commonly see it.

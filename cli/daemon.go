@@ -35,9 +35,10 @@ func runPing(c *call) error {
 // killTimeout is how long the supervisor and its anchor may take to be gone once all apps are.
 const killTimeout = 10 * time.Second
 
-// runKill stops everything. Without a daemon there is nothing to stop, and none is started for it as PM2 does.
+// runKill stops everything. Without a daemon there is nothing to stop, and none is started for it as PM2 does, unless services
+// have outlived theirs.
 func runKill(c *call) error {
-	up, err := c.daemonUp()
+	up, err := c.daemonToEnd()
 	if err != nil {
 		return err
 	}
@@ -53,6 +54,31 @@ func runKill(c *call) error {
 	c.out.talk("[v] All Applications Stopped")
 	c.out.talk("[v] PM2 Daemon Stopped")
 	return nil
+}
+
+// daemonToEnd reports whether there is a daemon to be ended. One that is about to answer is waited for; services that run
+// without any get one, which knows how to end them.
+func (c *call) daemonToEnd() (bool, error) {
+	up, err := c.daemonUp()
+	if up || err != nil {
+		return up, err
+	}
+	if _, err := os.Stat(c.home.DaemonLock()); err != nil {
+		return false, nil // there never was one
+	}
+	ctx, cancel := context.WithTimeout(c.ctx, readyTimeout)
+	defer cancel()
+	if up, err := c.awaitDaemonOrEnd(ctx); up || err != nil {
+		return up, err
+	}
+	n, err := c.env.Living(c.home)
+	if err != nil {
+		return false, c.cannot("", "look for services without a supervisor", err)
+	}
+	if n == 0 {
+		return false, nil
+	}
+	return true, c.ensureDaemon()
 }
 
 // sayKilling says what is about to be deleted, as PM2 does, for which that is "delete all".

@@ -184,7 +184,7 @@ func (c *call) anchorSays(ctx context.Context, cmd *exec.Cmd, word string, readE
 		return nil
 	case verdict == "held":
 		cmd.Wait() // it ends by itself: the lock is another anchor's
-		return c.awaitDaemon(ctx, text)
+		return c.awaitDaemon(ctx)
 	case verdict == "error":
 		cmd.Wait()
 		return c.cannot(hint, doing, errors.New(text))
@@ -220,21 +220,34 @@ func (c *call) started(pid string) {
 
 // awaitDaemon waits for the daemon of an anchor that was there before, but did not answer yet: one that starts, or that
 // is about to end and let go of the lock.
-func (c *call) awaitDaemon(ctx context.Context, pid string) error {
+func (c *call) awaitDaemon(ctx context.Context) error {
+	if up, err := c.awaitDaemonOrEnd(ctx); up || err != nil {
+		return err
+	}
+	return c.startDaemon(ctx)
+}
+
+// awaitDaemonOrEnd waits until a daemon answers, or there is no anchor that could bring one.
+func (c *call) awaitDaemonOrEnd(ctx context.Context) (up bool, err error) {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {
 		if up, err := c.daemonUp(); up || err != nil {
-			return err
+			return up, err
 		}
-		if l, err := lock.Try(c.home.DaemonLock(), lock.Holder{PID: os.Getpid(), Command: c.line, Since: time.Now()}); err == nil {
-			l.Release()
-			return c.startDaemon(ctx)
+		l, err := lock.Try(c.home.DaemonLock(), lock.Holder{PID: os.Getpid(), Command: c.line, Since: time.Now()})
+		if err == nil {
+			return false, l.Release()
+		}
+		var held *lock.HeldError
+		if !errors.As(err, &held) {
+			return false, c.cannot("", "see whether a supervisor runs", err)
 		}
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return c.cannot("see "+c.home.AnchorLog()+"; to end it: kill "+pid, "reach the supervisor",
+			pid := strconv.Itoa(held.Holder.PID)
+			return false, c.cannot("see "+c.home.AnchorLog()+"; to end it: kill "+pid, "reach the supervisor",
 				fmt.Errorf("its anchor (pid %s) runs, but it has not answered within %v", pid, readyTimeout))
 		}
 	}

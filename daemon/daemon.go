@@ -280,8 +280,8 @@ func (d *daemon) live(ctx context.Context, endStreams func()) error {
 	d.wire.Store(d.openWire())
 	os.WriteFile(d.home.PIDFile(), strconv.AppendInt(nil, int64(os.Getpid()), 10), 0o644) // for people
 	d.log.Info("ready", zap.String("version", d.opts.Version), zap.Int("pid", os.Getpid()), zap.Int("processes", d.sup.Count()))
-	if err := d.link.ready(); err != nil {
-		return err
+	if err := d.link.ready(); err != nil { // an anchor that died meanwhile is replaced below: nobody else would look after the services
+		d.log.Warn("ready", zap.Error(err))
 	}
 	boot := findInit(os.Getenv)
 	if err := boot.ready(d.sup.Count()); err != nil {

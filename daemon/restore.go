@@ -9,6 +9,7 @@ import (
 	"go.uber.org/zap"
 
 	"weaver/app"
+	"weaver/config/home"
 	"weaver/daemon/anchor"
 	"weaver/logs"
 	"weaver/pm2"
@@ -98,6 +99,10 @@ func (d *daemon) endLeftovers(ctx context.Context) error {
 	}
 	return nil
 }
+
+// Living counts the processes of a home's services, for somebody who finds no supervisor there. Services outlive one that dies
+// together with its anchor.
+func Living(h home.Home) (int, error) { return spawn.Living(Identity(h), Marker) }
 
 // importOldState takes over the list that a weaver without a journal kept.
 func (d *daemon) importOldState() error {

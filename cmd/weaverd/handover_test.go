@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -80,6 +81,57 @@ func TestServicesOutliveTheAnchor(t *testing.T) {
 	h.killSupervisor() // the new anchor does what anchors do
 	h.unchanged(before)
 	h.stopWriting()
+}
+
+// The anchor dies while a supervisor starts below it, which then has nobody to tell that it is ready.
+func TestTheAnchorDiesBeforeTheSupervisorIsReady(t *testing.T) {
+	h := newHouse(t)
+	before := h.writing()
+	p := h.ping()
+	require.NoError(t, syscall.Kill(p.PID, syscall.SIGKILL))
+	var next int
+	require.Eventually(t, func() bool { next = supervisorBelow(p.Anchor, p.PID); return next != 0 }, 20*time.Second, time.Millisecond/4)
+	require.NoError(t, syscall.Kill(next, syscall.SIGSTOP))
+	require.NoError(t, syscall.Kill(p.Anchor, syscall.SIGKILL))
+	require.NoError(t, syscall.Kill(next, syscall.SIGCONT))
+	require.Eventually(t, func() bool {
+		line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", next))
+		return err == nil && strings.Contains(string(line), "--anchor")
+	}, 20*time.Second, 5*time.Millisecond, "it has taken the anchor's place")
+	h.unchanged(before)
+	h.stopWriting()
+}
+
+// supervisorBelow is the child of the anchor that is a supervisor, and not that one; 0 if there is none.
+func supervisorBelow(anchor, not int) int {
+	dirs, _ := filepath.Glob("/proc/[0-9]*")
+	for _, dir := range dirs {
+		line, _ := os.ReadFile(dir + "/cmdline") // it may be gone, here and below
+		status, _ := os.ReadFile(dir + "/status")
+		pid, _ := strconv.Atoi(filepath.Base(dir))
+		if pid != not && strings.Contains(string(line), "\x00supervise\x00") && strings.Contains(string(status), fmt.Sprintf("\nPPid:\t%d\n", anchor)) {
+			return pid
+		}
+	}
+	return 0
+}
+
+// Services that have outlived both the supervisor and the anchor are ended by kill, too.
+func TestKillEndsWhatNobodyLooksAfter(t *testing.T) {
+	h := newHouse(t)
+	before := h.writing()
+	p := h.ping()
+	require.NoError(t, syscall.Kill(p.Anchor, syscall.SIGSTOP)) // it would start another
+	require.NoError(t, syscall.Kill(p.PID, syscall.SIGKILL))
+	require.NoError(t, syscall.Kill(p.Anchor, syscall.SIGKILL))
+	_, err := h.run("kill")
+	require.NoError(t, err)
+	for _, s := range before {
+		assert.False(t, running(s.PID), "%s is left behind", s.Name)
+	}
+	out, err := h.run("kill")
+	require.NoError(t, err, "nothing is left to be ended: %s", out)
+	assert.NotContains(t, out, "started the supervisor")
 }
 
 // Nobody who asks is refused while supervisors come and go.

@@ -46,6 +46,7 @@ func run() int {
 		Environ: os.Environ(), Cwd: cwd, Argv0: os.Args[0], Version: version, SelfPath: self,
 		IsTerminal: isTerminal,
 		Supervise:  func(ctx context.Context, args []string) int { return supervise(ctx, self, args) },
+		Living:     daemon.Living,
 	}
 	if len(os.Args) == 3 && os.Args[1] == daemon.CheckFlag {
 		return checkState(os.Args[2])

@@ -56,6 +56,13 @@ func EndLeftovers(ctx context.Context, root, marker string, grace time.Duration,
 	}
 }
 
+// Living counts the processes that carry the marker of root or are in a group of it: services and what they started, whoever
+// looks after them. It is for somebody who does not know whether anybody does.
+func Living(root, marker string) (int, error) {
+	left, err := leftovers(newCgroups(root), root, marker, func(int, string) bool { return false })
+	return len(left), err
+}
+
 // leftovers returns the living processes that carry the marker or are in a group.
 func leftovers(groups *cgroups, root, marker string, keep func(int, string) bool) ([]member, error) {
 	tags := map[int]string{}

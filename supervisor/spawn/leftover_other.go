@@ -12,3 +12,6 @@ import (
 func EndLeftovers(context.Context, string, string, time.Duration, func(pid int, tag string) bool) (int, error) {
 	return 0, nil
 }
+
+// Living counts nothing, for the same reason.
+func Living(string, string) (int, error) { return 0, nil }
