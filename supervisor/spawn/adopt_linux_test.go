@@ -46,7 +46,7 @@ func adopt(t *testing.T, s *Spawner, f Former) (c *Child, alive bool, exits chan
 }
 
 func TestAdoptedChildIsTheReapersToReap(t *testing.T) {
-	for _, m := range []mode{{"cgroup2", true}, {"lineage", false}} {
+	for _, m := range []mode{{name: "cgroup2", cgroup: true}, {name: "lineage"}} {
 		t.Run(m.name, func(t *testing.T) {
 			f, s := orphaned(t, m, command("/bin/sh", "-c", "/bin/sleep 100 & exec /bin/sleep 100"))
 			c, alive, exits := adopt(t, s, f)
@@ -159,7 +159,7 @@ func TestSurvivorsOfADeadMainProcessAreFound(t *testing.T) {
 }
 
 func TestFindKnowsAChildByItsTag(t *testing.T) {
-	for _, m := range []mode{{"cgroup2", true}, {"lineage", false}} {
+	for _, m := range []mode{{name: "cgroup2", cgroup: true}, {name: "lineage"}} {
 		t.Run(m.name, func(t *testing.T) {
 			f, s := orphaned(t, m, command("/bin/sh", "-c", "/bin/sleep 100 & /bin/sleep 100 & wait"))
 			eventually(t, func() bool { return len(childrenOf(f.PID)) == 2 }, "its children")

@@ -134,7 +134,7 @@ func report(b *testing.B, ours, theirs []time.Duration) {
 // BenchmarkExit measures from kill -9 until the exited callback, and until the tree is known to be empty.
 func BenchmarkExit(b *testing.B) {
 	sleeper := compileC(b, sleeperC, "-static")
-	for _, m := range []mode{{"lineage", false}, {"cgroup2", true}} {
+	for _, m := range []mode{{name: "lineage"}, {name: "cgroup2", cgroup: true}} {
 		for _, others := range []int{0, 500} {
 			b.Run(fmt.Sprintf("%s/%d", m.name, others), func(b *testing.B) {
 				s := newSpawner(b, m)

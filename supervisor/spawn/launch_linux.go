@@ -54,10 +54,8 @@ func (s *Spawner) fork(c *Cmd, p *plan, child *Child) error {
 	if child.group != nil {
 		fd, err := child.group.open()
 		if err == nil {
-			p.attr.Sys.UseCgroupFD, p.attr.Sys.CgroupFD = true, fd
-			err = p.fork(c, child)
+			err = s.forkInto(fd, c, p, child)
 			unix.Close(fd)
-			p.attr.Sys.UseCgroupFD = false
 		}
 		if err == nil {
 			return nil
@@ -70,8 +68,31 @@ func (s *Spawner) fork(c *Cmd, p *plan, child *Child) error {
 		}
 		child.why = "clone into cgroup: " + err.Error()
 	}
-	err := p.fork(c, child)
-	if err != nil {
+	return s.forkInto(-1, c, p, child)
+}
+
+// forkInto starts the process in the control group that a descriptor leads to; -1 is this process's. A failure of the child's
+// is worded, one of the group's is not.
+func (s *Spawner) forkInto(group int, c *Cmd, p *plan, child *Child) error {
+	if l := s.system.low; l.fits(c, &s.running) {
+		started, err := l.fork(c, p.attr.Env, group)
+		switch {
+		case err == nil:
+			child.PID, child.pidfd, p.limited = started.PID, started.PIDFD, true
+			return nil
+		case useless(err): // the old way may do
+		case group >= 0:
+			return err
+		default:
+			return explainStep(c, err)
+		}
+	}
+	if group >= 0 {
+		p.attr.Sys.UseCgroupFD, p.attr.Sys.CgroupFD = true, group
+		defer func() { p.attr.Sys.UseCgroupFD = false }()
+		return p.fork(c, child)
+	}
+	if err := p.fork(c, child); err != nil {
 		return p.explain(c, err)
 	}
 	return nil
@@ -83,7 +104,7 @@ func (s *Spawner) settleIn(p *plan, child *Child) error {
 		if err := p.failure.read(); err != nil {
 			return err
 		}
-	} else {
+	} else if !p.limited {
 		restoreNoFile(child.PID)
 	}
 	line, err := readProcess(child.PID)
@@ -124,6 +145,7 @@ type plan struct {
 	pidfd   int
 	failure *failure // nil without a trampoline
 	blind   bool
+	limited bool // the child has set its limit on open files itself
 }
 
 func (s *Spawner) prepare(c *Cmd) (*plan, error) {

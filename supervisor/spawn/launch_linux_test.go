@@ -264,7 +264,7 @@ func TestStatusTakenBySomebodyElseIsLost(t *testing.T) {
 
 func TestWithoutPidfdsAllWorksToo(t *testing.T) {
 	s := newSpawner(t, mode{})
-	s.system.blind = true
+	s.system.blind, s.system.low = true, nil
 	assert.Equal(t, 9, wait(t, launch(t, s, shell("exit 9")).exit).Code)
 	r := launch(t, s, command("/bin/sleep", "100"))
 	require.NoError(t, r.SignalTree(syscall.SIGTERM))

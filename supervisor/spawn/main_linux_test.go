@@ -66,11 +66,12 @@ func TestMain(m *testing.M) {
 type mode struct {
 	name   string
 	cgroup bool
+	plain  bool // launched by package syscall, as on an old kernel
 }
 
 func eachMode(t *testing.T, test func(t *testing.T, s *Spawner)) {
 	t.Helper()
-	for _, m := range []mode{{"cgroup2", true}, {"lineage", false}} {
+	for _, m := range []mode{{"cgroup2", true, false}, {"lineage", false, false}, {"syscall", false, true}} {
 		t.Run(m.name, func(t *testing.T) { test(t, newSpawner(t, m)) })
 	}
 }
@@ -94,6 +95,12 @@ func newSpawner(tb testing.TB, m mode, change ...func(*Options)) *Spawner {
 			require.NoDirExists(tb, g.dir, "groups were left behind")
 		}
 	})
+	if m.plain {
+		s.system.low.close()
+		s.system.low = nil
+	} else {
+		s.system.low.ask.Do(s.system.low.learn)
+	}
 	if g := s.system.groups; m.cgroup && (g.why != "" || os.MkdirAll(g.dir, 0o755) != nil) {
 		tb.Skip("no writable cgroup2 hierarchy here: ", g.why)
 	}

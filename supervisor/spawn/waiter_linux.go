@@ -26,6 +26,7 @@ type system struct {
 
 	groups *cgroups    // nil: none
 	ooms   *oomCounter // nil: the kernel does not count
+	low    *lowNumbers // nil: launches go through package syscall
 	blind  bool        // for tests: as on a kernel without pidfds
 }
 
@@ -52,6 +53,10 @@ func (y *system) start(s *Spawner) error {
 	}
 	y.watches, y.mains = make(map[uint64]watch), make(map[int]*Child)
 	y.ooms = newOOMCounter()
+	if y.low, err = newLowNumbers(s.null, launchesAtATime()); err != nil {
+		y.file.Close()
+		return err
+	}
 	if root := s.options.CgroupRoot; root != "" {
 		y.groups = newCgroups(root)
 	}
@@ -70,6 +75,9 @@ func (y *system) forsake() {
 	}
 	if y.groups != nil {
 		y.groups.forsake()
+	}
+	if y.low != nil {
+		y.low.close()
 	}
 	for _, w := range y.watches {
 		w.close()
