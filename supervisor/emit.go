@@ -2,6 +2,7 @@ package supervisor
 
 import (
 	"strconv"
+	"time"
 
 	"weaver/app"
 	"weaver/supervisor/lifecycle"
@@ -19,6 +20,7 @@ var kinds = map[lifecycle.What]app.Kind{
 	lifecycle.WhatGone:         app.EventDelete,
 	lifecycle.WhatOpened:       app.EventWarning,
 	lifecycle.WhatClosed:       app.EventWarning,
+	lifecycle.WhatUnready:      app.EventWarning,
 }
 
 // emit does what goes with an event: the pid file, the sampler, the bus.
@@ -52,10 +54,17 @@ func (k *keeper) emit(e lifecycle.Emit) {
 		ev.Message = "the circuit is open: no restart for " + k.policy.OpenFor.String() + ", then one trial"
 	case lifecycle.WhatClosed:
 		ev.Message = "the trial lasted: the circuit is closed"
+	case lifecycle.WhatUnready:
+		ev.Message = unready(k.policy.ListenTimeout)
 	case lifecycle.WhatReloadFailed:
 		ev.Message = "the new process ended before it was ready; the old one goes on"
 	}
 	k.publishEvent(ev)
+}
+
+// unready is said of a process that was waited for in vain.
+func unready(patience time.Duration) string {
+	return "it did not say that it is ready within " + patience.String() + " (listen_timeout), and is taken for online"
 }
 
 // publishEvent tells the world, and remembers.

@@ -26,6 +26,9 @@ function watch(options) {
   catchErrors(tell, options);
   process.on('internalMessage', (m) => {
     if (m && m.cmd === 'NODE_WEAVER') act(m, tell);
+    // A worker that is replaced closes its servers, which keeps the connections that are busy then, as long as requests come.
+    // Each is told to end with its next answer: its client goes on with the worker that is new.
+    if (m && m.cmd === 'NODE_CLUSTER' && m.act === 'disconnect') requests.leaving = true;
   });
 
   // The figures: often while something happens, seldom while nothing does, and only those that have changed.
@@ -75,7 +78,7 @@ function announce(send, tell) {
 // countRequests counts what a server answers and how long it takes, from the diagnostics that Node publishes itself.
 function countRequests() {
   const size = 1024;
-  const r = { total: 0, fresh: false, times: new Float64Array(size) };
+  const r = { total: 0, fresh: false, times: new Float64Array(size), leaving: false };
   let channel;
   try {
     ({ channel } = require('diagnostics_channel'));
@@ -83,7 +86,10 @@ function countRequests() {
     return r; // an old Node
   }
   const began = Symbol('weaver');
-  channel('http.server.request.start').subscribe(({ response }) => { response[began] = performance.now(); });
+  channel('http.server.request.start').subscribe(({ response }) => {
+    response[began] = performance.now();
+    if (r.leaving) response.shouldKeepAlive = false;
+  });
   channel('http.server.response.finish').subscribe(({ response }) => {
     const from = response[began];
     if (from === undefined) return;

@@ -226,12 +226,13 @@ const (
 	WhatGone                         // at rest for ever; the keeper ends
 	WhatOpened                       // too many failures: the circuit is open, the next try is a trial
 	WhatClosed                       // a trial lasted: the circuit is closed
+	WhatUnready                      // Gen did not say that it is ready in time, and counts as ready
 )
 
 var whats = [...]string{
 	WhatStarting: "starting", WhatOnline: "online", WhatStopping: "stopping", WhatExited: "exited", WhatRestarting: "restarting",
 	WhatReloadFailed: "reload failed", WhatStopped: "stopped", WhatErrored: "errored", WhatGone: "gone",
-	WhatOpened: "circuit opened", WhatClosed: "circuit closed",
+	WhatOpened: "circuit opened", WhatClosed: "circuit closed", WhatUnready: "not ready in time",
 }
 
 // String returns the event in lower-case words, for logs.

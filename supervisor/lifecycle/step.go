@@ -223,6 +223,9 @@ func (m *machine) tick() {
 		}
 	}
 	if m.due(s.Cur.ReadyBy) {
+		if m.p.WaitReady {
+			m.do(Emit{What: WhatUnready, Gen: s.Cur.Gen})
+		}
 		m.ready(s.Cur.Gen)
 	}
 	if m.due(s.stableAt(m.p)) {

@@ -32,7 +32,7 @@ func TestSilentChildCountsAsReadyOnTime(t *testing.T) {
 	sc.do(Start{})
 	sc.after(time.Second, Spawned{1, 11})
 	sc.status("launching")
-	require.Equal(t, "online 1", sc.alarm(3*time.Second))
+	require.Equal(t, "not ready in time 1, online 1", sc.alarm(3*time.Second))
 	require.Empty(t, sc.do(Ready{1}))
 	sc.quiet()
 }

@@ -142,12 +142,26 @@ func (c *Channel) flush() {
 			c.want(false)
 			return
 		case c.queue[0].fd < 0:
-			c.rest = c.queue[0].raw
-			c.advance()
+			c.rest = c.next()
 		case !c.hand():
 			return
 		}
 	}
+}
+
+// next takes frames off the queue, as many as one write is worth.
+func (c *Channel) next() []byte {
+	b := c.queue[0].raw
+	c.advance()
+	if len(c.queue) == 0 || c.queue[0].fd >= 0 {
+		return b
+	}
+	b = append(make([]byte, 0, min(window, len(b)+c.queued)), b...)
+	for len(c.queue) > 0 && c.queue[0].fd < 0 && len(b)+len(c.queue[0].raw) <= window {
+		b = append(b, c.queue[0].raw...)
+		c.advance()
+	}
+	return b
 }
 
 // hand sends the first of the queue with its descriptor, which travels with the first byte. It returns false if the

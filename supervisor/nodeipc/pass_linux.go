@@ -60,25 +60,25 @@ func (a *acceptor) ready(_ *Exchange, _ uint32) bool {
 	return false // it is told again as long as there is something
 }
 
-// accept passes on what waits, as far as there are workers free.
-func (a *acceptor) accept() {
+// accept passes on what waits, as far as there are workers free. It reports whether nothing waits any more.
+func (a *acceptor) accept() (empty bool) {
 	s := a.k.s
 	for {
 		w := s.free(nil)
 		if w == nil || len(s.refused) > 0 {
 			a.arm(false) // until one is
-			return
+			return false
 		}
 		fd, _, err := unix.Accept4(a.k.fd, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
 		switch {
 		case errors.Is(err, unix.EINTR), errors.Is(err, unix.ECONNABORTED):
 			continue
 		case errors.Is(err, unix.EAGAIN):
-			return
+			return true
 		case err != nil: // no descriptors, say: it would tell again at once
 			a.arm(false)
 			s.later()
-			return
+			return false
 		}
 		a.last = time.Now()
 		s.p.offer(w, &offer{fd: fd, s: s})

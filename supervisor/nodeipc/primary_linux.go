@@ -321,5 +321,15 @@ func (g *group) live(slot int, s *server) bool {
 	return false
 }
 
+// holds reports whether a slot has a worker that has not closed s yet, though it may be leaving.
+func (g *group) holds(slot int, s *server) bool {
+	for _, w := range g.workers {
+		if w.m.Slot == slot && w.servers[s.key] == s {
+			return true
+		}
+	}
+	return false
+}
+
 // serves reports whether the worker takes connections of s.
 func (w *Worker) serves(s *server) bool { return !w.leaving && w.servers[s.key] == s }

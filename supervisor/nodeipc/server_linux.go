@@ -229,16 +229,15 @@ func (k *socket) takeOver() {
 // quiet is how long nothing must come to a socket that is steered around, before it is closed.
 const quiet = time.Second
 
-// retire closes the socket of a slot that will not come back, once nothing comes to it any more.
+// retire closes the socket of a slot that will not come back, once nothing comes to it any more and nobody has a use for it.
 func (k *socket) retire() {
 	if k.in == nil || k.awaited() {
 		return
 	}
-	if !k.away || time.Since(k.in.last) < quiet {
+	if !k.away || time.Since(k.in.last) < quiet || k.s.g.holds(k.slot, k.s) || !k.in.accept() {
 		k.after(quiet, k.retire)
 		return
 	}
-	k.in.accept() // whatever came just now
 	k.close()
 	delete(k.s.sockets, k.slot)
 }
@@ -311,6 +310,9 @@ func (k *socket) close() {
 	k.stopTimer()
 	k.pass(false)
 	if k.port != nil {
+		// The store's copy, and those of children, are closed later. Only this ends the socket for all of them, and before
+		// the kernel is told of other numbers: what it chose in between would be accepted by nobody.
+		_ = unix.Shutdown(k.fd, unix.SHUT_RDWR)
 		k.s.p.leave(k)
 	}
 	k.s.p.changed = true

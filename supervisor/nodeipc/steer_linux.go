@@ -34,7 +34,7 @@ func (p *Primary) enter(at Endpoint, k *socket) {
 	}
 }
 
-// leave forgets a socket that is about to be closed.
+// leave forgets a socket that listens no more: the kernel has put the last of the port in its place.
 func (p *Primary) leave(k *socket) {
 	g := k.port
 	k.port = nil
@@ -46,7 +46,7 @@ func (p *Primary) leave(k *socket) {
 		delete(p.ports, g.at)
 		return
 	}
-	// Between this and the close the numbers do not fit: a connection goes to another socket than meant, and is served there.
+	// Until this is done the numbers do not fit: a connection goes to another socket than meant, and is served there.
 	if first := g.members[0]; g.steered() || first.s.policy == Sticky {
 		first.steer()
 	}

@@ -74,6 +74,7 @@ func (b *bench) suites() []suite {
 		{"logs", b.logs},
 		{"cluster", b.cluster},
 		{"messages", b.messages},
+		{"preload", b.preload},
 	}
 }
 

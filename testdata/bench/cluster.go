@@ -20,13 +20,11 @@ import (
 
 const (
 	groupCluster = "Node's cluster"
-	groupIPC     = "Messages of a Node program"
 
 	subNode = "node cluster" // Node's own module, its primary out of the data path
 	subBare = "one process"
 
 	clusterClose, clusterKeep, clusterNode = 2.2, 1.2, 0.97
-	ipcSpeed                               = 5
 	requestsCPU                            = 100_000 // requests that daemon CPU is told for
 )
 
@@ -38,21 +36,6 @@ const ownProgram = `const c = require('cluster')
 c.schedulingPolicy = c.SCHED_NONE
 if (c.isMaster) for (let i = 0; i < +process.env.N; i++) c.fork()
 else ` + webProgram
-
-// talkProgram sends as many messages as it is asked for, as fast as they are taken, and tells how long that took. All
-// have been taken when a later one has been written, less what fits into a socket.
-const talkProgram = `const n = +process.env.N
-const talk = () => {
-  const begin = process.hrtime.bigint()
-  let sent = 0
-  const more = () => {
-    while (sent < n) { sent++; if (!process.send({type: 'process:msg', data: {i: sent, text: 'some words'}}, sent === n ? end : undefined)) { if (sent < n) setImmediate(more); return } }
-  }
-  const end = () => { require('fs').writeFileSync(process.env.OUT + '.tmp', String(process.hrtime.bigint() - begin)); require('fs').renameSync(process.env.OUT + '.tmp', process.env.OUT) }
-  more()
-}
-process.on('message', talk)
-setInterval(() => { if (require('fs').existsSync(process.env.GO)) { require('fs').unlinkSync(process.env.GO); talk() } }, 20)`
 
 // website is something that answers on a port.
 type website struct {
@@ -327,54 +310,4 @@ func failures(port, n int, stop <-chan struct{}) int64 {
 	}
 	wg.Wait()
 	return lost.Load()
-}
-
-// messages measures how fast a daemon takes what a program sends.
-func (b *bench) messages() error {
-	if !b.wants("ipc") {
-		return nil
-	}
-	if _, err := exec.LookPath("node"); err != nil {
-		return errors.New("no node on PATH")
-	}
-	all := b.managers(b.dirs.home, "messages", true)
-	defer func() { endAll(all) }()
-	var subjects []*subject
-	for _, m := range all {
-		script, start, out := m.path("talk.js"), m.path("start"), m.path("took")
-		if err := os.WriteFile(script, []byte(talkProgram), 0o600); err != nil {
-			return err
-		}
-		file, err := m.apps("talk", service{
-			Name: "talk", Script: script, Interpreter: "node", Mode: "fork",
-			Env: map[string]string{"N": strconv.Itoa(b.scale.messages), "GO": start, "OUT": out},
-		})
-		if err == nil {
-			err = m.do("start", file)
-		}
-		if err != nil {
-			b.skip("messages, "+m.name, err)
-			continue
-		}
-		subjects = append(subjects, &subject{name: m.name, measure: func() (float64, error) {
-			if err := os.WriteFile(start, nil, 0o600); err != nil {
-				return 0, err
-			}
-			for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
-				text, err := os.ReadFile(out)
-				if err != nil {
-					continue
-				}
-				os.Remove(out)
-				ns, err := strconv.ParseFloat(string(text), 64)
-				return ns / 1e9 / float64(b.scale.messages), err
-			}
-			return 0, errors.New("the messages were not taken in two minutes")
-		}})
-	}
-	row := interleave(b.scale.presses, time.Minute, subjects...)
-	row.speed(ipcSpeed, subPM2, subPM2)
-	row.Note = "As the program sees it: until its last message has left. Node's own sender is in it, and bounds what can be seen"
-	b.add(row, "ipc", groupIPC, "process.send of 100 bytes, back to back", perMessage)
-	return nil
 }

@@ -76,6 +76,7 @@ type service struct {
 	Env         map[string]string `json:"env,omitempty"`
 	AutoRestart *bool             `json:"autorestart,omitempty"`
 	MaxRestarts int               `json:"max_restarts,omitempty"`
+	PMX         *bool             `json:"pmx,omitempty"`
 	MaxLogSize  string            `json:"max_log_size,omitempty"` // weaver's; PM2 does not rotate
 }
 

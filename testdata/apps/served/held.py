@@ -16,13 +16,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.close_connection = True
         self.end_headers()
         self.wfile.write(body)
-
-    def setup(self):
-        super().setup()
-        server.busy.add(self.connection)
+        server.kept.add(self.connection)
+        if server.ending:  # since this was looked at before
+            hang_up(self.connection)
 
     def finish(self):
-        server.busy.discard(self.connection)
+        server.kept.discard(self.connection)
         super().finish()
 
     def log_message(self, *_):
@@ -32,7 +31,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 class Server(http.server.ThreadingHTTPServer):
     daemon_threads = False
     ending = False
-    busy = set()
+    kept = set()  # connections that got an answer: the next request may come, or not
 
     def __init__(self):
         super().__init__(("", 0), Handler, bind_and_activate=False)
@@ -48,8 +47,13 @@ class Server(http.server.ThreadingHTTPServer):
         connection.setblocking(True)
         return connection, address
 
-    def verify_request(self, *_):
-        return True
+
+# No more is read from a connection, whose thread ends when it has answered what it has read.
+def hang_up(connection):
+    try:
+        connection.shutdown(socket.SHUT_RD)
+    except OSError:
+        pass
 
 
 server = Server()
@@ -66,10 +70,7 @@ if "NODE_CHANNEL_FD" in os.environ:
     os.write(int(os.environ["NODE_CHANNEL_FD"]), b'"ready"\n')
 server.serve_forever(poll_interval=0.05)
 server.socket.close()
-# A connection that is kept and idle is closed; one that is being answered is finished.
-for c in list(server.busy):
-    try:
-        c.shutdown(socket.SHUT_RD)
-    except OSError:
-        pass
+# A connection that is kept and idle is closed; one that brought no request yet was accepted for it.
+for c in list(server.kept):
+    hang_up(c)
 server.server_close()

@@ -1,0 +1,110 @@
+package nodeipc
+
+import (
+	"net"
+	"strconv"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+)
+
+// slowStore keeps copies and closes none before the test ends, as an anchor that is busy.
+type slowStore struct{ t *testing.T }
+
+func (s slowStore) Put(_ string, fd int) error {
+	dup, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
+	if err == nil {
+		s.t.Cleanup(func() { unix.Close(dup) })
+	}
+	return err
+}
+
+func (slowStore) Remove(...string) error { return nil }
+
+// slots makes a server with a socket for each of n slots, none of which has a worker.
+func slots(t *testing.T, n int) (*Primary, *server, []*socket) {
+	t.Helper()
+	x, err := New()
+	require.NoError(t, err)
+	p := NewPrimary(x, slowStore{t}, func(_, text string) { t.Error(text) })
+	t.Cleanup(func() {
+		p.Close()
+		x.Close()
+	})
+	address, data := "127.0.0.1", []byte("4")
+	r := &request{Address: &address, Port: number(freePort(t)), AddressType: data}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	g := p.group("web")
+	g.policy = Slots
+	s := newServer(p, g, "", r.key(), r)
+	g.servers[s.key] = s
+	var all []*socket
+	for i := range n {
+		k, err := s.open(nil, r, i)
+		require.NoError(t, err)
+		s.sockets[i] = k
+		all = append(all, k)
+	}
+	return p, s, all
+}
+
+func freePort(t *testing.T) int {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port
+}
+
+// connect makes n connections, which nobody has accepted yet.
+func connect(t *testing.T, s *server, n int) {
+	t.Helper()
+	for range n {
+		c, err := net.Dial("tcp", "127.0.0.1:"+strconv.Itoa(s.at.Port))
+		require.NoError(t, err)
+		t.Cleanup(func() { c.Close() })
+	}
+}
+
+// waiting accepts what waits in the queue of a socket, and counts it.
+func waiting(k *socket) (n int) {
+	for ; ; n++ {
+		fd, _, err := unix.Accept4(k.fd, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
+		if err != nil {
+			return n
+		}
+		unix.Close(fd)
+	}
+}
+
+// TestASlotScaledAwayTakesNothing: from the moment its socket is closed here, whoever else has a copy of it, every
+// connection comes to one of the others, and to none that is steered around.
+func TestASlotScaledAwayTakesNothing(t *testing.T) {
+	for gone := range 4 {
+		t.Run(strconv.Itoa(gone), func(t *testing.T) {
+			p, s, all := slots(t, 4)
+			away := all[(gone+1)%4]
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			all[gone].turn(true)
+			connect(t, s, 40)
+			assert.Zero(t, waiting(all[gone]), "it is steered around")
+			for _, k := range all {
+				waiting(k)
+			}
+			away.turn(true)
+			all[gone].close()
+			delete(s.sockets, gone)
+			connect(t, s, 60)
+			assert.Zero(t, waiting(away), "the numbers fit")
+			got := 0
+			for _, k := range s.sockets {
+				got += waiting(k)
+			}
+			assert.Equal(t, 60, got)
+		})
+	}
+}
