@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"sync/atomic"
 
 	"weaver/app"
 )
@@ -18,8 +19,14 @@ import (
 // Client talks to the daemon behind Socket. It is safe for concurrent use, and keeps idle connections for 60 s.
 type Client struct {
 	Socket string
+	// Op is the id of the operation that comes first, if another front end has asked for it already.
+	Op string
+	// Revive starts a daemon when the one that was asked to change something has died, and nobody is there to take its
+	// place. Nil is to wait for one.
+	Revive func() error
 
 	pool pool
+	asks atomic.Int32 // operations asked for
 }
 
 // Close drops idle connections. The client can be used afterwards.
@@ -85,29 +92,31 @@ func stream[T any](rc io.ReadCloser) iter.Seq2[T, error] {
 	}
 }
 
-// operate runs a request that answers with progress, calling report for each line. It returns an error if the daemon
-// went away before the last line. locks are descriptors of held lock files; the daemon keeps them until it is done.
+// operate runs a request that answers with progress, calling report for each line, once. locks are descriptors of held lock
+// files; the daemon keeps them until it is done. If the daemon dies meanwhile its successor is asked to go on.
 func (c *Client) operate(ctx context.Context, path string, body any, locks []int, report func(app.Progress)) error {
 	data, err := encode(body)
 	if err != nil {
 		return err
 	}
-	rc, err := c.do(ctx, locks, http.MethodPost, path, nil, data)
-	if err != nil {
-		return err
-	}
-	ended := false
-	for p, err := range stream[app.Progress](rc) {
-		if err != nil {
-			return fmt.Errorf("follow the operation: %w", err)
+	var lines told
+	return c.change(ctx, path, nil, locks, data, func(rc io.ReadCloser) error {
+		lines.again()
+		ended := false
+		for p, err := range stream[app.Progress](rc) {
+			if err != nil {
+				return fmt.Errorf("follow the operation: %w", err)
+			}
+			if lines.news(&p) {
+				report(p)
+			}
+			ended = ended || p.Step == app.StepEnd
 		}
-		report(p)
-		ended = ended || p.Step == app.StepEnd
-	}
-	if !ended {
-		return fmt.Errorf("follow the operation: the daemon went away before the end")
-	}
-	return nil
+		if !ended {
+			return fmt.Errorf("follow the operation: %w", errCut)
+		}
+		return nil
+	})
 }
 
 // Ping asks the daemon who it is.
@@ -168,29 +177,29 @@ func (c *Client) Resurrect(ctx context.Context, report func(app.Progress)) error
 // Save saves the list.
 func (c *Client) Save(ctx context.Context, force bool) (SaveResult, error) {
 	var r SaveResult
-	return r, c.call(ctx, http.MethodPost, PathSave, nil, SaveRequest{force}, &r)
+	return r, c.post(ctx, PathSave, SaveRequest{force}, &r)
 }
 
 // ClearDump empties the saved list.
 func (c *Client) ClearDump(ctx context.Context) error {
-	return c.call(ctx, http.MethodPost, PathClearDump, nil, struct{}{}, nil)
+	return c.post(ctx, PathClearDump, struct{}{}, nil)
 }
 
 // Flush empties log files.
 func (c *Client) Flush(ctx context.Context, targets ...app.Selector) (FlushResult, error) {
 	var r FlushResult
-	return r, c.call(ctx, http.MethodPost, PathFlush, nil, TargetRequest{targets}, &r)
+	return r, c.post(ctx, PathFlush, TargetRequest{targets}, &r)
 }
 
 // Rotate rotates log files now.
 func (c *Client) Rotate(ctx context.Context, targets ...app.Selector) (FlushResult, error) {
 	var r FlushResult
-	return r, c.call(ctx, http.MethodPost, PathRotate, nil, TargetRequest{targets}, &r)
+	return r, c.post(ctx, PathRotate, TargetRequest{targets}, &r)
 }
 
 // ReloadLogs has every log file opened again.
 func (c *Client) ReloadLogs(ctx context.Context) error {
-	return c.call(ctx, http.MethodPost, PathReloadLogs, nil, struct{}{}, nil)
+	return c.post(ctx, PathReloadLogs, struct{}{}, nil)
 }
 
 // Describe returns all that is known of the processes that the targets mean.
@@ -235,7 +244,7 @@ func (c *Client) Host(ctx context.Context) (HostStats, error) {
 func (c *Client) Cache(ctx context.Context, clear bool) (CacheStats, error) {
 	var s CacheStats
 	if clear {
-		return s, c.call(ctx, http.MethodPost, PathCacheClear, nil, struct{}{}, &s)
+		return s, c.post(ctx, PathCacheClear, struct{}{}, &s)
 	}
 	return s, c.call(ctx, http.MethodGet, PathCache, nil, nil, &s)
 }
@@ -244,7 +253,7 @@ func (c *Client) Cache(ctx context.Context, clear bool) (CacheStats, error) {
 func (c *Client) Settings(ctx context.Context, change map[string]string) (map[string]string, error) {
 	var s map[string]string
 	if len(change) > 0 {
-		return s, c.call(ctx, http.MethodPost, PathSettings, nil, change, &s)
+		return s, c.post(ctx, PathSettings, change, &s)
 	}
 	return s, c.call(ctx, http.MethodGet, PathSettings, nil, nil, &s)
 }

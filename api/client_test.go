@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"path/filepath"
@@ -89,23 +90,46 @@ func TestHangUpOfAnIdleConnectionIsNotSeen(t *testing.T) {
 	assert.NoError(t, err)
 }
 
-func TestChangesAreNeverSentTwice(t *testing.T) {
-	var posts atomic.Int32
+func TestChangesAreAskedForAgainUnderTheSameId(t *testing.T) {
+	var posts, dies atomic.Int32
+	var ids sync.Map
 	d := listenAt(t, filepath.Join(t.TempDir(), "s"), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodGet {
 			pong(w, r)
 			return
 		}
 		posts.Add(1)
-		panic(http.ErrAbortHandler) // it dies in the middle
+		ids.Store(r.URL.Query().Get(QueryOp), true)
+		if dies.Add(-1) >= 0 {
+			panic(http.ErrAbortHandler) // it dies in the middle
+		}
+		io.WriteString(w, "{}")
 	}))
 	c := &Client{Socket: d.path}
 	defer c.Close()
 	_, err := c.Ping(t.Context())
 	require.NoError(t, err)
+	dies.Store(3)
 	_, err = c.Save(t.Context(), false)
-	assert.ErrorContains(t, err, "went away before it answered")
-	assert.EqualValues(t, 1, posts.Load())
+	assert.NoError(t, err)
+	assert.EqualValues(t, 4, posts.Load())
+	n := 0
+	ids.Range(func(id, _ any) bool {
+		assert.NotEmpty(t, id)
+		n++
+		return true
+	})
+	assert.Equal(t, 1, n, "by the same id")
+
+	dies.Store(1000)
+	posts.Store(0)
+	_, err = c.Save(t.Context(), false)
+	assert.ErrorContains(t, err, "went away before it answered", "it may be what kills them")
+	assert.EqualValues(t, 1+repeats, posts.Load())
+	dies.Store(1000)
+	posts.Store(0)
+	assert.Error(t, c.Send(t.Context(), 0, ""))
+	assert.EqualValues(t, 1, posts.Load(), "what is said to programs is never said twice")
 }
 
 func TestErrorsKeepTheirKind(t *testing.T) {
@@ -137,7 +161,11 @@ func TestErrorsKeepTheirKind(t *testing.T) {
 func TestOperationReportsUntilTheEnd(t *testing.T) {
 	steps := []app.Progress{{Step: app.StepApplying}, {Step: app.StepOK}, {Step: app.StepEnd}}
 	var upTo atomic.Int32
-	d := listenAt(t, filepath.Join(t.TempDir(), "s"), http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	d := listenAt(t, filepath.Join(t.TempDir(), "s"), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodGet {
+			pong(w, r)
+			return
+		}
 		for _, p := range steps[:upTo.Load()] {
 			json.NewEncoder(w).Encode(p)
 			http.NewResponseController(w).Flush()
@@ -155,8 +183,8 @@ func TestOperationReportsUntilTheEnd(t *testing.T) {
 	assert.Equal(t, 3, n)
 	upTo.Store(2)
 	n, err = run()
-	assert.ErrorContains(t, err, "went away before the end", "a broken stream is no success")
-	assert.Equal(t, 2, n)
+	assert.ErrorContains(t, err, "follow the operation: it went away", "a broken stream is no success")
+	assert.Equal(t, 2, n, "each step is told once")
 }
 
 func TestStreamsEndWithTheirContext(t *testing.T) {

@@ -11,11 +11,17 @@ package api
 // A verb that changes something may have l=1: the locks that came along are those of the apps named like the arguments. If
 // the arguments mean other apps, the answer is 409 and nothing was done.
 //
+// POST takes o=<id> as all that changes something does: see QueryOp.
+//
 // GET /v1/hot/resolve?a=… answers the names of the apps that the arguments mean, one a line, sorted: the locks to take.
 const (
 	HeaderExit = "Weaver-Exit"
 	HeaderErr  = "Weaver-Err"
 )
+
+// QueryOp names an operation, so that it can be asked for again when the connection breaks: it is done once, and the answer
+// is the same. ID/N begins at the Nth target, when another front end goes on with what one has asked for.
+const QueryOp = "o"
 
 // The verbs of `weaver service …` at the hot door. Their flags may have values: f=name=value.
 const (

@@ -84,7 +84,6 @@ const (
 
 // StartRequest asks for apps to run.
 type StartRequest struct {
-	Op    string     `json:"op,omitempty"`
 	Specs []app.Spec `json:"specs"`
 	// Envs and EnvOf carry the specs' environments on the wire, those that are equal once: see pack.
 	Envs     []app.Env `json:"envs,omitempty"`
@@ -99,7 +98,6 @@ type StartRequest struct {
 
 // ActRequest applies a verb to processes that exist.
 type ActRequest struct {
-	Op       string              `json:"op,omitempty"`
 	Verb     app.Verb            `json:"verb"`
 	Targets  []app.Selector      `json:"targets"`
 	Cwd      string              `json:"cwd,omitempty"`    // for targets written as script paths
@@ -114,7 +112,6 @@ type ActRequest struct {
 
 // TakeRequest hands over processes that another supervisor had.
 type TakeRequest struct {
-	Op        string         `json:"op,omitempty"`
 	Processes []TakenProcess `json:"processes"`
 }
 
@@ -127,7 +124,6 @@ type TakenProcess struct {
 
 // ScaleRequest changes the number of an app's instances, to N or by N.
 type ScaleRequest struct {
-	Op       string `json:"op,omitempty"`
 	Name     string `json:"name"`
 	N        int    `json:"n"`
 	Relative bool   `json:"relative,omitempty"`

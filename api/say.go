@@ -30,20 +30,25 @@ func (c *Client) hot(ctx context.Context, method string, locks []int, verb strin
 	if color {
 		q.Set("c", "1")
 	}
-	var body []byte
+	var s Said
 	if method == http.MethodPost {
-		body = []byte{}
+		err := c.change(ctx, PathHot+verb, q, locks, []byte{}, func(rc io.ReadCloser) error { return s.read(rc, verb) })
+		return s, err
 	}
-	rc, err := c.do(ctx, locks, method, PathHot+verb, q, body)
+	rc, err := c.do(ctx, locks, method, PathHot+verb, q, nil)
 	if err != nil {
-		return Said{}, err
+		return s, err
 	}
+	err = s.read(rc, verb)
+	return s, err
+}
+
+func (s *Said) read(rc io.ReadCloser, verb string) error {
 	defer rc.Close()
 	data, err := io.ReadAll(rc)
 	if err != nil {
-		return Said{}, fmt.Errorf("read the daemon's answer to %s: %w", verb, err)
+		return fmt.Errorf("read the daemon's answer to %s: %w", verb, err)
 	}
-	var s Said
 	errLen := 0
 	if a, ok := rc.(*answerBody); ok {
 		s.Code, _ = strconv.Atoi(a.header.Get(HeaderExit))
@@ -51,5 +56,5 @@ func (c *Client) hot(ctx context.Context, method string, locks []int, verb strin
 	}
 	errLen = min(max(errLen, 0), len(data))
 	s.Err, s.Out = data[:errLen], data[errLen:]
-	return s, nil
+	return nil
 }

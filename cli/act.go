@@ -32,7 +32,7 @@ func (c *call) act(verb app.Verb) error {
 
 // request is the request for a verb, with what the flags of every verb say.
 func (c *call) request(verb app.Verb, targets []app.Selector) (api.ActRequest, error) {
-	r := api.ActRequest{Op: newOp(), Verb: verb, Targets: targets, Cwd: c.env.Cwd}
+	r := api.ActRequest{Verb: verb, Targets: targets, Cwd: c.env.Cwd}
 	what, word := "option `--parallel'", c.str("parallel")
 	if !c.given("parallel") {
 		what, word = "PM2_CONCURRENT_ACTIONS", c.env.Getenv("PM2_CONCURRENT_ACTIONS")
@@ -172,7 +172,7 @@ func runScale(c *call) error {
 	if err != nil {
 		return pm2Error(fmt.Sprintf("%q is no number of instances: N, +N or -N", word), "Nothing to do")
 	}
-	r := api.ScaleRequest{Op: newOp(), Name: name, N: n, Relative: strings.ContainsAny(word[:1], "+-")}
+	r := api.ScaleRequest{Name: name, N: n, Relative: strings.ContainsAny(word[:1], "+-")}
 	if err := c.ensureDaemon(); err != nil {
 		return err
 	}

@@ -7,11 +7,13 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	ucli "github.com/urfave/cli/v2"
 
 	"weaver/api"
+	"weaver/cli/hot"
 	"weaver/config/home"
 )
 
@@ -42,13 +44,25 @@ func (e *Env) Getenv(name string) string {
 	return ""
 }
 
+// takeVariable takes a variable that is not for others out of an environment.
+func takeVariable(environ []string, name string) (rest []string, value string) {
+	is := func(kv string) bool { return strings.HasPrefix(kv, name+"=") }
+	if at := slices.IndexFunc(environ, is); at >= 0 {
+		return slices.DeleteFunc(slices.Clone(environ), is), environ[at][len(name)+1:]
+	}
+	return environ, ""
+}
+
 // Run runs the command line args, which do not contain argv[0], and returns the exit code.
 func Run(ctx context.Context, env Env, args []string) int {
 	if name := home.CommandOf(env.Argv0); name != "" {
 		args = siblingArgs(&env, name, args)
 	}
-	c := &call{ctx: ctx, env: &env, client: &api.Client{}, line: strings.Join(append([]string{program(&env)}, args...), " ")}
+	var op string
+	env.Environ, op = takeVariable(env.Environ, hot.OpEnv)
+	c := &call{ctx: ctx, env: &env, client: &api.Client{Op: op}, line: strings.Join(append([]string{program(&env)}, args...), " ")}
 	defer c.client.Close()
+	c.client.Revive = c.ensureDaemon
 	if len(args) > 0 && args[0] == "supervise" { // what follows is not for this grammar
 		return env.Supervise(ctx, args[1:])
 	}

@@ -38,7 +38,7 @@ const killTimeout = 10 * time.Second
 // runKill stops everything. Without a daemon there is nothing to stop, and none is started for it as PM2 does, unless services
 // have outlived theirs.
 func runKill(c *call) error {
-	up, err := c.daemonToEnd()
+	up, err := c.daemonOfTheLiving()
 	if err != nil {
 		return err
 	}
@@ -56,9 +56,9 @@ func runKill(c *call) error {
 	return nil
 }
 
-// daemonToEnd reports whether there is a daemon to be ended. One that is about to answer is waited for; services that run
-// without any get one, which knows how to end them.
-func (c *call) daemonToEnd() (bool, error) {
+// daemonOfTheLiving reports whether there is a daemon. One that is about to answer is waited for; services that run without
+// any get one, which takes them over.
+func (c *call) daemonOfTheLiving() (bool, error) {
 	up, err := c.daemonUp()
 	if up || err != nil {
 		return up, err

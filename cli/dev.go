@@ -53,7 +53,7 @@ func runDev(c *call) error {
 	f.start = func(*foreground) error {
 		c.devHeader(specs)
 		c.out.json = true
-		err := c.startSpecs(api.StartRequest{Op: newOp(), Specs: specs, File: file, IfExists: app.Restart})
+		err := c.startSpecs(api.StartRequest{Specs: specs, File: file, IfExists: app.Restart})
 		c.out.json = false
 		return err
 	}

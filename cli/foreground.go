@@ -117,7 +117,7 @@ func (f *foreground) forget() error {
 	if err != nil || len(list) == 0 {
 		return err
 	}
-	r := api.ActRequest{Op: newOp(), Verb: app.VerbDelete, Targets: []app.Selector{app.All}, KillNow: true}
+	r := api.ActRequest{Verb: app.VerbDelete, Targets: []app.Selector{app.All}, KillNow: true}
 	return f.c.client.Act(f.c.ctx, r, nil, func(app.Progress) {})
 }
 
@@ -269,7 +269,7 @@ func (f *foreground) forward(name string) {
 	if len(f.names) == 0 {
 		return
 	}
-	r := api.ActRequest{Op: newOp(), Verb: app.VerbSignal, Targets: selectors(f.names), Signal: name}
+	r := api.ActRequest{Verb: app.VerbSignal, Targets: selectors(f.names), Signal: name}
 	err := f.c.client.Act(f.c.ctx, r, nil, func(p app.Progress) {
 		if p.Step == app.StepFailed {
 			f.c.out.progress(p)
@@ -290,7 +290,7 @@ func (f *foreground) end(err error) error {
 		return errors.Join(err, f.leave(ctx))
 	}
 	if len(f.files) == 0 { // what they say when they are asked to end is shown before the supervisor goes
-		r := api.ActRequest{Op: newOp(), Verb: app.VerbStop, Targets: []app.Selector{app.All}}
+		r := api.ActRequest{Verb: app.VerbStop, Targets: []app.Selector{app.All}}
 		f.c.client.Act(ctx, r, nil, func(app.Progress) {}) // the kill reports what does not end
 		f.settle()
 	}
@@ -312,7 +312,7 @@ func (f *foreground) leave(ctx context.Context) error {
 	if f.keep || len(f.names) == 0 {
 		return nil
 	}
-	r := api.ActRequest{Op: newOp(), Verb: app.VerbDelete, Targets: selectors(f.names)}
+	r := api.ActRequest{Verb: app.VerbDelete, Targets: selectors(f.names)}
 	err := f.c.client.Act(ctx, r, nil, func(app.Progress) {})
 	if api.IsDown(err) {
 		return nil // it is gone, and they with it
@@ -353,7 +353,7 @@ func hurry(c *call) (context.Context, func()) {
 	wait.Go(func() { // ends with stop
 		select {
 		case <-again:
-			r := api.ActRequest{Op: newOp(), Verb: app.VerbStop, Targets: []app.Selector{app.All}, KillNow: true}
+			r := api.ActRequest{Verb: app.VerbStop, Targets: []app.Selector{app.All}, KillNow: true}
 			c.client.Act(ctx, r, nil, func(app.Progress) {}) // the kill that waits reports
 		case <-done:
 		}

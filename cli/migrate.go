@@ -185,7 +185,7 @@ func (c *call) move(d *remote.Daemon, m *move) error {
 			return c.cannot("", fmt.Sprintf("stop %s (id %d) in PM2", m.name, p.ID), err)
 		}
 	}
-	r := api.TakeRequest{Op: newOp()}
+	r := api.TakeRequest{}
 	for i := range m.records {
 		r.Processes = append(r.Processes, api.TakenProcess{ID: m.records[i].ID, Up: runs(&m.records[i]), Spec: m.records[i].Spec})
 	}
@@ -193,7 +193,7 @@ func (c *call) move(d *remote.Daemon, m *move) error {
 		return c.report(func(report func(app.Progress)) error { return c.client.Take(c.ctx, r, fds, report) })
 	})
 	if err != nil {
-		del := api.ActRequest{Op: newOp(), Verb: app.VerbDelete, Targets: []app.Selector{app.Selector(m.name)}}
+		del := api.ActRequest{Verb: app.VerbDelete, Targets: []app.Selector{app.Selector(m.name)}}
 		c.client.Act(context.WithoutCancel(c.ctx), del, nil, func(app.Progress) {}) // it did not come up
 		undo()
 		return errors.Join(err, c.cannot("see "+program(c.env)+" logs "+m.name, "start "+m.name+" here; it runs in PM2 again", errors.New("see above")))
@@ -283,7 +283,7 @@ func (c *call) giveBackApp(d *remote.Daemon, name string, some []app.Process, to
 	if err := json.Unmarshal(data, &records); err != nil {
 		return err
 	}
-	del := api.ActRequest{Op: newOp(), Verb: app.VerbDelete, Targets: []app.Selector{app.Selector(name)}}
+	del := api.ActRequest{Verb: app.VerbDelete, Targets: []app.Selector{app.Selector(name)}}
 	if err := c.applyLocked(del); err != nil {
 		return err
 	}

@@ -212,7 +212,7 @@ func (c *call) launchModule(dir string, m manifest, local bool) error {
 			s.Watch = json.RawMessage("true")
 		}
 	}
-	return c.startSpecs(api.StartRequest{Op: newOp(), Specs: specs, File: filepath.Join(dir, "package.json"), IfExists: app.Restart})
+	return c.startSpecs(api.StartRequest{Specs: specs, File: filepath.Join(dir, "package.json"), IfExists: app.Restart})
 }
 
 func (c *call) moduleSpecs(dir string, m manifest) ([]app.Spec, error) {
@@ -281,7 +281,7 @@ func (c *call) endModule(name string) error {
 	if !up {
 		return err
 	}
-	r := api.ActRequest{Op: newOp(), Verb: app.VerbDelete, Targets: []app.Selector{app.Selector(name)}}
+	r := api.ActRequest{Verb: app.VerbDelete, Targets: []app.Selector{app.Selector(name)}}
 	ctx, cancel := context.WithCancel(c.ctx)
 	defer cancel()
 	return c.client.Act(ctx, r, nil, func(p app.Progress) {

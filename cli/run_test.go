@@ -27,7 +27,6 @@ func TestStopSaysWhatPM2SaysAndShowsTheTable(t *testing.T) {
 	require.NoError(t, json.Unmarshal([]byte(strings.TrimPrefix(d.asked(api.PathAct)[0], "POST ")), &req))
 	assert.Equal(t, app.VerbStop, req.Verb)
 	assert.Equal(t, []app.Selector{"web"}, req.Targets)
-	assert.NotEmpty(t, req.Op)
 }
 
 func TestUnknownNameIsAnErrorWithAHintAndWithoutATable(t *testing.T) {

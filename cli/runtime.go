@@ -68,7 +68,7 @@ func runRuntime(c *call) error {
 		}
 		f.names = []string{spec.Name}
 		f.start = func(*foreground) error {
-			return c.startSpecs(api.StartRequest{Op: newOp(), Specs: []app.Spec{spec}, IfExists: app.Restart})
+			return c.startSpecs(api.StartRequest{Specs: []app.Spec{spec}, IfExists: app.Restart})
 		}
 	}
 	stop, err := c.webMonitor()
@@ -108,7 +108,7 @@ func (c *call) startLoaded(loaded config.Loaded) error {
 	if len(loaded.Apps) == 0 {
 		return errReported
 	}
-	return c.startSpecs(api.StartRequest{Op: newOp(), Specs: loaded.Apps, File: loaded.File, IfExists: app.Restart})
+	return c.startSpecs(api.StartRequest{Specs: loaded.Apps, File: loaded.File, IfExists: app.Restart})
 }
 
 // delay waits as --delay says.

@@ -80,7 +80,7 @@ func runServe(c *call) error {
 	if flags.Force {
 		exists = app.Duplicate
 	}
-	if err := c.startSpecs(api.StartRequest{Op: newOp(), Specs: []app.Spec{spec}, IfExists: exists}); err != nil {
+	if err := c.startSpecs(api.StartRequest{Specs: []app.Spec{spec}, IfExists: exists}); err != nil {
 		return c.after(err)
 	}
 	c.out.talk("Serving %s on port %s", dir, port)

@@ -212,7 +212,15 @@ func (c *call) ask(verb string, flags ...string) error {
 	}
 	said, err := c.client.Ask(c.ctx, verb, c.args, flags, c.out.cols, c.out.color)
 	if api.IsDown(err) {
-		return c.askNobody()
+		up, err := c.daemonOfTheLiving()
+		if err != nil {
+			return err
+		}
+		if !up {
+			return c.askNobody()
+		}
+		said, err = c.client.Ask(c.ctx, verb, c.args, flags, c.out.cols, c.out.color)
+		return c.said(said, err)
 	}
 	return c.said(said, err)
 }
@@ -256,7 +264,7 @@ func (e exitCode) Error() string { return "exit " + strconv.Itoa(int(e)) }
 
 // tell has the daemon change a service, under its lock, and prints what it says.
 func (c *call) tell(verb string, flags ...string) error {
-	up, err := c.daemonUp()
+	up, err := c.daemonOfTheLiving()
 	if err != nil {
 		return err
 	}

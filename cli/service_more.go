@@ -32,7 +32,7 @@ func runServiceReload(c *call) error {
 	if err != nil {
 		return c.reloadError(err)
 	}
-	r := api.ActRequest{Op: newOp(), Verb: app.VerbReload, Specs: map[app.ID]app.Spec{}, Parallel: 1}
+	r := api.ActRequest{Verb: app.VerbReload, Specs: map[app.ID]app.Spec{}, Parallel: 1}
 	for i := range list {
 		p := &list[i]
 		if p.Name != name {
@@ -87,7 +87,7 @@ func runServiceScale(c *call) error {
 	if err != nil {
 		return &usageError{fmt.Sprintf("%q is no number of instances", word), program(c.env) + " service scale NAME N, +N or -N"}
 	}
-	r := api.ScaleRequest{Op: newOp(), Name: name, N: n, Relative: strings.ContainsAny(word[:1], "+-")}
+	r := api.ScaleRequest{Name: name, N: n, Relative: strings.ContainsAny(word[:1], "+-")}
 	up, err := c.daemonUp()
 	if err != nil {
 		return err

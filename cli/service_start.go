@@ -127,7 +127,7 @@ func (c *call) startService(spec app.Spec) error {
 	if err := c.ensureDaemon(); err != nil {
 		return err
 	}
-	r := api.StartRequest{Op: newOp(), Specs: []app.Spec{spec}, IfExists: app.Restart, Detach: c.bool("lazy-init")}
+	r := api.StartRequest{Specs: []app.Spec{spec}, IfExists: app.Restart, Detach: c.bool("lazy-init")}
 	return c.locked([]string{spec.Name}, func(fds []int) error {
 		if err := c.quietly("start", spec.Name, func(report func(app.Progress)) error {
 			return c.client.Start(c.ctx, r, fds, report)
@@ -144,7 +144,7 @@ func (c *call) startKnownService(name string) error {
 	if err != nil {
 		return err
 	}
-	r := api.ActRequest{Op: newOp(), Verb: app.VerbStart, Detach: c.bool("lazy-init")}
+	r := api.ActRequest{Verb: app.VerbStart, Detach: c.bool("lazy-init")}
 	list, err := c.client.List(c.ctx, true, "")
 	if err != nil {
 		return err

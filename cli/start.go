@@ -176,7 +176,7 @@ func (c *call) startScript(target string) error {
 			return err
 		}
 	}
-	if err := c.startSpecs(api.StartRequest{Op: newOp(), Specs: []app.Spec{spec}, IfExists: exists}); err != nil {
+	if err := c.startSpecs(api.StartRequest{Specs: []app.Spec{spec}, IfExists: exists}); err != nil {
 		return err
 	}
 	if c.out.renewed > 0 { // the script was known, and had been stopped
@@ -250,7 +250,7 @@ func (c *call) startFile(path string, exists app.IfExists) error {
 	c.schedules(loaded.Apps...)
 	c.folders(loaded.Apps...)
 	if len(loaded.Apps) > 0 {
-		err = c.startSpecs(api.StartRequest{Op: newOp(), Specs: loaded.Apps, File: loaded.File, IfExists: exists})
+		err = c.startSpecs(api.StartRequest{Specs: loaded.Apps, File: loaded.File, IfExists: exists})
 	}
 	if err == nil && len(loaded.Failed) > 0 {
 		err = errReported

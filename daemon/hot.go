@@ -25,6 +25,7 @@ type hotQuery struct {
 	flags []string // all of them, as they came: name or name=value
 	// locked says that the locks of the apps named like the arguments came along.
 	locked bool
+	op     string // its id, if it may be asked for again
 }
 
 // value is what a flag was given, "" if nothing.
@@ -41,7 +42,7 @@ func (h *hotQuery) value(flag string) string {
 func (h *hotQuery) has(flag string) bool { return slices.Contains(h.flags, flag) }
 
 func readHot(q url.Values) hotQuery {
-	h := hotQuery{args: q["a"], color: q.Get("c") == "1", flags: q["f"], locked: q.Get("l") == "1"}
+	h := hotQuery{args: q["a"], color: q.Get("c") == "1", flags: q["f"], locked: q.Get("l") == "1", op: q.Get(api.QueryOp)}
 	h.width, _ = strconv.Atoi(q.Get("w")) // 0 is no terminal
 	h.width = min(max(h.width, 0), 1000)
 	for _, f := range q["f"] {
@@ -240,7 +241,7 @@ func (d *daemon) hotDo(op *operation, word string, q hotQuery) (hotAnswer, error
 	if start && len(q.args) != 1 {
 		return hotAnswer{}, errNotHot // what is said comes after each
 	}
-	if !d.locksFit(q) {
+	if op.again() == nil && !d.locksFit(q) {
 		return hotAnswer{}, errOtherLocks
 	}
 	var a hotAnswer

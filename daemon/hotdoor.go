@@ -15,6 +15,7 @@ import (
 	"go.uber.org/zap"
 
 	"weaver/api"
+	"weaver/supervisor"
 )
 
 const (
@@ -264,7 +265,7 @@ func (h *hotDoor) answer(c *conn, r hotRequest) (more bool) {
 	var a hotAnswer
 	var err error
 	if r.acts {
-		op := h.d.begin(context.Background(), c, r.verb, r.query.args...)
+		op := h.d.begin(context.Background(), c, r.query.op, r.verb, r.query.args...)
 		defer op.end() // after the answer has left: what it gives back nobody waits for
 		if a, err = h.d.hotDo(op, r.verb, r.query); err != nil {
 			op.void()
@@ -348,5 +349,8 @@ func parseHot(b []byte) (r hotRequest, n int, err error) {
 		return r, 0, errForeign
 	}
 	r.verb, r.query = string(verb), readHot(values)
+	if !supervisor.IsOperation(r.query.op) {
+		return r, 0, errForeign
+	}
 	return r, end + 4, nil
 }

@@ -6,6 +6,9 @@ import (
 	"sync"
 	"time"
 
+	"go.uber.org/zap"
+
+	"weaver/api"
 	"weaver/app"
 	"weaver/supervisor"
 )
@@ -17,6 +20,7 @@ type operation struct {
 	ctx   context.Context
 	locks []int
 	empty bool                    // nothing was done
+	over  func()                  // the same operation can be asked for again
 	steps *gathered[app.Progress] // what is told meanwhile; nil if nothing is
 
 	mu    sync.Mutex // parts of it report at the same time
@@ -26,17 +30,23 @@ type operation struct {
 // operation begins one that a request asks for. end must be called.
 func (d *daemon) operation(r *http.Request, act string, targets ...string) *operation {
 	c, _ := r.Context().Value(connKey{}).(*conn)
-	return d.begin(context.WithoutCancel(r.Context()), c, act, targets...)
+	return d.begin(context.WithoutCancel(r.Context()), c, r.URL.Query().Get(api.QueryOp), act, targets...)
 }
 
-// begin begins one that was asked for over a connection, whose locks it takes.
-func (d *daemon) begin(ctx context.Context, c *conn, act string, targets ...string) *operation {
+// begin begins one that was asked for over a connection, whose locks it takes. With an id it may have been asked for before:
+// what was done then is not done again.
+func (d *daemon) begin(ctx context.Context, c *conn, id, act string, targets ...string) *operation {
 	o := &operation{d: d, entry: auditEntry{At: time.Now(), actor: unknownActor, Act: act, Targets: targets}}
 	if c != nil {
 		o.locks = c.takeRights()
 		o.entry.actor = newActor(c.peer)
 	}
-	o.ctx = supervisor.WithCause(ctx, o.entry.actor.String())
+	var err error
+	o.ctx, o.over, err = d.sup.Operation(supervisor.WithCause(ctx, o.entry.actor.String()), id)
+	if err != nil { // the door has refused such ids
+		o.over = func() {}
+		d.log.Error("operation", zap.Error(err))
+	}
 	return o
 }
 
@@ -91,10 +101,14 @@ func (o *operation) end() {
 	if !o.empty {
 		o.d.record(&o.entry)
 	}
+	o.over()
 	for _, fd := range o.locks {
 		closeFD(fd)
 	}
 }
+
+// again returns what it was about when it was asked for the first time; nil if it was not.
+func (o *operation) again() []app.Selector { return supervisor.Asked(o.ctx) }
 
 // targetsOf is a list of selectors as text.
 func targetsOf(list []app.Selector) []string {

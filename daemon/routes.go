@@ -49,6 +49,10 @@ func (d *daemon) handler() http.Handler {
 		{"POST " + api.PathHot + "{verb}", d.hotAct},
 	} {
 		mux.HandleFunc(r.pattern, func(w http.ResponseWriter, req *http.Request) {
+			if !supervisor.IsOperation(req.URL.Query().Get(api.QueryOp)) {
+				refuse(w, &api.Error{Kind: api.Invalid, Message: "this is no id of an operation"})
+				return
+			}
 			if err := r.serve(w, req); err != nil {
 				refuse(w, err)
 			}

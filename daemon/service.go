@@ -155,30 +155,33 @@ func (d *daemon) serviceAct(w http.ResponseWriter, r *http.Request, verb string,
 		return errNotHot
 	}
 	name := q.args[0]
-	if !d.locksFit(q) {
-		return errOtherLocks
-	}
 	op := d.operation(r, "service "+verb, name)
 	defer op.end()
 	var s saying
-	one, ok := service.Find(d.sup.Views(), name)
-	if !ok {
-		d.noService(name, &s)
-		return s.respond(w)
+	a := supervisor.Action{Verb: v.verb, KillNow: q.has("force"), Targets: op.again()}
+	if a.Targets == nil {
+		if !d.locksFit(q) {
+			op.void()
+			return errOtherLocks
+		}
+		one, ok := service.Find(d.sup.Views(), name)
+		if !ok {
+			d.noService(name, &s)
+			return s.respond(w)
+		}
+		for i := range one.Instances { // by id: a name may be a namespace too
+			a.Targets = append(a.Targets, app.Selector(one.Instances[i].ID.String()))
+		}
 	}
-	a := supervisor.Action{Verb: v.verb, KillNow: q.has("force")}
 	if ms := q.value("timeout"); ms != "" {
-		var t app.Duration
-		if t, ok = parseMS(ms); !ok {
+		t, ok := parseMS(ms)
+		if !ok {
 			return &api.Error{Kind: api.Invalid, Message: fmt.Sprintf("option `--timeout' needs milliseconds, not %q", ms)}
 		}
 		a.KillTimeout, a.KillNow = t.D(), a.KillNow || t == 0
 	}
 	if q.has("zero-downtime") {
 		a.Verb = app.VerbReload
-	}
-	for i := range one.Instances { // by id: a name may be a namespace too
-		a.Targets = append(a.Targets, app.Selector(one.Instances[i].ID.String()))
 	}
 	if v.verb == app.VerbRestart || v.verb == app.VerbReload {
 		a.Parallel = 1 // rolling
@@ -204,7 +207,7 @@ func (d *daemon) serviceAct(w http.ResponseWriter, r *http.Request, verb string,
 		}
 	}
 	if s.code == 0 {
-		s.out = service.AppendDone(s.out, name, v.done, len(one.Instances))
+		s.out = service.AppendDone(s.out, name, v.done, len(a.Targets))
 	}
 	return s.respond(w)
 }

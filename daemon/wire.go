@@ -139,7 +139,7 @@ func (b *backend) Lines(ctx context.Context) <-chan app.Line {
 // operation begins an act that one of PM2's clients asks for.
 func (b *backend) operation(ctx context.Context, act string, id app.ID) *operation {
 	c, _ := wire.Caller(ctx).(*conn)
-	op := b.d.begin(context.WithoutCancel(ctx), c, act)
+	op := b.d.begin(context.WithoutCancel(ctx), c, "", act)
 	if id >= 0 {
 		op.target(id.String())
 	}

@@ -53,7 +53,7 @@ func (s *Supervisor) Do(ctx context.Context, a Action, report func(app.Progress)
 		}
 	}
 	for _, t := range a.Targets {
-		keepers, err := s.resolve(t, a.Cwd)
+		ctx, keepers, err := s.meant(ctx, string(t), func() ([]*keeper, error) { return s.resolve(t, a.Cwd) })
 		if err != nil {
 			r.send(app.Progress{Step: app.StepFailed, Target: string(t), ID: -1, Kind: "invalid", Message: err.Error()})
 			return
@@ -158,10 +158,11 @@ func parallel(a Action, n int) int {
 }
 
 func (s *Supervisor) applyOne(ctx context.Context, a Action, k *keeper) error {
-	if spec, ok := a.Specs[k.id]; ok {
+	_, told := partOf(ctx).has(k)
+	if spec, ok := a.Specs[k.id]; ok && !told {
 		k.mail.put(respec{inherit(spec, k.view.Load())})
 	}
-	if a.KillNow || a.KillTimeout > 0 {
+	if l := k.life.Load(); (a.KillNow || a.KillTimeout > 0) && (!told || l.Cur.Dying() || l.Old.Dying()) {
 		k.mail.put(hurry{a.KillTimeout})
 	}
 	switch a.Verb {
@@ -172,7 +173,7 @@ func (s *Supervisor) applyOne(ctx context.Context, a Action, k *keeper) error {
 		_, err := k.ask(ctx, lifecycle.Delete{Drain: a.drain}, never)
 		return err
 	case app.VerbReset:
-		k.mail.put(tell{in: lifecycle.Reset{}, by: true, cause: causeOf(ctx)})
+		k.nudge(ctx, lifecycle.Reset{})
 		k.sync()
 		return nil
 	case app.VerbSignal:
@@ -180,8 +181,11 @@ func (s *Supervisor) applyOne(ctx context.Context, a Action, k *keeper) error {
 		if err != nil {
 			return err
 		}
+		if told {
+			return nil
+		}
 		reply := make(chan error, 1)
-		k.mail.put(sendSignal{sig, reply})
+		k.mail.put(sendSignal{sig, reply, partOf(ctx)})
 		select {
 		case err := <-reply:
 			return err
@@ -220,8 +224,13 @@ func raiseAll(ctx context.Context, keepers []*keeper, detach bool, r *reporter) 
 // raise gives an input that wants the process up, and waits until it is, unless it is to detach.
 func (k *keeper) raise(ctx context.Context, in lifecycle.Input, detach bool) error {
 	if detach {
-		k.mail.put(tell{in: in, by: true, cause: causeOf(ctx)})
-		return nil
+		k.nudge(ctx, in)
+		select {
+		case <-k.done:
+			return errGone
+		default:
+			return nil
+		}
 	}
 	until := renewed
 	switch in {
@@ -256,22 +265,28 @@ func inherit(spec app.Spec, old *app.Process) *app.Spec {
 func (s *Supervisor) Scale(ctx context.Context, name string, n int, relative bool, report func(app.Progress)) {
 	r := &reporter{report: report}
 	defer r.end(s, true)
-	var keepers []*keeper
-	for _, k := range s.reg.snapshot() {
-		if k.view.Load().Name == name {
-			keepers = append(keepers, k)
-		}
-	}
 	fail := func(kind, message string) {
 		r.send(app.Progress{Step: app.StepFailed, Target: name, ID: -1, Kind: kind, Message: message})
 	}
+	plan, err := s.planned(ctx, name, func() (p operationPart) {
+		for _, k := range s.reg.snapshot() {
+			if v := k.view.Load(); v.Name == name {
+				p.Members = append(p.Members, member{k.id, v.UniqueID, v.Name})
+			}
+		}
+		if p.Amount = n; relative {
+			p.Amount += len(p.Members)
+		}
+		return p
+	})
+	if err != nil {
+		fail("invalid", err.Error())
+		return
+	}
+	keepers, want := s.keepersOf(plan.Members), plan.Amount
 	if len(keepers) == 0 {
 		fail("not_found", "Application "+name+" not found")
 		return
-	}
-	want := n
-	if relative {
-		want = len(keepers) + n
 	}
 	switch {
 	case want < 0:
@@ -279,10 +294,15 @@ func (s *Supervisor) Scale(ctx context.Context, name string, n int, relative boo
 	case want == len(keepers):
 		fail("conflict", "Nothing to do")
 	case want > len(keepers):
-		s.grow(ctx, keepers, want-len(keepers), r)
+		s.grow(ctx, name, keepers, want-len(keepers), r)
 	default:
 		for _, k := range keepers[:len(keepers)-want] { // PM2 has them one by one, and says so
-			if !s.apply(ctx, Action{Verb: app.VerbDelete, drain: true, chosen: true}, k.id.String(), []*keeper{k}, r) {
+			ctx, one, err := s.meant(ctx, k.id.String(), func() ([]*keeper, error) { return []*keeper{k}, nil })
+			if err != nil {
+				fail("invalid", err.Error())
+				return
+			}
+			if !s.apply(ctx, Action{Verb: app.VerbDelete, drain: true, chosen: true}, k.id.String(), one, r) {
 				return
 			}
 		}
@@ -290,13 +310,20 @@ func (s *Supervisor) Scale(ctx context.Context, name string, n int, relative boo
 	}
 }
 
-func (s *Supervisor) grow(ctx context.Context, keepers []*keeper, n int, r *reporter) {
-	spec := *keepers[0].view.Load().Spec // shares what is never changed in place
+func (s *Supervisor) grow(ctx context.Context, name string, keepers []*keeper, n int, r *reporter) {
+	like := keepers[0]
+	for _, k := range keepers {
+		if s.reg.get(k.id) == k { // not deleted since
+			like = k
+			break
+		}
+	}
+	spec := *like.view.Load().Spec // shares what is never changed in place
 	spec.Instances = len(keepers) + n
 	for range n {
 		r.send(app.Progress{Step: app.StepInfo, ID: -1, Message: "Scaling up application"})
 	}
-	added, err := s.reg.add(&spec, n)
+	ctx, added, err := s.made(ctx, name, func(c claim) ([]*keeper, error) { return s.reg.add(&spec, n, c) })
 	if err != nil {
 		r.send(app.Progress{Step: app.StepFailed, ID: -1, Kind: "unavailable", Message: err.Error()})
 		return

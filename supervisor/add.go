@@ -11,7 +11,7 @@ import (
 // Add makes n processes of a spec, whatever else has its name, and returns their ids. With up it starts them all at once
 // and returns when each is up; the first that fails is the error, and all stay in the list. The list is on disk then.
 func (s *Supervisor) Add(ctx context.Context, spec app.Spec, n int, up bool) ([]app.ID, error) {
-	keepers, err := s.reg.add(&spec, n)
+	keepers, err := s.reg.add(&spec, n, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -48,7 +48,7 @@ func (s *Supervisor) Duplicate(ctx context.Context, id app.ID) (app.ID, error) {
 	}
 	spec := *like.Spec // shares what is never changed in place
 	spec.Instances = len(same) + 1
-	added, err := s.reg.add(&spec, 1)
+	added, err := s.reg.add(&spec, 1, nil)
 	if err != nil {
 		return -1, err
 	}

@@ -12,11 +12,26 @@ import (
 )
 
 // ask gives the keeper an input and returns when until holds for what came of it, when the keeper has ended, or with ctx.
+// One that was told this part of an operation before is only waited for.
 // until gets the newest incarnation from before the input, which ask returns.
 func (k *keeper) ask(ctx context.Context, in lifecycle.Input, until func(*lifecycle.State, uint64) bool) (gen uint64, err error) {
 	j := &join{until: until, done: make(chan struct{})}
-	k.mail.put(tell{in: in, by: true, cause: causeOf(ctx), join: j})
+	p := partOf(ctx)
+	if gen, told := p.has(k); told {
+		j.gen = gen
+		k.mail.put(j)
+	} else {
+		k.mail.put(tell{in: in, by: true, cause: causeOf(ctx), join: j, part: p})
+	}
 	return k.await(ctx, j)
+}
+
+// nudge gives the keeper an input that nobody waits for.
+func (k *keeper) nudge(ctx context.Context, in lifecycle.Input) {
+	p := partOf(ctx)
+	if _, told := p.has(k); !told {
+		k.mail.put(tell{in: in, by: true, cause: causeOf(ctx), part: p})
+	}
 }
 
 // sync returns when the keeper has done what was put into its mailbox so far.

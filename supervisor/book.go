@@ -57,8 +57,8 @@ func recordOf(key string, v any) journal.Record {
 	return journal.Record{Key: key, Value: data}
 }
 
-// enter writes down processes that are new.
-func (b *book) enter(keepers []*keeper) {
+// enter writes down processes that are new, and with them what c says.
+func (b *book) enter(keepers []*keeper, c claim) {
 	if b.j == nil {
 		return
 	}
@@ -70,11 +70,16 @@ func (b *book) enter(keepers []*keeper) {
 		out = b.shareSpec(out, k, k.proc.Spec)
 		out = append(out, k.processRecord(), k.lifeRecord(now))
 	}
+	if c != nil {
+		if e := c(keepers); e != nil {
+			out = append(out, e.record())
+		}
+	}
 	b.append(true, out)
 }
 
-// take goes on with what the journal holds, of which keepers were made. What nobody needs is taken out.
-func (b *book) take(values map[string][]byte, keepers []*keeper, machine journal.Record) {
+// take goes on with what the journal holds, of which keepers were made, and more. What nobody needs is taken out.
+func (b *book) take(values map[string][]byte, keepers []*keeper, more ...journal.Record) {
 	if b.j == nil {
 		return
 	}
@@ -93,7 +98,7 @@ func (b *book) take(values map[string][]byte, keepers []*keeper, machine journal
 		}
 		shared.users++
 	}
-	out := []journal.Record{machine}
+	out := slices.Clone(more)
 	for _, key := range slices.Sorted(maps.Keys(values)) {
 		kind, rest, _ := strings.Cut(key, "/")
 		id, _, _ := strings.Cut(rest, "/")
@@ -274,10 +279,14 @@ func (k *keeper) processRecord() journal.Record {
 }
 
 func (k *keeper) lifeRecord(now epoch) journal.Record {
-	return recordOf(keyLife+k.id.String(), lifeOf(now, &k.state, &k.proc, k.view.Load().Wanted, func(gen uint64) handle {
+	r := lifeOf(now, &k.state, &k.proc, k.view.Load().Wanted, func(gen uint64) handle {
 		if c := k.kids[gen]; c != nil {
 			return c.Handle()
 		}
 		return handle{}
-	}))
+	})
+	if k.mark.Op != "" {
+		r.Mark = &k.mark
+	}
+	return recordOf(keyLife+k.id.String(), r)
 }

@@ -11,6 +11,9 @@ type journalDisk struct {
 	journal.Dir
 	refuse atomic.Pointer[error]
 	syncs  atomic.Int32
+	writes atomic.Int32
+	// before is called before each write, with its number.
+	before func(n int32)
 }
 
 func (d *journalDisk) refused() error {
@@ -37,6 +40,9 @@ type journalFile struct {
 }
 
 func (f journalFile) WriteAt(b []byte, off int64) (int, error) {
+	if n := f.d.writes.Add(1); f.d.before != nil {
+		f.d.before(n)
+	}
 	if err := f.d.refused(); err != nil {
 		return 0, err
 	}

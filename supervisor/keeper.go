@@ -70,6 +70,8 @@ type keeper struct {
 	specKey string // of the spec in the journal
 	buried  uint64 // the child whose exit the state tells of now
 	exit    spawn.Exit
+	mark    mark // the last operation that told it something
+	marked  bool // and that is not written down
 
 	expected string // the app whose sockets it is meant to use
 }
@@ -170,6 +172,9 @@ func (k *keeper) handle(m message) {
 	case tell:
 		k.byHand, k.cause = m.by, m.cause
 		gen := k.state.LastGen
+		if m.part.op != nil {
+			k.mark, k.marked = m.part.tells(k, gen), true
+		}
 		k.step(m.in)
 		k.unwait()
 		if m.join != nil {
@@ -208,7 +213,12 @@ func (k *keeper) handle(m message) {
 			m.reply <- ErrNotRunning
 			return
 		}
-		m.reply <- c.Signal(m.sig)
+		err := c.Signal(m.sig)
+		if err == nil && m.part.op != nil { // after it: rather twice than told and not done
+			k.mark = m.part.tells(k, k.state.LastGen)
+			k.sup.book.note(k, false, false)
+		}
+		m.reply <- err
 	case deliver:
 		c := k.kids[k.state.Cur.Gen]
 		if c == nil || k.state.Cur.Dead {

@@ -20,6 +20,7 @@ type (
 		by    bool
 		cause string
 		join  *join
+		part  part // of an operation with an id
 	}
 	// died is the news of an exit, with what the state machine need not know.
 	died struct {
@@ -39,6 +40,7 @@ type (
 	sendSignal struct {
 		sig   syscall.Signal
 		reply chan<- error
+		part  part
 	}
 	// deliver does something with the child that runs.
 	deliver struct {

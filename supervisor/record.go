@@ -19,13 +19,15 @@ import (
 //	process/ID         who a process is
 //	life/ID            where it is in its life, with what is needed to find its children again
 //	exit/ID/GEN        how a child ended, written before its status is taken from the kernel
+//	operation/ID/N     the Nth part of an operation that somebody may ask for again
 const (
-	keyMachine = "machine"
-	keyEnv     = "env/"
-	keySpec    = "spec/"
-	keyProcess = "process/"
-	keyLife    = "life/"
-	keyExit    = "exit/"
+	keyMachine   = "machine"
+	keyEnv       = "env/"
+	keySpec      = "spec/"
+	keyProcess   = "process/"
+	keyLife      = "life/"
+	keyExit      = "exit/"
+	keyOperation = "operation/"
 )
 
 // machineRecord says whose pids and times the others hold.
@@ -75,6 +77,7 @@ type lifeRecord struct {
 	Reason    string         `json:"reason,omitempty"`
 	Member    string         `json:"membership,omitempty"`
 	Started   int64          `json:"started,omitempty"`
+	Mark      *mark          `json:"mark,omitempty"`
 }
 
 type lifecycleExit struct {

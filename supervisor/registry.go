@@ -42,8 +42,8 @@ func (r *registry) close() {
 	r.closed = true
 }
 
-// add makes n processes of spec, not yet started, and starts their keepers.
-func (r *registry) add(spec *app.Spec, n int) ([]*keeper, error) {
+// add makes n processes of spec, not yet started, and starts their keepers. c says what is written down with them.
+func (r *registry) add(spec *app.Spec, n int, c claim) ([]*keeper, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed {
@@ -60,7 +60,7 @@ func (r *registry) add(spec *app.Spec, n int) ([]*keeper, error) {
 		added = append(added, k)
 	}
 	r.list.Store(&list)
-	r.sup.book.enter(added)
+	r.sup.book.enter(added, c)
 	for _, k := range added {
 		r.sup.keepers.Go(k.run) // ends when the process is deleted
 	}
@@ -80,7 +80,7 @@ func (r *registry) restore(p app.Process) (*keeper, error) {
 	slices.SortFunc(list, func(a, b *keeper) int { return int(a.id - b.id) })
 	r.next = max(r.next, p.ID+1)
 	r.list.Store(&list)
-	r.sup.book.enter([]*keeper{k})
+	r.sup.book.enter([]*keeper{k}, nil)
 	r.sup.keepers.Go(k.run)
 	r.sup.changed()
 	return k, nil

@@ -68,7 +68,9 @@ func (s *Supervisor) Resume(values map[string][]byte, left map[string]int) (Resu
 	if err != nil {
 		return r, err
 	}
-	s.book.take(values, keepers, recordOf(keyMachine, machine))
+	records, odd := s.operations.resume(values, list, s.book)
+	r.Problems = append(r.Problems, odd...)
+	s.book.take(values, keepers, append(records, recordOf(keyMachine, machine))...)
 	if r.Again && slices.ContainsFunc(keepers, (*keeper).intends) {
 		s.launcher.killUnborn()
 	}
@@ -232,17 +234,26 @@ func readSpec(values map[string][]byte, key string, specs map[string]*app.Spec, 
 func (s *Supervisor) Resurrect(ctx context.Context, saved []Saved, report func(app.Progress)) {
 	r := &reporter{report: report}
 	defer r.end(s, true)
-	taken := map[string]bool{}
-	for _, p := range s.views() {
-		taken[p.Name] = true
+	plan, err := s.planned(ctx, "resurrect", func() (p operationPart) {
+		taken := s.called()
+		for i := range saved {
+			if len(taken[saved[i].Process.Spec.Name]) == 0 {
+				p.Fresh = append(p.Fresh, i)
+			}
+		}
+		return p
+	})
+	if err != nil {
+		r.send(app.Progress{Step: app.StepFailed, ID: -1, Kind: "invalid", Message: err.Error()})
+		return
 	}
 	var wg sync.WaitGroup
-	for i := range saved {
-		spec := saved[i].Process.Spec
-		if taken[spec.Name] {
-			continue
+	for _, i := range plan.Fresh {
+		if i >= len(saved) { // another dump than the first time
+			break
 		}
-		added, err := s.reg.add(spec, 1)
+		spec := saved[i].Process.Spec
+		ctx, added, err := s.made(ctx, spec.Name, func(c claim) ([]*keeper, error) { return s.reg.add(spec, 1, c) })
 		if err != nil {
 			r.send(app.Progress{Step: app.StepFailed, ID: -1, Name: spec.Name, Kind: "unavailable", Message: err.Error()})
 			return

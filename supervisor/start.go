@@ -25,35 +25,47 @@ func (s *Supervisor) Start(ctx context.Context, specs []app.Spec, o StartOptions
 	r := &reporter{report: report}
 	defer r.end(s, true)
 
-	fresh, existing := s.sort(specs, o)
+	plan, err := s.planned(ctx, "start", func() operationPart { return operationPart{Fresh: s.fresh(specs, o)} })
+	if err != nil {
+		r.send(app.Progress{Step: app.StepFailed, ID: -1, Kind: "invalid", Message: err.Error()})
+		return
+	}
+	fresh := plan.Fresh
+	if len(fresh) > 0 && slices.Max(fresh) >= len(specs) {
+		r.send(app.Progress{Step: app.StepFailed, ID: -1, Kind: "invalid", Message: ErrOtherOperation.Error()})
+		return
+	}
 	if o.File != "" && len(fresh) > 0 {
 		names := make([]string, len(fresh))
-		for i := range fresh {
-			names[i] = fresh[i].Name
+		for i, at := range fresh {
+			names[i] = specs[at].Name
 		}
 		r.send(app.Progress{Step: app.StepWarn, ID: -1, Message: "Applications " + strings.Join(names, ", ") + " not running, starting..."})
 	}
-	for _, e := range existing {
+	for _, e := range s.existing(specs, o, fresh) {
 		s.startExisting(ctx, e, o, r)
 	}
 	var wg sync.WaitGroup
-	for i := range fresh {
-		spec := &fresh[i]
+	for _, at := range fresh {
+		spec := &specs[at]
 		if o.File == "" {
 			r.send(app.Progress{
 				Step: app.StepStarting, ID: -1, Name: spec.Name, Count: max(spec.Instances, 1), Process: &app.Process{Spec: spec},
 			})
 		}
-		err := s.preflight(ctx, spec, func(text string) {
-			r.send(app.Progress{Step: app.StepWarn, ID: -1, Name: spec.Name, Message: text})
+		kind := "failed"
+		ctx, keepers, err := s.made(ctx, spec.Name, func(c claim) ([]*keeper, error) {
+			err := s.preflight(ctx, spec, func(text string) {
+				r.send(app.Progress{Step: app.StepWarn, ID: -1, Name: spec.Name, Message: text})
+			})
+			if err != nil {
+				return nil, err
+			}
+			kind = "unavailable"
+			return s.reg.add(spec, max(spec.Instances, 1), c)
 		})
 		if err != nil {
-			r.send(app.Progress{Step: app.StepFailed, ID: -1, Name: spec.Name, Kind: "failed", Message: err.Error()})
-			continue
-		}
-		keepers, err := s.reg.add(spec, max(spec.Instances, 1))
-		if err != nil {
-			r.send(app.Progress{Step: app.StepFailed, ID: -1, Name: spec.Name, Kind: "unavailable", Message: err.Error()})
+			r.send(app.Progress{Step: app.StepFailed, ID: -1, Name: spec.Name, Kind: kind, Message: err.Error()})
 			continue
 		}
 		wg.Go(func() {
@@ -65,36 +77,57 @@ func (s *Supervisor) Start(ctx context.Context, specs []app.Spec, o StartOptions
 	wg.Wait()
 }
 
-// sort splits the specs into apps that are new and those that exist, with their processes.
-func (s *Supervisor) sort(specs []app.Spec, o StartOptions) (fresh []app.Spec, existing []existingApp) {
+// called returns the processes by the names of their apps.
+func (s *Supervisor) called() map[string][]*keeper {
 	byName := map[string][]*keeper{}
 	for _, k := range s.reg.snapshot() {
 		name := k.view.Load().Name
 		byName[name] = append(byName[name], k)
 	}
-	for i := range specs {
-		spec := specs[i]
-		keepers := byName[spec.Name]
-		if o.IfExists == app.Refuse { // PM2 takes only the same script under the same name for the same app
-			var same []*keeper
-			for _, k := range keepers {
-				if k.view.Load().Spec.Script == spec.Script {
-					same = append(same, k)
-				}
-			}
-			keepers = same
+	return byName
+}
+
+// same are the processes that a spec means, of those of its name.
+func same(spec *app.Spec, keepers []*keeper, o StartOptions) []*keeper {
+	if o.IfExists != app.Refuse {
+		return keepers
+	}
+	var out []*keeper
+	for _, k := range keepers {
+		if k.view.Load().Spec.Script == spec.Script { // PM2 takes only the same script under the same name for the same app
+			out = append(out, k)
 		}
-		if len(keepers) == 0 || o.IfExists == app.Duplicate || spec.Force {
-			fresh = append(fresh, spec)
+	}
+	return out
+}
+
+// fresh returns which of the specs are of apps that are new.
+func (s *Supervisor) fresh(specs []app.Spec, o StartOptions) (fresh []int) {
+	byName := s.called()
+	for i := range specs {
+		spec := &specs[i]
+		if o.IfExists == app.Duplicate || spec.Force || len(same(spec, byName[spec.Name], o)) == 0 {
+			fresh = append(fresh, i)
+		}
+	}
+	return fresh
+}
+
+// existing returns the apps that exist, which are those that are not fresh, with their processes.
+func (s *Supervisor) existing(specs []app.Spec, o StartOptions, fresh []int) (existing []existingApp) {
+	byName := s.called()
+	for i := range specs {
+		spec := &specs[i]
+		if slices.Contains(fresh, i) {
 			continue
 		}
 		if at := slices.IndexFunc(existing, func(e existingApp) bool { return e.spec.Name == spec.Name }); at >= 0 {
-			existing[at].spec = &spec // a name that comes twice means the same processes: the last word counts
+			existing[at].spec = spec // a name that comes twice means the same processes: the last word counts
 			continue
 		}
-		existing = append(existing, existingApp{&spec, keepers})
+		existing = append(existing, existingApp{spec, same(spec, byName[spec.Name], o)})
 	}
-	return fresh, existing
+	return existing
 }
 
 type existingApp struct {
@@ -104,10 +137,18 @@ type existingApp struct {
 
 // startExisting restarts an app that is there already, or refuses to.
 func (s *Supervisor) startExisting(ctx context.Context, e existingApp, o StartOptions, r *reporter) {
+	ctx, keepers, err := s.meant(ctx, e.spec.Name, func() ([]*keeper, error) { return e.keepers, nil })
+	if err != nil {
+		r.send(app.Progress{Step: app.StepFailed, ID: -1, Name: e.spec.Name, Kind: "invalid", Message: err.Error()})
+		return
+	}
 	verb := app.VerbRestart
 	switch o.IfExists {
 	case app.Refuse:
-		for _, k := range e.keepers {
+		for _, k := range keepers {
+			if _, told := partOf(ctx).has(k); told {
+				continue // it runs because of this very operation
+			}
 			if life := k.life.Load(); life.Want == lifecycle.Up && !life.GaveUp {
 				r.send(app.Progress{
 					Step: app.StepFailed, ID: k.id, Name: e.spec.Name, Kind: "conflict",
@@ -120,8 +161,8 @@ func (s *Supervisor) startExisting(ctx context.Context, e existingApp, o StartOp
 		verb = app.VerbReload
 	}
 	a := Action{Verb: verb, Parallel: o.Parallel, Detach: o.Detach, Specs: map[app.ID]app.Spec{}}
-	for _, k := range e.keepers {
+	for _, k := range keepers {
 		a.Specs[k.id] = *e.spec
 	}
-	s.apply(ctx, a, e.spec.Name, e.keepers, r)
+	s.apply(ctx, a, e.spec.Name, keepers, r)
 }

@@ -65,19 +65,20 @@ type Options struct {
 
 // Supervisor keeps processes as wished. Its methods are safe for concurrent use.
 type Supervisor struct {
-	opts     Options
-	launcher launcher
-	bus      *bus
-	primary  *nodeipc.Primary
-	held     holdings
-	reg      registry
-	version  atomic.Uint64 // counts changes of any view
-	book     *book
-	ahead    ahead
-	closed   atomic.Bool
-	keepers  sync.WaitGroup
-	quit     context.CancelFunc
-	memory   sync.WaitGroup
+	opts       Options
+	launcher   launcher
+	bus        *bus
+	primary    *nodeipc.Primary
+	held       holdings
+	reg        registry
+	version    atomic.Uint64 // counts changes of any view
+	book       *book
+	ahead      ahead
+	operations operations
+	closed     atomic.Bool
+	keepers    sync.WaitGroup
+	quit       context.CancelFunc
+	memory     sync.WaitGroup
 
 	stateFiles sync.Mutex // held while one is written
 }

@@ -16,14 +16,16 @@ func (s *Supervisor) Take(ctx context.Context, saved []Saved, report func(app.Pr
 	var wg sync.WaitGroup
 	for i := range saved {
 		v := &saved[i]
-		k, err := s.reg.take(v.Process.Spec, v.Process.ID)
+		ctx, added, err := s.made(ctx, v.Process.Spec.Name, func(c claim) ([]*keeper, error) {
+			return s.reg.take(v.Process.Spec, v.Process.ID, c)
+		})
 		if err != nil {
 			r.send(app.Progress{Step: app.StepFailed, ID: -1, Name: v.Process.Spec.Name, Kind: "unavailable", Message: err.Error()})
 			return
 		}
 		wg.Go(func() {
-			if !v.Up || raiseAll(ctx, []*keeper{k}, false, r) {
-				r.send(app.Progress{Step: app.StepOK, ID: k.id, Name: v.Process.Spec.Name})
+			if !v.Up || raiseAll(ctx, added, false, r) {
+				r.send(app.Progress{Step: app.StepOK, ID: added[0].id, Name: v.Process.Spec.Name})
 			}
 		})
 	}
@@ -31,7 +33,7 @@ func (s *Supervisor) Take(ctx context.Context, saved []Saved, report func(app.Pr
 }
 
 // take makes a process with an id of its own, or the next one if that is taken.
-func (r *registry) take(spec *app.Spec, id app.ID) (*keeper, error) {
+func (r *registry) take(spec *app.Spec, id app.ID, c claim) ([]*keeper, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed {
@@ -46,8 +48,8 @@ func (r *registry) take(spec *app.Spec, id app.ID) (*keeper, error) {
 	slices.SortFunc(list, func(a, b *keeper) int { return int(a.id - b.id) })
 	r.next = max(r.next, id+1)
 	r.list.Store(&list)
-	r.sup.book.enter([]*keeper{k})
+	r.sup.book.enter([]*keeper{k}, c)
 	r.sup.keepers.Go(k.run) // ends when the process is deleted
 	r.sup.changed()
-	return k, nil
+	return []*keeper{k}, nil
 }

@@ -39,7 +39,8 @@ func (k *keeper) publish() {
 	}
 	respecified := old.Spec != p.Spec
 	wished := old.Wanted != p.Wanted || respecified
-	if wished || *was != s {
+	if wished || k.marked || *was != s {
+		k.marked = false
 		k.sup.book.note(k, wished, respecified)
 		if wished {
 			k.sup.ahead.wished(k.sup.persist)

@@ -4,8 +4,10 @@ package hot
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"weaver/lock"
 )
@@ -17,11 +19,43 @@ func (t *try) act(r request) (code int, handled bool) {
 	if !ok {
 		return 0, false
 	}
+	t.op = strconv.FormatInt(int64(syscall.Getpid()), 36) + "-" + strconv.FormatInt(time.Now().UnixNano(), 36)
+	for range 1 + repeats {
+		if code, handled = t.ask(r, wait); code != cutOff {
+			return code, handled
+		}
+		t.asked = true                   // the next daemon has the same socket, and knows what the last one did of it
+		time.Sleep(5 * time.Millisecond) // one that is about to end goes on accepting for a moment
+	}
+	return t.broken(r), true
+}
+
+// repeats is how often the same is asked for again: perhaps it is what kills the daemons.
+const repeats = 5
+
+// alive reports that a daemon answers.
+func alive(c *conn) bool {
+	if _, err := c.send(query("GET", "ping", nil, ""), nil); err != nil {
+		return false
+	}
+	h, err := c.head()
+	if err != nil || h.status != 200 || h.close {
+		return false
+	}
+	_, fits, err := c.whole(h.length)
+	return err == nil && fits && c.off == c.end
+}
+
+// ask is one try.
+func (t *try) ask(r request, wait time.Duration) (code int, handled bool) {
 	c, err := dial(t.home.Socket(), t.patience)
 	if err != nil {
 		return 0, false
 	}
 	defer c.close()
+	if t.asked && !alive(c) {
+		return 0, false
+	}
 	if wait < 0 {
 		return t.demand(c, r, nil, "")
 	}
@@ -44,8 +78,11 @@ func (t *try) act(r request) (code int, handled bool) {
 	return t.demand(c, r, held, "")
 }
 
-// otherLocks is demand's code when the apps were others than those locked. No command exits with it.
-const otherLocks = -1
+// What demand returns instead of a code to exit with.
+const (
+	otherLocks = -1 - iota // the apps were others than those locked
+	cutOff                 // the daemon went away, and nothing was printed
+)
 
 // demand sends the request with the locks, and prints what came of it. more is added to the query.
 func (t *try) demand(c *conn, r request, held []*lock.Lock, more string) (code int, handled bool) {
@@ -58,12 +95,17 @@ func (t *try) demand(c *conn, r request, held []*lock.Lock, more string) (code i
 	if c.deadline(0) != nil {
 		return 0, false
 	}
-	started, err := c.send(query("POST", r.form.verb, r.args, tail(r, t.persona, cols, colour)+more), fds)
+	started, err := c.send(query("POST", r.form.verb, r.args, tail(r, t.persona, cols, colour)+"&o="+t.op+more), fds)
 	if err != nil {
 		return t.refused(r, started, err)
 	}
 	h, err := c.head()
+	if err == nil && h.status == 200 && h.length <= bufSize { // wait for all of it before any is printed
+		err = c.all(h.length)
+	}
 	switch {
+	case err == syscall.ECONNRESET, err == syscall.EPIPE, err == errShort:
+		return cutOff, false
 	case err != nil:
 		return t.broken(r), true
 	case h.status == 409 && more != "" && h.length == 0 && !h.close && c.off == c.end && c.deadline(t.patience) == nil:
@@ -81,6 +123,9 @@ func (t *try) demand(c *conn, r request, held []*lock.Lock, more string) (code i
 func (t *try) refused(r request, started bool, err error) (code int, handled bool) {
 	if !started && (err == syscall.EPIPE || err == syscall.ECONNRESET || err == syscall.ENOTCONN || err == syscall.ETOOMANYREFS) {
 		return 0, false
+	}
+	if err == syscall.EPIPE || err == syscall.ECONNRESET {
+		return cutOff, false
 	}
 	return t.broken(r), true
 }

@@ -149,13 +149,41 @@ func TestNoLockAsksAtOnce(t *testing.T) {
 	assert.Zero(t, s.fds)
 }
 
-func TestBrokenConnectionAfterTheRequestIsNotRepeated(t *testing.T) {
+// A daemon that dies is asked again under the same id, when another one answers. If none does the full front end goes on.
+func TestOperationIsAskedForAgainUnderTheSameId(t *testing.T) {
+	for name, first := range map[string]string{
+		"no answer":   "",
+		"half a head": "HTTP/1.1 200 OK\r\nWeaver-",
+		"half a body": strings.TrimSuffix(answer("0", "0", "done\n"), "e\n"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			id := func(text string) string {
+				_, rest, _ := strings.Cut(text, "&o=")
+				id, _, _ := strings.Cut(strings.ReplaceAll(rest, "&", " "), " ")
+				return id
+			}
+			dir := shortDir(t)
+			s := scripts(t, dir, []string{resolved, first}, []string{answer("0", "0", "pong\n"), answer("0", "0", "done\n")})
+			assert.Equal(t, outcome{"done\n", "", 0, true}, call(t, dir, nil, "stop", "web"))
+			asked := s.requests()
+			require.Len(t, asked, 4)
+			assert.NotEmpty(t, id(asked[1]))
+			assert.Equal(t, id(asked[1]), id(asked[3]))
+
+			dir = shortDir(t)
+			s = scripts(t, dir, []string{resolved, first})
+			code, handled, rest := Try("", []string{"weaver", "stop", "web"}, []string{"WEAVER_HOME=" + dir})
+			assert.Zero(t, code)
+			assert.False(t, handled)
+			assert.Equal(t, []string{"WEAVER_HOME=" + dir, OpEnv + "=" + id(s.requests()[1])}, rest)
+		})
+	}
+}
+
+func TestOddAnswerToAChangeIsNoSuccess(t *testing.T) {
 	for name, second := range map[string]string{
-		"no answer":      "",
-		"half a head":    "HTTP/1.1 200 OK\r\nWeaver-",
 		"nonsense":       "what?\r\n\r\n",
 		"no exit code":   "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
-		"half a body":    strings.TrimSuffix(answer("0", "0", "done\n"), "e\n"),
 		"errors too big": strings.Replace(answer("0", "0", "done\n"), "Err: 0", "Err: 9", 1),
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -124,15 +124,23 @@ func (c *conn) head() (head, error) {
 	}
 }
 
+// all receives so many bytes into the buffer, which has room for them.
+func (c *conn) all(length int64) error {
+	for int64(c.end-c.off) < length {
+		if err := c.fill(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // whole receives a body into the buffer, if it fits.
 func (c *conn) whole(length int64) (body []byte, fits bool, err error) {
 	if length > int64(len(c.buf)) {
 		return nil, false, nil
 	}
-	for int64(c.end-c.off) < length {
-		if err := c.fill(); err != nil {
-			return nil, true, err
-		}
+	if err := c.all(length); err != nil {
+		return nil, true, err
 	}
 	body = c.buf[c.off : c.off+int(length)]
 	c.off += int(length)

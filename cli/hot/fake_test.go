@@ -95,29 +95,39 @@ func (s *scripted) requests() []string {
 }
 
 // script answers one connection: an answer of "" closes without one.
-func script(t testing.TB, dir string, answers ...string) *scripted {
+func script(t testing.TB, dir string, answers ...string) *scripted { return scripts(t, dir, answers) }
+
+// scripts answers so many connections, and then nobody is there any more.
+func scripts(t testing.TB, dir string, connections ...[]string) *scripted {
 	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: filepath.Join(dir, "weaver.sock"), Net: "unix"})
 	require.NoError(t, err)
 	s := &scripted{}
 	done := make(chan struct{})
 	go func() { // ends with the listener, or with the connection
 		defer close(done)
-		c, err := l.AcceptUnix()
-		if err != nil {
-			return
-		}
-		defer c.Close()
-		for _, a := range answers {
-			if !s.receive(c) || a == "" {
+		for _, answers := range connections {
+			c, err := l.AcceptUnix()
+			if err != nil {
 				return
 			}
-			if _, err := c.Write([]byte(a)); err != nil {
-				return
-			}
+			s.play(c, answers)
 		}
+		l.Close()
 	}()
 	t.Cleanup(func() { l.Close(); <-done })
 	return s
+}
+
+func (s *scripted) play(c *net.UnixConn, answers []string) {
+	defer c.Close()
+	for _, a := range answers {
+		if !s.receive(c) || a == "" {
+			return
+		}
+		if _, err := c.Write([]byte(a)); err != nil {
+			return
+		}
+	}
 }
 
 // receive reads one request, which has no body, and closes the descriptors that come with it.

@@ -29,11 +29,19 @@ type flag struct {
 	name string
 }
 
-// Try runs argv if it is hot, and says with which code to exit. If it is not handled, nothing was printed and nothing
-// was changed. env has the form of os.Environ; version is what --version prints.
-func Try(version string, argv, env []string) (code int, handled bool) {
+// OpEnv tells the full front end which operation was asked for already, when the daemon died before it answered.
+const OpEnv = "WEAVER_OPERATION"
+
+// Try runs argv if it is hot, and says with which code to exit. If it is not handled, nothing was printed, and rest is the
+// environment for the full front end: what was asked for in vain it can ask for again. env has the form of os.Environ;
+// version is what --version prints.
+func Try(version string, argv, env []string) (code int, handled bool, rest []string) {
 	t := try{version: version, argv: argv, env: env, stdout: 1, stderr: 2, patience: patience}
-	return t.run()
+	code, handled = t.run()
+	if t.asked && !handled {
+		env = append(env[:len(env):len(env)], OpEnv+"="+t.op)
+	}
+	return code, handled, env
 }
 
 // patience is how long the daemon may take to accept, and to answer what changes nothing. After it the full front end
@@ -48,6 +56,8 @@ type try struct {
 	patience       time.Duration
 	home           home.Home
 	persona        home.Persona
+	op             string // what the daemon tells a repeat from a second wish by
+	asked          bool   // it was asked to change something, and died
 }
 
 // request is what a command line asks for.

@@ -29,8 +29,8 @@ func run(argv []string) int {
 	case len(argv) > 1 && argv[1] == "--anchor":
 		return runAnchor(argv[2:])
 	}
-	env := os.Environ()
-	if code, handled := hot.Try(version, argv, env); handled {
+	code, handled, env := hot.Try(version, argv, os.Environ())
+	if handled {
 		return code
 	}
 	return become(argv, env)

@@ -67,9 +67,22 @@ var acts = []act{
 		go func() { done <- w.command("stop", s.name) }()
 		time.Sleep(time.Duration(w.rand.IntN(30)) * time.Millisecond)
 		kill(now.supervisor)
-		<-done // it may have been cut off: so once more
 		s.up.Store(false)
-		return s, w.command("stop", s.name)
+		return s, <-done // its successor is asked again, and says how it went
+	}},
+	{name: "restart while both die", weight: 2, do: func(w *world) (*service, error) {
+		s := w.some(true)
+		now, err := w.look()
+		if err != nil {
+			return nil, err
+		}
+		w.load.touch(s)
+		done := make(chan error, 1)
+		go func() { done <- w.command("restart", s.name) }()
+		time.Sleep(time.Duration(w.rand.IntN(30)) * time.Millisecond)
+		kill(now.anchor)
+		kill(now.supervisor)
+		return s, <-done
 	}},
 	{name: "update", weight: 2, do: func(w *world) (*service, error) { return nil, w.command("update") }},
 	{name: "remove socket", weight: 1, lasts: 2 * time.Second, do: func(w *world) (*service, error) {
