@@ -43,8 +43,8 @@ type launcher interface {
 	removePID(path string)
 }
 
-// keeper owns one process: its wish, its state, its children. One goroutine runs it; everybody else talks to its mailbox
-// and reads its view.
+// keeper owns one process: its wish, its state, its children. One goroutine at a time runs it, and none when there is nothing
+// to do; everybody else talks to its mailbox and reads its view.
 type keeper struct {
 	id   app.ID
 	mail *mailbox
@@ -56,6 +56,7 @@ type keeper struct {
 	past past          // its own events
 
 	// The rest belongs to the goroutine.
+	alarm   *time.Timer // puts a tick when the machine needs one; nil until it first did
 	state   lifecycle.State
 	policy  lifecycle.Policy
 	proc    app.Process // the view to be: everything but what derives from state
@@ -81,68 +82,63 @@ const exitLost = "its exit status is unknown"
 
 func newKeeper(sup *Supervisor, p app.Process) *keeper {
 	k := &keeper{
-		id: p.ID, mail: newMailbox(), sup: sup, done: make(chan struct{}),
+		id: p.ID, sup: sup, done: make(chan struct{}),
 		proc: p, policy: policyOf(p.Spec), kids: make(map[uint64]child, 1),
 		state: lifecycle.State{Restarts: p.Restarts, Born: p.Created},
 	}
+	k.mail = newMailbox(k.work)
 	k.publish()
 	return k
 }
 
-// run is the keeper's life. It ends when the process is deleted and nothing of it is left.
-//
-// A thousand keepers wait here most of the time, so the frame is kept small: what needs room is called, never inlined, and
-// the collector can then shrink the stack.
-func (k *keeper) run() {
-	alarm := time.NewTimer(time.Hour)
-	defer alarm.Stop()
-	for !k.ended() {
-		k.set(alarm)
-		select {
-		case <-k.mail.ready:
-			k.read()
-		case <-alarm.C:
-			k.tick()
+// start has the keeper work on what it has been told, and from now on is. Its life ends when the process is deleted and
+// nothing of it is left.
+func (k *keeper) start() {
+	k.sup.keepers.Add(1)
+	k.mail.open()
+}
+
+// work does what there is to do, and leaves the alarm set for what is to be done later.
+func (k *keeper) work() {
+	for {
+		if messages := k.mail.take(); len(messages) > 0 {
+			for _, m := range messages {
+				k.handle(m)
+			}
+			k.attach()
+			k.settle()
+		}
+		if k.state.Done() {
+			k.leave()
+			return
+		}
+		k.setAlarm()
+		if k.mail.rest() {
+			return
 		}
 	}
-	k.leave()
 }
 
-//go:noinline
-func (k *keeper) ended() bool { return k.state.Done() }
-
-// set has the alarm ring when the machine needs a Tick.
-//
-//go:noinline
-func (k *keeper) set(alarm *time.Timer) {
-	if d := k.state.Deadline(k.policy); d.IsZero() {
-		alarm.Stop()
-	} else {
-		alarm.Reset(time.Until(d))
+// setAlarm has the alarm ring when the machine needs a Tick.
+func (k *keeper) setAlarm() {
+	switch d := k.state.Deadline(k.policy); {
+	case d.IsZero():
+		if k.alarm != nil {
+			k.alarm.Stop()
+		}
+	case k.alarm == nil:
+		k.alarm = time.AfterFunc(time.Until(d), func() { k.mail.put(tick{}) })
+	default:
+		k.alarm.Reset(time.Until(d))
 	}
 }
 
-//go:noinline
-func (k *keeper) read() {
-	for _, m := range k.mail.take() {
-		k.handle(m)
-	}
-	k.attach()
-	k.settle()
-}
-
-//go:noinline
-func (k *keeper) tick() {
-	k.byHand, k.cause = false, ""
-	k.step(lifecycle.Tick{})
-	k.attach()
-	k.settle()
-}
-
-// leave tells everybody of the end, after the process is off the list.
-//
-//go:noinline
+// leave tells everybody of the end, after the process is off the list. The mailbox stays busy: nobody takes from it again.
 func (k *keeper) leave() {
+	defer k.sup.keepers.Done()
+	if k.alarm != nil {
+		k.alarm.Stop()
+	}
 	k.detach()
 	k.sup.forget(k)
 	close(k.done)
@@ -206,6 +202,9 @@ func (k *keeper) handle(m message) {
 		}
 	case refork:
 		k.refork(m.gen)
+	case tick:
+		k.byHand, k.cause = false, ""
+		k.step(lifecycle.Tick{})
 	case resumed: // the sources are attached after each message
 	case sendSignal:
 		c := k.kids[k.state.Cur.Gen]

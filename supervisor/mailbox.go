@@ -4,21 +4,31 @@ import "sync"
 
 // mailbox is a queue that never blocks who puts: news of a death comes from the one goroutine that waits for all
 // children, and must not wait for a keeper that is busy in a fork.
+//
+// What is put is worked on by a goroutine that ends when nothing is left, so that a thousand keepers with nothing to do cost
+// no stacks. There is never more than one for a mailbox.
 type mailbox struct {
+	work func() // takes until rest says that nothing is left
+
 	mu    sync.Mutex
 	queue []message
-	ready chan struct{} // has a token while queue is not empty
+	busy  bool // somebody works, or nobody may yet
 }
 
-func newMailbox() *mailbox { return &mailbox{ready: make(chan struct{}, 1)} }
+// newMailbox returns one that holds back what is put until open.
+func newMailbox(work func()) *mailbox { return &mailbox{work: work, busy: true} }
+
+// open has the work begin, also with nothing in the box.
+func (m *mailbox) open() { go m.work() } // ends with rest
 
 func (m *mailbox) put(msg message) {
 	m.mu.Lock()
 	m.queue = append(m.queue, msg)
+	idle := !m.busy
+	m.busy = true
 	m.mu.Unlock()
-	select {
-	case m.ready <- struct{}{}:
-	default:
+	if idle {
+		go m.work() // ends with rest
 	}
 }
 
@@ -29,4 +39,12 @@ func (m *mailbox) take() []message {
 	q := m.queue
 	m.queue = nil
 	return q
+}
+
+// rest reports that nothing is left: then whoever puts next has the work go on, and the caller must not.
+func (m *mailbox) rest() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.busy = len(m.queue) > 0
+	return !m.busy
 }

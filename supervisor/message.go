@@ -36,6 +36,9 @@ type (
 	refork struct{ gen uint64 }
 	// resumed is the first message of a keeper that a former supervisor had.
 	resumed struct{}
+
+	// tick is the keeper's own alarm.
+	tick struct{}
 	// sendSignal goes to the main process.
 	sendSignal struct {
 		sig   syscall.Signal
@@ -64,6 +67,7 @@ func (respec) message()     {}
 func (hurry) message()      {}
 func (refork) message()     {}
 func (resumed) message()    {}
+func (tick) message()       {}
 func (sendSignal) message() {}
 func (deliver) message()    {}
 func (listTree) message()   {}

@@ -62,7 +62,7 @@ func (r *registry) add(spec *app.Spec, n int, c claim) ([]*keeper, error) {
 	r.list.Store(&list)
 	r.sup.book.enter(added, c)
 	for _, k := range added {
-		r.sup.keepers.Go(k.run) // ends when the process is deleted
+		k.start()
 	}
 	r.sup.changed()
 	return added, nil
@@ -81,7 +81,7 @@ func (r *registry) restore(p app.Process) (*keeper, error) {
 	r.next = max(r.next, p.ID+1)
 	r.list.Store(&list)
 	r.sup.book.enter([]*keeper{k}, nil)
-	r.sup.keepers.Go(k.run)
+	k.start()
 	r.sup.changed()
 	return k, nil
 }

@@ -92,7 +92,7 @@ func (s *Supervisor) Resume(values map[string][]byte, left map[string]int) (Resu
 		return nil
 	})
 	for _, k := range keepers {
-		s.keepers.Go(k.run) // ends when the process is deleted
+		k.start()
 	}
 	s.changed()
 	return r, nil

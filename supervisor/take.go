@@ -49,7 +49,7 @@ func (r *registry) take(spec *app.Spec, id app.ID, c claim) ([]*keeper, error) {
 	r.next = max(r.next, id+1)
 	r.list.Store(&list)
 	r.sup.book.enter([]*keeper{k}, c)
-	r.sup.keepers.Go(k.run) // ends when the process is deleted
+	k.start()
 	r.sup.changed()
 	return []*keeper{k}, nil
 }
