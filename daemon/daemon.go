@@ -55,30 +55,31 @@ type Options struct {
 
 // daemon is the whole of it, while it runs.
 type daemon struct {
-	opts       Options
-	home       home.Home
-	env        pm2.EnvOptions
-	log        *zap.Logger
-	link       *link
-	sup        *supervisor.Supervisor
-	spawner    *spawn.Spawner
-	logs       *logs.Engine
-	sampler    *procstat.Sampler
-	ipc        *nodeipc.Exchange
-	journal    *journal.Journal
-	found      journal.Found  // when it was opened
-	left       map[string]int // descriptors of the former supervisor, by name
-	dump       *dump
-	audit      *audit
-	settings   atomic.Pointer[config.Settings]
-	history    *history.Store
-	renderings *cache.Cache[view, rendering]
-	machine    gauge[api.HostStats]
-	memory     tidy
-	preload    *preload.File
-	wire       atomic.Pointer[wireDoor] // nil while PM2's sockets are not open
-	rotator    rotator
-	started    time.Time
+	opts        Options
+	home        home.Home
+	env         pm2.EnvOptions
+	log         *zap.Logger
+	link        *link
+	sup         *supervisor.Supervisor
+	spawner     *spawn.Spawner
+	logs        *logs.Engine
+	sampler     *procstat.Sampler
+	ipc         *nodeipc.Exchange
+	journal     *journal.Journal
+	found       journal.Found  // when it was opened
+	left        map[string]int // descriptors of the former supervisor, by name
+	dump        *dump
+	audit       *audit
+	settings    atomic.Pointer[config.Settings]
+	history     *history.Store
+	renderings  *cache.Cache[view, rendering]
+	machine     gauge[api.HostStats]
+	memory      tidy
+	allocations sync.Mutex // held while they are profiled
+	preload     *preload.File
+	wire        atomic.Pointer[wireDoor] // nil while PM2's sockets are not open
+	rotator     rotator
+	started     time.Time
 
 	active   atomic.Int64   // requests under way
 	sockets  map[string]int // the API's, of the last supervisor
@@ -111,8 +112,7 @@ func Run(ctx context.Context, o Options) int {
 }
 
 func run(ctx context.Context, o Options, l *link) error {
-	// A heap of a few megabytes: collect early rather than let it double.
-	debug.SetGCPercent(30)
+	debug.SetGCPercent(busyGarbage) // a heap of a few megabytes: collect early rather than let it double
 	for _, dir := range []string{o.Home.Dir, o.Home.Logs(), o.Home.PIDs(), o.Home.Locks()} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return fmt.Errorf("make the home: %w", err)

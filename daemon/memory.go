@@ -13,11 +13,19 @@ const (
 	rest = time.Minute
 )
 
+// The garbage that may pile up, in percent of what lives. Nobody waits for a supervisor that is calm, so it may collect more
+// often, and keeps less.
+const (
+	busyGarbage = 30
+	calmGarbage = 10
+)
+
 // tidy gives memory back after bursts: the start of a thousand apps needs megabytes that are never needed again.
 type tidy struct {
 	mu    sync.Mutex
 	timer *time.Timer
 	big   bool      // something worth a collection happened
+	lean  bool      // it is calm
 	last  time.Time // of the last collection
 }
 
@@ -31,6 +39,10 @@ func (t *tidy) later(big bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.big = t.big || big
+	if t.lean {
+		t.lean = false
+		go t.hurry() // who asks need not wait for it; soon over
+	}
 	if t.timer == nil {
 		t.timer = time.AfterFunc(calm, t.run)
 		return
@@ -44,11 +56,22 @@ func (t *tidy) run() {
 	if collect {
 		t.big, t.last = false, time.Now()
 	}
+	t.lean = true
+	debug.SetGCPercent(calmGarbage) // within the lock: the last word is that of who came last
 	t.mu.Unlock()
 	if collect {
 		debug.FreeOSMemory()
 	}
 	releaseProgram()
+}
+
+// hurry collects as rarely as when there is much to do, unless it has become calm again.
+func (t *tidy) hurry() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.lean {
+		debug.SetGCPercent(busyGarbage)
+	}
 }
 
 func (t *tidy) stop() {

@@ -172,7 +172,10 @@ func (d *daemon) sendText(w http.ResponseWriter, r *http.Request) error {
 // profileMost bounds a profile of the daemon itself.
 const profileMost = 10 * time.Minute
 
-// profile answers with a profile of the daemon itself, in pprof's format.
+// heapProfileRate is after how many bytes a profile of the heap takes note of an allocation.
+const heapProfileRate = 4096
+
+// profile answers with a profile of the daemon itself, in pprof's format: of the heap, what was allocated meanwhile and lives.
 func (d *daemon) profile(w http.ResponseWriter, r *http.Request) error {
 	ms, err := strconv.Atoi(r.URL.Query().Get("ms"))
 	if err != nil || ms < 0 || time.Duration(ms)*time.Millisecond > profileMost {
@@ -189,7 +192,12 @@ func (d *daemon) profile(w http.ResponseWriter, r *http.Request) error {
 		d.pause(r, ms)
 		pprof.StopCPUProfile()
 	case "heap":
+		d.allocations.Lock() // one at a time: the rate is the process's
+		defer d.allocations.Unlock()
+		before := runtime.MemProfileRate
+		runtime.MemProfileRate = heapProfileRate
 		d.pause(r, ms)
+		runtime.MemProfileRate = before
 		runtime.GC() // what is garbage is no news
 		if err := pprof.Lookup("heap").WriteTo(&out, 0); err != nil {
 			return op.failed(fmt.Errorf("write the heap profile: %w", err))

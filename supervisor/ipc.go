@@ -81,7 +81,8 @@ func (h *host) hooks(p *app.Process, gen uint64) nodeipc.Hooks {
 	e := &ear{sup: h.sup, id: p.ID, gen: gen, name: p.Name, namespace: p.Namespace}
 	hooks := nodeipc.Hooks{Message: e.hear}
 	if h.opts.Store != nil {
-		hooks.Closing = func() { h.dropped.add(channelName(p.ID, gen)) }
+		id := p.ID // not p, which would live as long as the channel
+		hooks.Closing = func() { h.dropped.add(channelName(id, gen)) }
 	}
 	return hooks
 }
@@ -90,11 +91,12 @@ func (h *host) hooks(p *app.Process, gen uint64) nodeipc.Hooks {
 func (h *host) member(p *app.Process, gen uint64, env app.Env, held []int) (nodeipc.Member, nodeipc.Hooks, error) {
 	policy, err := handOut(p.Spec, env)
 	m := nodeipc.Member{Group: groupOf(p.Spec), Slot: int(p.ID), Policy: policy, Held: held, Dir: p.Spec.Cwd}
+	id := p.ID // not p, as in hooks
 	if !policyOf(p.Spec).WaitReady {
-		m.Listening = func() { h.sup.tell(p.ID, lifecycle.Ready{Gen: gen}) }
+		m.Listening = func() { h.sup.tell(id, lifecycle.Ready{Gen: gen}) }
 	}
 	hooks := h.hooks(p, gen)
-	hooks.Closed = func() { h.sup.tell(p.ID, lifecycle.Drained{Gen: gen}) }
+	hooks.Closed = func() { h.sup.tell(id, lifecycle.Drained{Gen: gen}) }
 	return m, hooks, err
 }
 

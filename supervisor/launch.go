@@ -255,7 +255,8 @@ func (h *host) pipeOptions(p *app.Process, gen uint64, stream app.Stream) logs.P
 		}
 	}
 	if h.opts.Store != nil && !o.Disabled {
-		o.Retired = func() { h.dropped.add(pipeName(p.ID, gen, stream)) }
+		id := p.ID // not p, which would live as long as the pipe
+		o.Retired = func() { h.dropped.add(pipeName(id, gen, stream)) }
 	}
 	return o
 }

@@ -15,6 +15,8 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime"
+	"strings"
 	"syscall"
 
 	"golang.org/x/term"
@@ -27,7 +29,12 @@ import (
 // version is set by the linker.
 var version = "0.1.0-dev"
 
-func main() { os.Exit(run()) }
+func main() {
+	if !strings.Contains(os.Getenv("GODEBUG"), "memprofilerate=") {
+		runtime.MemProfileRate = 0 // who wants a profile of the heap turns it on; its tables take memory
+	}
+	os.Exit(run())
+}
 
 func run() int {
 	cwd, err := os.Getwd()

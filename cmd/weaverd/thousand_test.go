@@ -22,7 +22,7 @@ import (
 const (
 	maxThreads   = 12
 	baseMemory   = 12 << 20 // private bytes without services
-	serviceBytes = 20 << 10 // and for each. 15 kB are the aim: channels to the programs and histories came to what was there
+	serviceBytes = 15 << 10 // and for each
 )
 
 // status reads one number of /proc/<pid>/<file>, in its own unit.
