@@ -277,9 +277,9 @@ func membersOf(keepers []*keeper) []member {
 	return out
 }
 
-// departed stands for a process that was deleted.
+// departed stands for a process that was deleted. Nobody works on its mailbox.
 func departed(m member) *keeper {
-	k := &keeper{id: m.ID, mail: newMailbox(), done: make(chan struct{})}
+	k := &keeper{id: m.ID, mail: newMailbox(nil), done: make(chan struct{})}
 	k.view.Store(&app.Process{ID: m.ID, Name: m.Name, UniqueID: m.UID, Status: app.Stopped, Spec: &app.Spec{Name: m.Name}})
 	k.life.Store(&lifecycle.State{Want: lifecycle.Gone})
 	close(k.done)
