@@ -82,8 +82,8 @@ type daemon struct {
 	started     time.Time
 
 	active   atomic.Int64   // requests under way
-	sockets  map[string]int // the API's, of the last supervisor
-	socket   *apiSocket
+	socket   *keptSocket // the API's
+	rpc, pub *keptSocket // of PM2's wire
 	served   chan error // a door broke
 	updating sync.Mutex
 	leaving  chan struct{} // closed when the daemon is to make room for a successor
@@ -171,7 +171,9 @@ const wantDescriptors = 65536
 // open makes the parts.
 func (d *daemon) open() (err error) {
 	identity := Identity(d.home)
-	d.sockets = d.link.store.Take(socketPrefix)
+	d.socket = adoptSocket(apiPrefix, d.home.Socket(), d.link.store, d.link.store.Take(apiPrefix))
+	d.rpc = adoptSocket(rpcPrefix, d.home.PM2Socket(), d.link.store, d.link.store.Take(rpcPrefix))
+	d.pub = adoptSocket(pubPrefix, d.home.PubSocket(), d.link.store, d.link.store.Take(pubPrefix))
 	d.spawner, err = spawn.New(spawn.Options{
 		CgroupRoot: identity, Marker: Marker, Trampoline: d.opts.Trampoline, Reaper: d.link.pid,
 		Peek: func(tag string, x spawn.Exit) { d.sup.Peek(tag, x) },
@@ -261,8 +263,10 @@ func (d *daemon) live(ctx context.Context, endStreams func()) error {
 	// Only now: a death is told until somebody takes note of it, and that is who adopted the process.
 	background.Go(func() { d.link.orphans(ctx, d.orphanDied, d.orphansMissed) })
 	var err error
-	if d.socket, err = openAPISocket(d.home.Socket(), d.link.store, d.sockets); err != nil {
-		return err
+	if d.socket.l == nil {
+		if err := d.socket.open(); err != nil {
+			return err
+		}
 	}
 	server := &http.Server{
 		Handler:           d.noticed(d.handler()),

@@ -97,8 +97,9 @@ func executable() string {
 	return path
 }
 
-// mendDoor makes the API's socket anew when its file was removed.
+// mendDoor makes sockets anew whose files were removed.
 func (d *daemon) mendDoor(door *hotDoor) {
+	d.wire.Load().mend()
 	door.onlyNewest() // who came the old way a second ago has been answered
 	if !d.socket.lost() {
 		return

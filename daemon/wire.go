@@ -24,8 +24,8 @@ import (
 // wireDoor is where PM2's own clients come in: rpc.sock and pub.sock in the home.
 type wireDoor struct {
 	server *wire.Server
-	rpc    net.Listener
-	pub    net.Listener
+	rpc    *renewable
+	pub    *renewable
 	ended  sync.WaitGroup
 	cancel context.CancelFunc
 
@@ -38,15 +38,14 @@ func (d *daemon) openWire() *wireDoor {
 	ctx, cancel := context.WithCancel(context.Background())
 	w := &wireDoor{cancel: cancel}
 	for _, s := range []struct {
-		path string
-		l    *net.Listener
-	}{{d.home.PubSocket(), &w.pub}, {d.home.PM2Socket(), &w.rpc}} {
-		l, err := d.listenWire(s.path)
+		kept *keptSocket
+		l    **renewable
+	}{{d.pub, &w.pub}, {d.rpc, &w.rpc}} {
+		l, err := d.listenWire(s.kept)
 		if err != nil {
 			d.log.Warn("PM2's clients do not find this daemon", zap.Error(err))
-			if w.pub != nil {
-				w.pub.Close()
-			}
+			d.pub.drop()
+			d.rpc.drop()
 			cancel()
 			return nil
 		}
@@ -59,17 +58,81 @@ func (d *daemon) openWire() *wireDoor {
 	return w
 }
 
-// listenWire opens one of the sockets, unless PM2's own daemon serves it: it does not know of our lock.
-func (d *daemon) listenWire(path string) (net.Listener, error) {
-	if c, err := net.DialTimeout("unix", path, time.Second); err == nil {
-		c.Close()
-		return nil, fmt.Errorf("another daemon serves %s", path)
+// listenWire opens one of the sockets, unless it has come from the last supervisor, or PM2's own daemon serves it: that does
+// not know of our lock.
+func (d *daemon) listenWire(s *keptSocket) (*renewable, error) {
+	if s.l == nil {
+		if c, err := net.DialTimeout("unix", s.path, time.Second); err == nil {
+			c.Close()
+			return nil, fmt.Errorf("another daemon serves %s", s.path)
+		}
+		if err := s.open(); err != nil {
+			return nil, err
+		}
 	}
-	l, err := listen(path)
+	return &renewable{kept: s, log: d.log}, nil
+}
+
+// renewable is a listener whose socket can be another one after a while.
+type renewable struct {
+	kept *keptSocket
+	log  *zap.Logger
+
+	mu     sync.Mutex
+	closed bool
+}
+
+func (r *renewable) now() listener {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return listener{r.kept.l, func(err error) { r.log.Warn("connection refused", zap.Error(err)) }}
+}
+
+// Accept returns the next connection, also across mend.
+func (r *renewable) Accept() (net.Conn, error) {
+	for {
+		l := r.now()
+		c, err := l.Accept()
+		if errors.Is(err, net.ErrClosed) && r.now().UnixListener != l.UnixListener {
+			continue
+		}
+		return c, err
+	}
+}
+
+// Addr is where it listens.
+func (r *renewable) Addr() net.Addr { return r.now().Addr() }
+
+// Close stops listening.
+func (r *renewable) Close() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.closed = true
+	return r.kept.l.Close()
+}
+
+// mend makes the socket anew when its file was removed.
+func (r *renewable) mend() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed || !r.kept.lost() {
+		return
+	}
+	old, err := r.kept.mend()
 	if err != nil {
-		return nil, err
+		r.log.Error("a socket of PM2's is lost", zap.Error(err))
+		return
 	}
-	return listener{l, func(err error) { d.log.Warn("connection refused", zap.Error(err)) }}, nil
+	r.log.Warn("a socket was removed: made anew", zap.String("path", r.kept.path))
+	old.Close()
+}
+
+// mend makes the sockets anew whose files were removed.
+func (w *wireDoor) mend() {
+	if w != nil {
+		w.rpc.mend()
+		w.pub.mend()
+	}
 }
 
 // dying tells the bus that the daemon is about to end. A door that is not open has nobody to tell.
@@ -99,8 +162,10 @@ func (w *wireDoor) close() {
 	if w == nil {
 		return
 	}
-	w.rpc.Close() // removes the socket too
+	w.rpc.Close()
 	w.pub.Close()
+	w.rpc.kept.remove()
+	w.pub.kept.remove()
 	w.cancel()
 	w.ended.Wait()
 }

@@ -154,12 +154,14 @@ func TestNobodyIsRefused(t *testing.T) {
 	}
 	askers.Go(func() { // front ends wait anyway; nobody else need know how
 		for !stop.Load() {
-			c, err := net.Dial("unix", filepath.Join(h.home, "weaver.sock"))
-			if err != nil {
-				t.Error(err)
-				return
+			for _, name := range []string{"weaver.sock", "rpc.sock", "pub.sock"} {
+				c, err := net.Dial("unix", filepath.Join(h.home, name))
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				c.Close()
 			}
-			c.Close()
 			time.Sleep(time.Millisecond) // be kind to the backlog
 		}
 	})
@@ -257,18 +259,27 @@ func TestSocketIsMadeAnew(t *testing.T) {
 	h := newHouse(t)
 	before := h.writing()
 	p := h.ping()
-	socket := filepath.Join(h.home, "weaver.sock")
-	isSocket := func() bool {
-		info, err := os.Lstat(socket)
-		return err == nil && info.Mode()&os.ModeSocket != 0
+	names := []string{"weaver.sock", "rpc.sock", "pub.sock"}
+	answers := func() bool {
+		for _, name := range names {
+			c, err := net.Dial("unix", filepath.Join(h.home, name))
+			if err != nil {
+				return false
+			}
+			c.Close()
+		}
+		return true
 	}
-	require.NoError(t, os.Remove(socket))
-	require.Eventually(t, isSocket, 20*time.Second, 5*time.Millisecond)
-	assert.Equal(t, p, h.ping())
-	require.NoError(t, os.Rename(h.write("else", "something else"), socket))
-	require.Eventually(t, isSocket, 20*time.Second, 5*time.Millisecond)
+	for _, name := range names {
+		socket := filepath.Join(h.home, name)
+		require.NoError(t, os.Remove(socket))
+		require.Eventually(t, answers, 20*time.Second, 5*time.Millisecond, name)
+		require.NoError(t, os.Rename(h.write("else", "something else"), socket))
+		require.Eventually(t, answers, 20*time.Second, 5*time.Millisecond, name)
+	}
 	assert.Equal(t, p, h.ping())
 	h.killSupervisor()
+	assert.True(t, answers())
 	h.unchanged(before)
 	h.stopWriting()
 }

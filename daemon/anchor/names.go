@@ -6,7 +6,7 @@ import "strings"
 // of at most MaxName bytes, with slashes between their parts:
 //
 //	exe/weaverd, exe/weaver  the executables that run, for a start without their files; the anchor's own
-//	listen/…                 listening sockets: the API's is listen/api/DEV-INO, after the file that leads to it
+//	listen/…                 listening sockets: the doors' are listen/api/DEV-INO, rpc, pub, after the file that leads to them
 //	log/ID/GEN/out, …/err    the read end of a log pipe of incarnation GEN of process ID
 //	memory/…                 memfds: a death of the supervisor does not empty them
 //	ipc/ID/GEN, …            whatever else
