@@ -22,8 +22,11 @@ func runPing(c *call) error {
 	if err != nil {
 		return err
 	}
-	if !ping.Durable && ping.Problem != "" {
+	switch {
+	case !ping.Durable && ping.Problem != "":
 		c.out.note("weaver: state not durable: %s", ping.Problem)
+	case ping.Problem != "":
+		c.out.note("weaver: %s", ping.Problem)
 	}
 	if c.out.json {
 		return c.out.value(ping)

@@ -67,6 +67,7 @@ type daemon struct {
 	ipc         *nodeipc.Exchange
 	journal     *journal.Journal
 	found       journal.Found  // when it was opened
+	skipped     string         // what was left out of it, if anything was
 	left        map[string]int // descriptors of the former supervisor, by name
 	dump        *dump
 	audit       *audit
@@ -284,6 +285,10 @@ func (d *daemon) live(ctx context.Context, endStreams func()) error {
 	d.wire.Store(d.openWire())
 	os.WriteFile(d.home.PIDFile(), strconv.AppendInt(nil, int64(os.Getpid()), 10), 0o644) // for people
 	d.log.Info("ready", zap.String("version", d.opts.Version), zap.Int("pid", os.Getpid()), zap.Int("processes", d.sup.Count()))
+	d.sup.Served()
+	if d.skipped != "" {
+		d.sup.Publish(app.Event{Kind: app.EventWarning, ID: -1, Name: "weaver", Message: d.skipped})
+	}
 	if err := d.link.ready(); err != nil { // an anchor that died meanwhile is replaced below: nobody else would look after the services
 		d.log.Warn("ready", zap.Error(err))
 	}

@@ -131,10 +131,14 @@ func (d *daemon) hotTell(verb string, q hotQuery) (hotAnswer, error) {
 	case "id":
 		return hotAnswer{out: d.ids(q.args)}, nil
 	case "ping":
-		if !q.json {
+		self := d.self()
+		switch {
+		case !q.json && self.Problem != "":
+			return hotAnswer{}, errNotHot // there is more to say
+		case !q.json:
 			return hotAnswer{out: []byte("{ msg: 'pong' }\n")}, nil
 		}
-		out, err := json.Marshal(d.self())
+		out, err := json.Marshal(self)
 		return hotAnswer{out: append(out, '\n')}, err
 	case "resolve":
 		return d.hotResolve(q)

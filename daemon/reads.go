@@ -25,6 +25,7 @@ func (d *daemon) self() api.Ping {
 		Started: d.started, UptimeMS: time.Since(d.started).Milliseconds(), Processes: d.sup.Count(), Durable: true,
 		Restarts: d.link.hello.Restarts, LastEnd: d.link.hello.Last,
 	}
+	p.Problem = d.skipped
 	if err := d.journal.Problem(); err != nil {
 		p.Durable, p.Problem = false, err.Error()
 	}

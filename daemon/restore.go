@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
 	"sync"
 
 	"go.uber.org/zap"
@@ -40,17 +41,28 @@ func (d *daemon) openJournal() (err error) {
 		d.log.Error("make the directory of the journal", zap.Error(err)) // it goes on in memory
 	}
 	memory := memoryOf(d.link.store, d.left)
-	d.journal, d.found, err = journal.Open(journal.Options{Files: journal.Dir(dir), Memory: memory, Report: func(err error) {
-		if err != nil {
-			d.log.Error("state is not durable", zap.Error(err))
-		} else {
-			d.log.Info("state is durable again")
-		}
-	}})
+	d.journal, d.found, err = journal.Open(journal.Options{
+		Files: journal.Dir(dir), Memory: memory, Life: supervisor.JournalLife, SkipTail: d.link.hello.SkipTail,
+		Report: func(err error) {
+			if err != nil {
+				d.log.Error("state is not durable", zap.Error(err))
+			} else {
+				d.log.Info("state is durable again")
+			}
+		},
+	})
 	if err != nil {
 		return fmt.Errorf("open %s: %w", dir, err)
 	}
-	if d.found.Torn > 0 {
+	switch {
+	case d.found.Skipped > 0:
+		d.skipped = fmt.Sprintf("started without the last %d records of the state, with which several supervisors died; all of it is in %s",
+			d.found.Skipped, filepath.Join(dir, journal.SkippedName))
+		fmt.Fprintln(os.Stderr, "weaver: supervisor:", d.skipped) // the anchor's log
+		d.log.Error(d.skipped)
+	case d.link.hello.SkipTail:
+		d.log.Error("several supervisors died at their start, and nothing more of the state is left out")
+	case d.found.Torn > 0:
 		d.log.Warn("the end of the journal was not whole and is left out", zap.Int64("bytes", d.found.Torn), zap.String("kept", d.found.Kept))
 	}
 	return nil

@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"weaver/app"
+	"weaver/supervisor/journal"
 	"weaver/supervisor/lifecycle"
 )
 
@@ -19,6 +21,7 @@ import (
 //	process/ID         who a process is
 //	life/ID            where it is in its life, with what is needed to find its children again
 //	exit/ID/GEN        how a child ended, written before its status is taken from the kernel
+//	served, skipped    how starts of supervisors went: see JournalLife
 //	operation/ID/N     the Nth part of an operation that somebody may ask for again
 const (
 	keyMachine   = "machine"
@@ -29,6 +32,20 @@ const (
 	keyExit      = "exit/"
 	keyOperation = "operation/"
 )
+
+// JournalLife are the records by which a journal that nobody can start from is told from others.
+var JournalLife = journal.Life{Began: keyMachine, Served: "served", Skipped: "skipped"}
+
+// Served writes down that this supervisor's start went well.
+func (s *Supervisor) Served() {
+	if s.book.j == nil {
+		return
+	}
+	s.book.mu.Lock()
+	defer s.book.mu.Unlock()
+	out := []journal.Record{{Key: JournalLife.Served, Value: strconv.AppendInt(nil, time.Now().UnixMilli(), 10)}}
+	s.book.append(false, append(out, journal.Record{Key: JournalLife.Skipped, Gone: true}))
+}
 
 // machineRecord says whose pids and times the others hold.
 type machineRecord struct {

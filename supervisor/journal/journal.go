@@ -14,6 +14,8 @@ const (
 	newName     = "journal.new"     // becomes fileName when it is complete
 	reserveName = "journal.reserve" // gives its room back when the disk is full
 	tornName    = "journal.torn"    // what the last start could not read to its end
+	// SkippedName is the copy of a journal from which records were left out.
+	SkippedName = "journal.skipped" // what several starts in a row could not live with
 )
 
 const (
@@ -39,18 +41,34 @@ type Options struct {
 	Memory Memory // nil: this process's own
 	// Report hears when the disk begins to refuse, and with nil when that is over. It must not call the journal.
 	Report func(error)
+	// Life has the keys of the records that tell how starts went, which are the caller's to write but for the last.
+	Life Life
+	// SkipTail leaves out the last record from before starts that failed, and what those wrote: perhaps that is why they did.
+	// The journal as it was is put aside. Each further start without success leaves out one more, up to maxSkips.
+	SkipTail bool
 
 	reserve int64         // bytes; reserveSize when 0
 	retry   time.Duration // retryEvery when 0
 }
 
+// Life names records that say how starts went.
+type Life struct {
+	Began   string // written first
+	Served  string // written once all is well
+	Skipped string // how many records were left out since; gone once all is well
+}
+
+// maxSkips bounds what is left out: after that it is not the journal's fault.
+const maxSkips = 8
+
 // Found is what a journal held when it was opened.
 type Found struct {
-	Values map[string][]byte
-	New    bool   // there was none
-	Memory bool   // a former supervisor had to go on in memory
-	Torn   int64  // so many bytes at the end of the file did not check out
-	Kept   string // the file in which a copy of a torn journal was put aside; "" if there is none
+	Values  map[string][]byte
+	New     bool   // there was none
+	Memory  bool   // a former supervisor had to go on in memory
+	Torn    int64  // so many bytes at the end of the file did not check out
+	Skipped int    // records left out at the end, because of SkipTail
+	Kept    string // the file in which a copy of a torn journal was put aside; "" if there is none
 }
 
 // Journal is an open one. Its methods are safe for concurrent use.
@@ -125,7 +143,7 @@ func (j *Journal) load() (Found, error) {
 	case errors.As(err, &newer):
 		return found, fmt.Errorf("read the journal: %w", err)
 	case errors.Is(err, errNotJournal):
-		found.Torn, found.Kept = disk.size, j.putAside()
+		found.Torn, found.Kept = disk.size, j.putAside(tornName)
 		err = nil
 	case missing:
 		err = nil
@@ -147,9 +165,20 @@ func (j *Journal) load() (Found, error) {
 		j.begin(err)
 		return found, nil
 	}
+	if o := &j.opts; o.SkipTail {
+		var count []byte
+		if disk, count, found.Skipped = disk.without(o.Life); found.Skipped == 1 {
+			found.Kept = j.putAside(SkippedName)
+		}
+		if found.Skipped > 0 {
+			defer j.Append(false, Record{Key: o.Life.Skipped, Value: count})
+		}
+	}
 	j.resume(disk, &found)
 	if found.Torn > 0 {
-		found.Kept = j.putAside()
+		if found.Skipped == 0 {
+			found.Kept = j.putAside(tornName)
+		}
 		if err := j.file.Truncate(j.end); err != nil {
 			j.fail(fmt.Errorf("cut the journal to what is whole: %w", err))
 		}

@@ -3,6 +3,7 @@ package journal
 import (
 	"fmt"
 	"io"
+	"strconv"
 )
 
 // reading is what a file holds.
@@ -23,7 +24,10 @@ func (e *formatError) Error() string { return e.cause.Error() }
 func (e *formatError) Unwrap() error { return e.cause }
 
 // read replays a file up to the first frame that does not check out.
-func read(file File) (reading, error) {
+func read(file File) (reading, error) { return readUpTo(file, -1) }
+
+// readUpTo is read of what lies before a place; negative is all.
+func readUpTo(file File, limit int64) (reading, error) {
 	size, err := file.Size()
 	if err != nil {
 		return reading{}, err
@@ -40,7 +44,7 @@ func read(file File) (reading, error) {
 	r.end = int64(headerSize)
 	for {
 		frame, sum, ok := nextFrame(r.data[r.end:], r.chain)
-		if !ok || !changes(frame, func([]byte, bool, place) {}) {
+		if !ok || limit >= 0 && r.end >= limit || !changes(frame, func([]byte, bool, place) {}) {
 			return r, nil
 		}
 		changes(frame, func(key []byte, gone bool, value place) {
@@ -55,24 +59,67 @@ func read(file File) (reading, error) {
 	}
 }
 
+// without is what the file holds without the last record from before starts that failed, and what those wrote. count is
+// how many were left out since a start went well, this one included, and n the same; 0 if that were too many.
+func (r reading) without(l Life) (_ reading, count []byte, n int) {
+	if p, ok := r.index[l.Skipped]; ok {
+		n, _ = strconv.Atoi(string(r.data[p.off : p.off+p.size])) // 0 is none
+	}
+	if n >= maxSkips {
+		return r, nil, 0
+	}
+	last, before, cut := int64(-1), int64(-1), int64(-1)
+	served := false
+	for at, chain := int64(headerSize), uint32(0); at < r.end; {
+		frame, sum, ok := nextFrame(r.data[at:], chain)
+		if !ok {
+			break
+		}
+		began, well := false, false
+		changes(frame, func(key []byte, gone bool, _ place) {
+			well = well || !gone && string(key) == l.Served
+			began = began || !gone && (string(key) == l.Began || string(key) == l.Skipped)
+		})
+		before, last = last, at
+		switch {
+		case well:
+			served, cut = true, -1
+		case began && served && cut < 0:
+			cut = before
+		}
+		at, chain = at+int64(len(frame)), sum
+	}
+	if cut < 0 {
+		cut = last
+	}
+	if cut < 0 { // there is nothing
+		return r, nil, 0
+	}
+	less, err := readUpTo(r.file, cut)
+	if err != nil {
+		return r, nil, 0
+	}
+	return less, strconv.AppendInt(nil, int64(n+1), 10), n + 1
+}
+
 // putAside copies the file as it is, for whoever wants to know what was in the part that cannot be read. It returns the
 // copy's name, or "" when that did not work.
-func (j *Journal) putAside() string {
+func (j *Journal) putAside(name string) string {
 	file, err := j.opts.Files.Open(fileName, false)
 	if err != nil {
 		return ""
 	}
 	defer file.Close()
-	to, err := j.opts.Files.Open(tornName, true)
+	to, err := j.opts.Files.Open(name, true)
 	if err != nil {
 		return ""
 	}
 	err = copyFile(to, file)
 	if cerr := to.Close(); err != nil || cerr != nil {
-		_ = j.opts.Files.Remove(tornName)
+		_ = j.opts.Files.Remove(name)
 		return ""
 	}
-	return tornName
+	return name
 }
 
 func copyFile(to, from File) error {
