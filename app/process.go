@@ -51,6 +51,8 @@ type Process struct {
 	Exit     *Exit     `json:"exit,omitempty"` // how the last incarnation ended
 	// Reason says in words why the process is where it is, when there is something to say ("exec …: permission denied").
 	Reason string `json:"reason,omitempty"`
+	// WaitsFor is what is in the way of a process that is due. Shared by readers: never changed in place.
+	WaitsFor []Awaited `json:"waits_for,omitempty"`
 
 	Usage Usage `json:"usage"`
 	// Health is what the probes of the current incarnation last found; nil if none has found anything.

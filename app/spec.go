@@ -109,6 +109,9 @@ type Spec struct {
 	// ClusterPolicy says how connections are handed out to cluster workers: "slots" (when empty), "sticky", "rr", "shared".
 	ClusterPolicy string `json:"cluster_policy,omitempty"`
 
+	// DependsOn is what must be in some condition before a process is spawned, and is ended after it where both are ended.
+	DependsOn []Dependency `json:"depends_on,omitempty"`
+
 	MaxMemoryRestart Bytes           `json:"max_memory_restart,omitempty"`
 	CronRestart      string          `json:"cron_restart,omitempty"`
 	Watch            json.RawMessage `json:"watch,omitempty"` // true, a path or paths, as written
@@ -179,6 +182,7 @@ func (s Spec) Clone() Spec {
 	s.FilterEnv = append([]string(nil), s.FilterEnv...)
 	s.Listen = append([]string(nil), s.Listen...)
 	s.StopExitCodes = append([]int(nil), s.StopExitCodes...)
+	s.DependsOn = append([]Dependency(nil), s.DependsOn...)
 	s.IgnoreWatch = append([]string(nil), s.IgnoreWatch...)
 	return s
 }

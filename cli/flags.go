@@ -125,6 +125,8 @@ var specFlags = []flag{
 	{name: "create-if-missing", help: "create a missing --db, empty"},
 	{name: "state-file", arity: one, meta: "FILE", help: "keep the service's record there too, as JSON"},
 	{name: "health", arity: one, meta: "URL", help: "restart when this does not answer; what service health asks"},
+	{name: "depends-on", alias: "dependencies", arity: one, repeats: true, meta: "NAME[:CONDITION]", help: "start after NAME is started, ready, healthy or completed (ready), and end before it (repeatable)"},
+	{name: "wait-for", arity: one, repeats: true, meta: "NAME[:MS]", help: "the same, and give up after MS (repeatable)"},
 	{name: "startup-probe", arity: one, meta: "PROBE", help: "it has started when this succeeds"},
 	{name: "readiness", arity: one, meta: "PROBE", help: "it is online when this succeeds: http://…, tcp:PORT, exec:COMMAND, grpc:PORT, file:PATH, listening, log:REGEX, notify, fd:3"},
 	{name: "liveness", arity: one, meta: "PROBE", help: "restart when this fails: as above, or heartbeat"},

@@ -102,6 +102,8 @@ var attributes = [...]attribute{
 	{key: "limits", types: "O", as: asTree},
 	{key: "listen", types: "ANS", as: asTree},
 	{key: "overlap", types: "B", as: asFlag},
+	{key: "depends_on", aliases: "dependencies", types: "AOS", as: asTree},
+	{key: "wait_for", types: "AOS", as: asTree},
 	{key: "drain_timeout", types: "N", as: asSpan},
 	{key: "cluster_policy", aliases: "sched", types: "S"},
 	{key: "max_log_size", types: "SN", as: asSize},

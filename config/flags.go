@@ -80,6 +80,8 @@ type Flags struct {
 	Breaker, PortCheck, AutoPort, AutoRestore, CreateMissing             bool
 	Health, Startup, Readiness, Liveness                                 string // probes in their short form
 
+	DependsOn, WaitFor []string // NAME[:CONDITION][:TIMEOUT]
+
 	Vars []string // KEY=VALUE, each over the caller's environment
 	// OverFile has all of them count with a file too, where they win.
 	OverFile bool
@@ -189,6 +191,12 @@ func (f *Flags) object() object {
 	}
 	list("filter_env", f.FilterEnv)
 	list("stop_exit_codes", f.stopCodes())
+	if len(f.DependsOn) > 0 {
+		word("depends_on", strings.Join(f.DependsOn, ","))
+	}
+	if len(f.WaitFor) > 0 {
+		word("wait_for", strings.Join(f.WaitFor, ","))
+	}
 	if env := f.vars(); env != nil {
 		o = append(o, member{"env", env})
 	}

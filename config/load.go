@@ -85,6 +85,7 @@ func (c Context) apps(l Loaded, tree any, f Flags) (Loaded, error) {
 	if len(invalid.Problems) > 0 {
 		return l, &invalid
 	}
+	renamed := map[string]string{}
 	for _, r := range requests {
 		var s app.Spec
 		var problems []Problem
@@ -99,7 +100,20 @@ func (c Context) apps(l Loaded, tree any, f Flags) (Loaded, error) {
 			l.Failed = append(l.Failed, AppError{s.Name, err})
 			continue
 		}
+		if name, _ := r.vals["name"].(string); name != "" && name != s.Name {
+			renamed[name] = s.Name
+		}
 		l.Apps = append(l.Apps, s)
+	}
+	for _, s := range l.Apps { // a file names its apps as they are written in it
+		for i, d := range s.DependsOn {
+			if name, ok := renamed[d.Name]; ok {
+				s.DependsOn[i].Name = name
+			}
+		}
+	}
+	if p := checkCycle(l.Apps); p != nil {
+		return l, &Invalid{[]Problem{*p}}
 	}
 	return l, nil
 }

@@ -132,6 +132,9 @@ func clearText(s *app.Spec, unset map[string]bool) {
 			*field = ""
 		}
 	}
+	if unset["depends_on"] {
+		s.DependsOn = nil
+	}
 	if unset["max_memory_restart"] {
 		s.MaxMemoryRestart = 0
 	}

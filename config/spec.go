@@ -253,6 +253,9 @@ func (c Context) applyRest(s *app.Spec, v values) {
 	if h, ok := v["health"].(*app.Health); ok {
 		s.Health = h
 	}
+	if list, ok := v["depends_on"].([]app.Dependency); ok {
+		s.DependsOn = list
+	}
 	c.applyRecovery(s, v)
 	if kind, _ := v["log_type"].(string); kind == string(app.JSON) || kind == string(app.Raw) {
 		s.LogType = app.LogFormat(kind)

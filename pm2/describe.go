@@ -142,6 +142,13 @@ func (d *description) ownRows(p *app.Process) []styled {
 	if p.Exit != nil {
 		add("last exit", exitText(p.Exit), none)
 	}
+	if p.Spec != nil && len(p.Spec.DependsOn) > 0 {
+		on := make([]string, len(p.Spec.DependsOn))
+		for i, d := range p.Spec.DependsOn {
+			on[i] = d.Name + " (" + string(d.Wanted()) + ")"
+		}
+		add("depends on", strings.Join(on, ", "), none)
+	}
 	if !p.RestartAt.IsZero() {
 		add("restart due", "in "+max(p.RestartAt.Sub(d.Now), 0).Round(time.Millisecond).String(), yellow)
 	}

@@ -36,6 +36,11 @@ type Action struct {
 func (s *Supervisor) Do(ctx context.Context, a Action, report func(app.Progress)) {
 	r := &reporter{report: report}
 	defer r.end(s, a.Verb != app.VerbSignal)
+	if err := s.checkChange(a.Specs); err != nil {
+		r.send(app.Progress{Step: app.StepFailed, ID: -1, Kind: "invalid", Message: err.Error()})
+		return
+	}
+	a.Targets = s.inTurn(ctx, a)
 	if a.Verb == app.VerbSignal {
 		if _, err := spawn.ParseSignal(a.Signal); err != nil {
 			r.send(app.Progress{Step: app.StepFailed, ID: -1, Kind: "invalid", Message: err.Error()})
@@ -125,11 +130,9 @@ func (s *Supervisor) apply(ctx context.Context, a Action, target string, keepers
 		written = ids[0]
 	}
 	r.send(app.Progress{Step: app.StepApplying, Verb: a.Verb, Target: target, IDs: ids, ID: written})
-	failed := false
 	defer s.ahead.during(len(keepers))()
 	var done atomic.Int64
-	do := func(k *keeper) error {
-		err := s.applyOne(ctx, a, k)
+	tell := func(k *keeper, err error) error {
 		name := k.view.Load().Name // the new one, if it was renamed
 		if err != nil {
 			r.send(app.Progress{Step: app.StepFailed, Verb: a.Verb, Target: target, ID: k.id, Name: name, Kind: "failed", Message: err.Error()})
@@ -138,10 +141,32 @@ func (s *Supervisor) apply(ctx context.Context, a Action, target string, keepers
 		r.send(app.Progress{Step: app.StepOK, Verb: a.Verb, Target: target, ID: k.id, Name: name, Count: int(done.Add(1)), Message: a.Signal})
 		return nil
 	}
-	if err := s.each(ctx, keepers, parallel(a, len(keepers)), do); err != nil {
-		failed = true
+	if a.Verb != app.VerbSignal && a.Verb != app.VerbReset && dependsAmong(keepers, a.Specs) {
+		switch a.Verb {
+		case app.VerbRestart:
+			s.raiseBelow(ctx, keepers, a.Specs, r)
+			return s.restartInOrder(ctx, always(ctx), a, keepers, nil, func() {}, func(k *keeper, err error) { tell(k, err) }) == nil
+		case app.VerbStart:
+			a.Parallel = len(keepers) // they wait for each other
+		}
 	}
-	return !failed
+	do := func(k *keeper) error { return tell(k, s.applyOne(ctx, a, k)) }
+	return s.applyAll(ctx, a, keepers, r, do) == nil
+}
+
+// applyAll does the verb for processes in the order that they ask for.
+func (s *Supervisor) applyAll(ctx context.Context, a Action, keepers []*keeper, r *reporter, do func(*keeper) error) error {
+	most := parallel(a, len(keepers))
+	switch a.Verb {
+	case app.VerbStop, app.VerbDelete:
+		return s.inOrder(ctx, keepers, most, true, do)
+	case app.VerbReload:
+		s.raiseBelow(ctx, keepers, a.Specs, r)
+		return s.inOrder(ctx, keepers, most, false, do)
+	case app.VerbStart, app.VerbRestart:
+		s.raiseBelow(ctx, keepers, a.Specs, r)
+	}
+	return s.each(ctx, keepers, most, do)
 }
 
 // parallel says how many processes are worked on at a time: in PM2 up to two go one after the other.
@@ -157,7 +182,8 @@ func parallel(a Action, n int) int {
 	return 2
 }
 
-func (s *Supervisor) applyOne(ctx context.Context, a Action, k *keeper) error {
+// prepare gives a process what an action brings before its verb.
+func (s *Supervisor) prepare(ctx context.Context, a Action, k *keeper) {
 	_, told := partOf(ctx).has(k)
 	if spec, ok := a.Specs[k.id]; ok && !told {
 		k.mail.put(respec{inherit(spec, k.view.Load())})
@@ -165,6 +191,10 @@ func (s *Supervisor) applyOne(ctx context.Context, a Action, k *keeper) error {
 	if l := k.life.Load(); (a.KillNow || a.KillTimeout > 0) && (!told || l.Cur.Dying() || l.Old.Dying()) {
 		k.mail.put(hurry{a.KillTimeout})
 	}
+}
+
+func (s *Supervisor) applyOne(ctx context.Context, a Action, k *keeper) error {
+	s.prepare(ctx, a, k)
 	switch a.Verb {
 	case app.VerbStop:
 		_, err := k.ask(ctx, lifecycle.Stop{}, stopped)
@@ -181,7 +211,7 @@ func (s *Supervisor) applyOne(ctx context.Context, a Action, k *keeper) error {
 		if err != nil {
 			return err
 		}
-		if told {
+		if _, told := partOf(ctx).has(k); told {
 			return nil
 		}
 		reply := make(chan error, 1)
@@ -238,6 +268,13 @@ func (k *keeper) raise(ctx context.Context, in lifecycle.Input, detach bool) err
 		until = up
 	case lifecycle.Reload{}:
 		until = reloaded
+	}
+	if gated(k.view.Load().Spec) {
+		gen, err := k.ask(ctx, in, accepted)
+		if err != nil {
+			return err
+		}
+		return k.rise(ctx, gen, until)
 	}
 	gen, err := k.ask(ctx, in, until)
 	if err != nil {

@@ -74,6 +74,9 @@ func renewed(s *lifecycle.State, gen uint64) bool {
 	if s.Cur.Gen > gen {
 		return s.Cur.Ready || s.Cur.Dead
 	}
+	if s.Hold == lifecycle.Blocked || s.Hold == lifecycle.Asleep { // as far as it comes without somebody's doing
+		return true
+	}
 	return s.LastGen > gen || resting(s)
 }
 
@@ -104,6 +107,9 @@ func (k *keeper) outcome(gen uint64) error {
 	}
 	if s.Want != lifecycle.Up {
 		return fmt.Errorf("%s was stopped meanwhile", v.Name)
+	}
+	if s.Hold == lifecycle.Blocked {
+		return fmt.Errorf("%s is not started: %s", v.Name, v.Reason)
 	}
 	if x != nil && x.Gen > gen {
 		if x.Err != "" {

@@ -31,7 +31,8 @@ type world struct {
 	next     behaviour
 	script   []behaviour // for the coming launches, before next
 	launched []launch
-	overlap  bool // two of one process lived at the same time
+	overlap  bool               // two of one process lived at the same time
+	saw      func(*app.Process) // each launch, if somebody looks
 	trees    map[app.ID]int
 }
 
@@ -50,6 +51,9 @@ func (w *world) launch(p *app.Process, gen uint64, exited func(spawn.Exit)) (chi
 		b, w.script = w.script[0], w.script[1:]
 	}
 	w.launched = append(w.launched, launch{p.ID, gen, time.Now(), p.Spec.Env})
+	if w.saw != nil {
+		w.saw(p)
+	}
 	if b.fails != nil {
 		return nil, b.fails
 	}

@@ -55,6 +55,8 @@ type keeper struct {
 	done chan struct{} // closed when the keeper has ended
 	past past          // its own events
 
+	stale atomic.Bool // it is about to be restarted: others count on what comes then
+
 	// The rest belongs to the goroutine.
 	alarm   *time.Timer // puts a tick when the machine needs one; nil until it first did
 	state   lifecycle.State
@@ -68,6 +70,7 @@ type keeper struct {
 	probed  probed
 	hurried bool // policy has another kill timeout than the spec
 	scarce  scarcity
+	gate    gate
 	specKey string // of the spec in the journal
 	buried  uint64 // the child whose exit the state tells of now
 	exit    spawn.Exit
@@ -193,6 +196,10 @@ func (k *keeper) handle(m message) {
 		k.proc.Name, k.proc.Namespace, k.proc.Mode = m.spec.Name, m.spec.NamespaceOrDefault(), m.spec.Mode
 		k.policy = policyOf(m.spec)
 		k.publish()
+		if k.state.Hold != lifecycle.Free {
+			k.sup.lookouts.add(k)
+			k.reconsider()
+		}
 	case hurry:
 		k.policy.KillTimeout, k.hurried = m.timeout, true
 		for _, c := range []*lifecycle.Child{&k.state.Cur, &k.state.Old} {
@@ -205,6 +212,10 @@ func (k *keeper) handle(m message) {
 	case tick:
 		k.byHand, k.cause = false, ""
 		k.step(lifecycle.Tick{})
+	case reconsider:
+		if k.state.Hold != lifecycle.Free {
+			k.reconsider()
+		}
 	case resumed: // the sources are attached after each message
 	case sendSignal:
 		c := k.kids[k.state.Cur.Gen]
@@ -256,6 +267,7 @@ func (k *keeper) step(in lifecycle.Input) {
 		}
 	}
 	k.reap()
+	k.ungate()
 	if k.hurried && resting(&k.state) {
 		k.policy, k.hurried = policyOf(k.proc.Spec), false
 	}
@@ -266,6 +278,8 @@ func (k *keeper) do(e lifecycle.Effect) lifecycle.Input {
 	switch e := e.(type) {
 	case lifecycle.Spawn:
 		return k.spawn(e.Gen)
+	case lifecycle.Await:
+		return k.look()
 	case lifecycle.Drain:
 		if c := k.kids[e.Gen]; c == nil || c.Retire() != nil {
 			return lifecycle.Drained(e)

@@ -32,6 +32,7 @@ func policyOf(s *app.Spec) lifecycle.Policy {
 		ListenTimeout: DefaultListenTimeout,
 		WaitReady:     s.WaitReady || s.Health.WaitsReady(),
 		Overlap:       overlaps(s),
+		Gated:         gated(s),
 	}
 	if clusters(s) {
 		p.DrainTimeout = DefaultDrainTimeout

@@ -65,6 +65,7 @@ func (r *registry) add(spec *app.Spec, n int, c claim) ([]*keeper, error) {
 		k.start()
 	}
 	r.sup.changed()
+	r.sup.lookouts.wake(spec.Name)
 	return added, nil
 }
 
@@ -97,6 +98,7 @@ func (r *registry) remove(k *keeper) {
 	r.list.Store(&list)
 	r.sup.book.forget(k)
 	r.sup.changed()
+	r.sup.lookouts.wake(k.view.Load().Name)
 }
 
 func (s *Supervisor) forget(k *keeper) {

@@ -74,6 +74,7 @@ type Supervisor struct {
 	version    atomic.Uint64 // counts changes of any view
 	book       *book
 	ahead      ahead
+	lookouts   lookouts
 	operations operations
 	closed     atomic.Bool
 	keepers    sync.WaitGroup
@@ -255,7 +256,7 @@ func (s *Supervisor) Shutdown(ctx context.Context, forget bool, report func(app.
 		s.book.close()
 		last = lastWishes(keepers)
 	}
-	err := s.each(ctx, keepers, len(keepers), func(k *keeper) error {
+	err := s.inOrder(ctx, keepers, len(keepers), true, func(k *keeper) error {
 		if _, err := k.ask(ctx, lifecycle.Delete{}, never); err != nil {
 			return err
 		}

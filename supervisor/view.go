@@ -14,7 +14,7 @@ func (k *keeper) publish() {
 	p := k.proc
 	s := k.state
 	p.Status = app.Status(s.Status())
-	p.Wanted = s.Want == lifecycle.Up && p.Status != app.Stopped
+	p.Wanted = s.Want == lifecycle.Up && (p.Status != app.Stopped || s.Hold == lifecycle.Asleep)
 	p.Watching = p.Wanted && watches(p.Spec)
 	p.Gen = s.LastGen
 	p.Health = k.probed.of(s.Cur.Gen)
@@ -27,6 +27,12 @@ func (k *keeper) publish() {
 		p.PID, p.Started = s.Cur.PID, s.Cur.Since
 	case s.Old.Alive():
 		p.PID, p.Started = s.Old.PID, s.Old.Since
+	}
+	if s.Hold != lifecycle.Free {
+		p.RestartAt, p.WaitsFor = time.Time{}, k.gate.waits
+		if len(p.WaitsFor) > 0 {
+			p.Reason = waitText(p.WaitsFor)
+		}
 	}
 	if s.GaveUp {
 		p.Reason = strings.TrimSuffix("gave up after too many quick exits: "+p.Reason, ": ")
@@ -47,6 +53,9 @@ func (k *keeper) publish() {
 		}
 	}
 	k.sup.changed()
+	if *was != s || old.Health != p.Health {
+		k.sup.lookouts.wake(p.Name)
+	}
 	k.expect()
 }
 

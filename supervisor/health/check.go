@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strconv"
 	"time"
 
@@ -59,7 +60,7 @@ func look(ctx context.Context, p *app.Probe, t *Target) error {
 	case app.ProbeExec:
 		return checkExec(ctx, p.Command, t)
 	case app.ProbeFile:
-		return checkFile(p)
+		return checkFile(p, t)
 	case app.ProbeListening:
 		return checkListening(p, t)
 	}
@@ -114,8 +115,13 @@ func checkTCP(ctx context.Context, addr string) error {
 	return c.Close()
 }
 
-func checkFile(p *app.Probe) error {
-	info, err := os.Stat(p.Path)
+// checkFile looks at a file, which is in the app's directory unless its path says otherwise.
+func checkFile(p *app.Probe, t *Target) error {
+	path := p.Path
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(t.Dir, path)
+	}
+	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, os.ErrNotExist):
 		return fmt.Errorf("%s is not there", p.Path)

@@ -149,7 +149,9 @@ func TestExecAndFile(t *testing.T) {
 
 	path := filepath.Join(dir, "beat")
 	require.EqualError(t, check(app.Probe{Kind: app.ProbeFile, Path: path}), path+" is not there")
+	require.EqualError(t, check(app.Probe{Kind: app.ProbeFile, Path: "beat"}), "beat is not there")
 	require.NoError(t, os.WriteFile(path, nil, 0o600))
+	require.NoError(t, check(app.Probe{Kind: app.ProbeFile, Path: "beat"}), "it is in the directory of the app")
 	require.NoError(t, check(app.Probe{Kind: app.ProbeFile, Path: path, MaxAge: app.Duration(time.Minute)}))
 	require.NoError(t, os.Chtimes(path, time.Now(), time.Now().Add(-time.Hour)))
 	require.ErrorContains(t, check(app.Probe{Kind: app.ProbeFile, Path: path, MaxAge: app.Duration(time.Minute)}), "was not written to for 1h")

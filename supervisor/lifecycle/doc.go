@@ -16,6 +16,7 @@
 //	state       Want  Cur               Old              RestartAt     Status
 //	NONE        any   none              none             never         stopped; errored if it gave up
 //	WAITING     Up    none              none, or drains  set           waiting restart; stopping while Old drains
+//	HELD        Up    none              none, or drains  set, past     waiting restart; errored if Blocked, stopped if Asleep
 //	LAUNCHING   Up    serving           none, or drains  never         launching
 //	ONLINE      Up    serving, Ready    none, or drains  never         online
 //	OVERLAP     Up    serving           serving, Ready   never         launching
@@ -28,6 +29,8 @@
 //
 //	NONE       ── Start, Restart, Reload ──────────────▶ LAUNCHING
 //	WAITING    ── Tick(RestartAt), Start, Restart ─────▶ LAUNCHING
+//	           ── Stop, Delete ────────────────────────▶ NONE
+//	HELD       ── Clear ───────────────────────────────▶ LAUNCHING
 //	           ── Stop, Delete ────────────────────────▶ NONE
 //	LAUNCHING  ── Ready ───────────────────────────────▶ ONLINE      (the child said so · it listens · Spawned, if
 //	                                                                  neither WaitReady nor OVERLAP · Tick(ReadyBy))
@@ -42,6 +45,7 @@
 //	LAUNCHING,
 //	ONLINE,
 //	OVERLAP    ── Stop, Delete, Restart ───────────────▶ STOPPING    (Term; Kill at KillAt, again every 5 s)
+//	ONLINE     ── Idle ────────────────────────────────▶ STOPPING    (as by Restart, and HELD then)
 //	STOPPING   ── Exited, with TreeKill Empty ─┬─ Up ──▶ LAUNCHING
 //	                                           ├─ Down ▶ NONE
 //	                                           └─ Gone ▶ the keeper ends
@@ -69,6 +73,9 @@
 //	Reset           zero Restarts, Unstable, Backoff, the circuit and the window; all else stays as it is
 //	wrong Gen       —
 //	after Delete    wishes do nothing; Want stays Gone
+//
+// HELD is as WAITING, but for Tick, which does nothing. Clear and Wait mean nothing elsewhere, and Idle nothing unless Gen
+// is Cur, ready and serving.
 //
 // # Rules
 //
@@ -120,6 +127,11 @@
 // serving, is Cur again. A Reload while another is under way, or while the child before still drains, is done when that
 // is over: with two children at most, the alternative would be a restart, the gap that reload is there to avoid. A
 // Restart in an overlap asks both to die, so no failing reload can undo it.
+//
+// Gate. With Gated, wherever a child would be spawned because it is due, the machine asks (Await) and is HELD until it hears
+// Clear: what the child needs is there. Wait says why not, for people, and as often as there is news; Blocked and Asleep
+// count as an outcome to whoever waits for one, and a Clear may still follow. A Start or Restart has it ask again. The new
+// child of an overlap is not held: the one before it has what it needs. An Idle is the wish of who knows that nobody needs the child.
 //
 // Drain. With a DrainTimeout a child that a reload replaced, or a Delete with Drain ends, is first told to take nothing
 // new and to finish what it began. Its Term comes when it has, when its time is up, and at once with any other wish for

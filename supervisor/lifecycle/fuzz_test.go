@@ -60,7 +60,7 @@ func FuzzStep(f *testing.F) {
 			if arg >= 128 { // a child that is likely to be there
 				gen = s.LastGen - min(s.LastGen, uint64(arg%2))
 			}
-			switch op % 14 {
+			switch op % 17 {
 			case 0:
 				step(Start{})
 			case 1:
@@ -97,6 +97,12 @@ func FuzzStep(f *testing.F) {
 				p = fuzzPolicy(arg)
 			case 13:
 				step(Drained{gen})
+			case 14:
+				step(Clear{})
+			case 15:
+				step(Wait{Hold(arg % 5)})
+			case 16:
+				step(Idle{gen})
 			case 12:
 				if arg < 2 {
 					step(Delete{Drain: arg == 1})
@@ -131,6 +137,7 @@ func fuzzPolicy(b byte) Policy {
 	if bit(6) {
 		p.RestartDelay, p.MinUptime, p.BackoffReset = -time.Second, 0, 0
 	}
+	p.Gated = b%5 == 0
 	if bit(7) {
 		p.MaxRestarts = int(b&7) - 1
 	}

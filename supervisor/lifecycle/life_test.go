@@ -53,6 +53,10 @@ func (w *world) happen() {
 		}
 	case n < 14: // a new spec
 		w.p.Overlap = !w.p.Overlap
+	case n < 18 && w.s.Hold != Free:
+		w.feed(pick[Input](r, Clear{}, Wait{Waiting}, Wait{Blocked}, Wait{Asleep}))
+	case n == 18:
+		w.idle()
 	case n < 20:
 		w.late()
 	case n < 45:
@@ -86,6 +90,17 @@ func (w *world) operate() {
 	}
 }
 
+// idle tells that nobody needs the child.
+func (w *world) idle() {
+	before := w.s
+	w.feed(Idle{w.s.Cur.Gen})
+	if w.p.Gated && before.Cur.serving() && before.Cur.Ready && before.Want == Up {
+		w.require(w.s.Cur.Asked && !w.s.RestartAt.IsZero() && w.s.Restarts == before.Restarts, "idle, and goes on: %+v", w.s)
+		return
+	}
+	w.require(w.s == before, "idle, which it cannot be: %+v", w.s)
+}
+
 // late tells news of a child of which all was told before.
 func (w *world) late() {
 	if len(w.spent) == 0 {
@@ -93,7 +108,7 @@ func (w *world) late() {
 	}
 	gen := pick(w.r, w.spent...)
 	before := w.s
-	w.feed(pick[Input](w.r, Spawned{gen, 9}, Ready{gen}, Exited{Gen: gen, Code: 1}, Empty{gen}, Drained{gen}, Restart{gen}, Reload{gen}))
+	w.feed(pick[Input](w.r, Spawned{gen, 9}, Ready{gen}, Exited{Gen: gen, Code: 1}, Empty{gen}, Drained{gen}, Restart{gen}, Reload{gen}, Idle{gen}))
 	w.require(w.s == before, "late news of %d changed something", gen)
 }
 
@@ -200,6 +215,10 @@ func (w *world) calm() {
 			default:
 				w.exit(p, Exited{Gen: p.gen, Signal: 9})
 			}
+			continue
+		}
+		if w.s.Hold != Free {
+			w.feed(Clear{})
 			continue
 		}
 		d := w.s.Deadline(w.p)

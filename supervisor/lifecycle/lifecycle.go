@@ -24,6 +24,17 @@ func (w Want) String() string {
 	}
 }
 
+// Hold says why a child that is due is not spawned. The zero value is that nothing holds it.
+type Hold uint8
+
+// The holds. Whatever the machine is told of them, the child stays due: Clear spawns it.
+const (
+	Free    Hold = iota
+	Waiting      // for what it needs
+	Blocked      // what it needs has failed
+	Asleep       // nobody needs it now
+)
+
 // Child is one incarnation of the process. The zero value, told by its Gen, is none.
 type Child struct {
 	Gen     uint64    // number of the incarnation, from 1; never used twice
@@ -65,6 +76,7 @@ type State struct {
 
 	RestartAt time.Time // when the next child is due; zero is never
 	Auto      bool      // the child due at RestartAt is an automatic restart, counted when it is spawned
+	Hold      Hold      // the child is due, and held back until Clear
 	ReloadDue bool      // reload by overlap once Cur is ready and Old has left
 
 	Backoff     time.Duration // last delay given by Policy.ExpBackoff (PM2's prev_restart_delay)
@@ -104,6 +116,7 @@ type Policy struct {
 	DrainTimeout  time.Duration // how long one that is replaced may finish what it began; 0 is not at all
 	Overlap       bool          // a reload may start the new child before the old one ends
 	TreeKill      bool          // the whole tree must be gone before the next Spawn or the end
+	Gated         bool          // a child that is due is spawned only after an Await was answered by Clear
 }
 
 // Growth is how a delay between restarts grows. The zero value is as Policy.ExpBackoff says.
@@ -160,6 +173,15 @@ type (
 	// every child that was Spawned, at once if there are no survivors.
 	Empty struct{ Gen uint64 }
 
+	// Clear answers an Await: nothing is in the way of the child that is due. It may come long after, and only once counts.
+	Clear struct{}
+
+	// Wait answers an Await, and may come again when there is news: the child has to wait, Hold says what for.
+	Wait struct{ Hold Hold }
+
+	// Idle tells that nobody needs the child now. It is asked to die, and the next one is due, and awaited.
+	Idle struct{ Gen uint64 }
+
 	// Tick tells that the State's Deadline has come.
 	Tick struct{}
 
@@ -177,6 +199,9 @@ func (Ready) input()   {}
 func (Drained) input() {}
 func (Exited) input()  {}
 func (Empty) input()   {}
+func (Clear) input()   {}
+func (Wait) input()    {}
+func (Idle) input()    {}
 func (Tick) input()    {}
 func (Reset) input()   {}
 
@@ -186,6 +211,10 @@ type Effect interface{ effect() }
 type (
 	// Spawn starts incarnation Gen; the answer is Spawned or Exited. It is always the last effect of a step.
 	Spawn struct{ Gen uint64 }
+
+	// Await asks whether the child that is due may be spawned; the answer is Clear or Wait. It is always the last effect of
+	// a step.
+	Await struct{}
 
 	// Drain has the incarnation take nothing new and finish what it began. Its Term follows, at Drained or when time is up.
 	Drain struct{ Gen uint64 }
@@ -205,6 +234,7 @@ type (
 )
 
 func (Spawn) effect() {}
+func (Await) effect() {}
 func (Drain) effect() {}
 func (Term) effect()  {}
 func (Kill) effect()  {}

@@ -78,6 +78,8 @@ func words(out []Effect) string {
 		switch e := e.(type) {
 		case Spawn:
 			all = append(all, fmt.Sprint("spawn ", e.Gen))
+		case Await:
+			all = append(all, "await")
 		case Drain:
 			all = append(all, fmt.Sprint("drain ", e.Gen))
 		case Term:
@@ -99,3 +101,4 @@ func overlap(p *Policy)   { p.Overlap = true }
 func drains(p *Policy)    { p.DrainTimeout = 8 * time.Second }
 func waitReady(p *Policy) { p.WaitReady = true }
 func noTree(p *Policy)    { p.TreeKill = false }
+func gated(p *Policy)     { p.Gated = true }

@@ -22,6 +22,10 @@ func (s State) Status() string {
 		return statusOnline
 	case s.Cur.Gen != 0:
 		return statusLaunching
+	case s.Hold == Blocked:
+		return statusErrored
+	case s.Hold == Asleep:
+		return statusStopped
 	case !s.RestartAt.IsZero():
 		return statusWaiting
 	case s.GaveUp:
@@ -45,7 +49,7 @@ func (s State) Deadline(p Policy) time.Time {
 	d = earlier(d, s.Cur.ReadyBy)
 	d = earlier(d, s.stableAt(p))
 	d = earlier(d, s.lasted(p))
-	if s.roomy(p) {
+	if s.roomy(p) && (s.Hold == Free || !p.Gated) {
 		d = earlier(d, s.RestartAt)
 	}
 	return d

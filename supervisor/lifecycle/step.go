@@ -21,6 +21,8 @@ type machine struct {
 	s   State
 	now time.Time
 	out []Effect
+
+	cleared bool // nothing is in the way of the child that is due
 }
 
 // stale reports whether the input is about an incarnation that is not there, or a wish for a deleted process.
@@ -41,6 +43,10 @@ func stale(s State, in Input) bool {
 		return s.Want == Gone || in.Gen != 0 && (in.Gen != s.Cur.Gen || !s.Cur.serving())
 	case Reload:
 		return s.Want == Gone || in.Gen != 0 && (in.Gen != s.Cur.Gen || !s.Cur.serving())
+	case Idle:
+		return s.Want != Up || in.Gen == 0 || in.Gen != s.Cur.Gen || !s.Cur.serving() || !s.Cur.Ready
+	case Clear, Wait:
+		return s.Hold == Free
 	case Start, Stop:
 		return s.Want == Gone
 	}
@@ -85,6 +91,12 @@ func (m *machine) take(in Input) {
 		if c := m.s.find(in.Gen); c.Dead {
 			*c = Child{}
 		}
+	case Clear:
+		m.cleared = true
+	case Wait:
+		m.s.Hold = max(in.Hold, Waiting)
+	case Idle:
+		m.idle()
 	case Tick:
 		m.tick()
 	case Reset:
@@ -104,14 +116,14 @@ func (m *machine) start() {
 	}
 	m.forgive()
 	s.Want = Up
-	s.RestartAt, s.Auto = m.now, false
+	s.RestartAt, s.Auto, s.Hold = m.now, false, Free
 }
 
 // end wants no child, for now or for ever.
 func (m *machine) end(w Want, drain bool) {
 	s := &m.s
 	s.Want = w
-	s.RestartAt, s.Auto, s.ReloadDue, s.GaveUp = time.Time{}, false, false, false
+	s.RestartAt, s.Auto, s.ReloadDue, s.GaveUp, s.Hold = time.Time{}, false, false, false, Free
 	if drain {
 		m.relieve(&s.Cur)
 		m.relieve(&s.Old)
@@ -133,6 +145,16 @@ func (m *machine) restart() {
 	s.RestartAt, s.Auto, s.ReloadDue = m.now, false, false
 	m.ask(&s.Cur)
 	m.ask(&s.Old)
+}
+
+// idle ends a child that nobody needs. The next one waits until somebody does, so this is no restart, and forgives nothing.
+func (m *machine) idle() {
+	if !m.p.Gated { // nobody would say when it is needed
+		return
+	}
+	s := &m.s
+	s.RestartAt, s.Auto, s.ReloadDue = m.now, false, false
+	m.ask(&s.Cur)
 }
 
 // reload wants a newer child without a gap. With one reload under way, another waits for its end.
@@ -258,6 +280,13 @@ func (m *machine) settle() {
 		return
 	}
 	if m.due(s.RestartAt) && s.roomy(m.p) {
+		if m.p.Gated && !m.cleared {
+			if s.Hold == Free {
+				s.Hold = Waiting
+				m.do(Await{})
+			}
+			return
+		}
 		m.spawn()
 	}
 }
@@ -268,7 +297,7 @@ func (m *machine) spawn() {
 	if s.Auto {
 		s.Restarts++
 	}
-	s.RestartAt, s.Auto, s.ReloadDue = time.Time{}, false, false
+	s.RestartAt, s.Auto, s.ReloadDue, s.Hold = time.Time{}, false, false, Free
 	s.LastGen++
 	s.Cur = Child{Gen: s.LastGen, Since: m.now}
 	m.do(Emit{What: WhatStarting, Gen: s.LastGen})
@@ -324,7 +353,8 @@ func (m *machine) tellRest(was State) {
 		if m.s.Done() && !was.Done() {
 			e.What = WhatGone
 		}
-	case status == was.Status():
+	case m.s.Hold != Free: // a child is due
+	case status == was.Status() && was.Hold == Free:
 	case status == statusStopped:
 		e.What = WhatStopped
 	case status == statusErrored:

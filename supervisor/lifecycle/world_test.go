@@ -25,6 +25,7 @@ type world struct {
 	row      []time.Time // starts of the quick runs in a row, since the operator last acted
 	restarts []time.Time // automatic ones since an operator acted
 	delayed  bool        // the pause before the automatic restart is not over
+	asked    bool        // an Await has no answer that ends it yet
 }
 
 // proc is a process as the world sees it.
@@ -81,6 +82,7 @@ func newWorld(r *rand.Rand) *world {
 		Window:        ms(0, 0, 0, 10000),
 		Breaker:       pick(r, 0, 0, 0, 2, 5),
 		OpenFor:       ms(60000, 60000, 100),
+		Gated:         r.IntN(3) == 0,
 	}}
 }
 
@@ -214,11 +216,19 @@ func (w *world) carryOut(before State, e Effect, last bool) {
 			}
 			w.require(gen == w.s.Old.Gen && w.p.Overlap, "spawned while %d lives", gen)
 		}
+		_, cleared := w.in.(Clear)
+		w.require(!w.p.Gated || cleared && before.Hold != Free || w.s.Old.serving(), "spawned %d before it was cleared", e.Gen)
+		w.asked = false
 		w.require(!w.delayed || !w.now.Before(w.notUntil), "did not wait for the delay")
 		w.delayed = false
 		w.procs[e.Gen] = &proc{
 			gen: e.Gen, since: w.now, deaf: w.r.IntN(4) == 0, survivors: w.r.IntN(3) == 0, immortal: w.r.IntN(8) / 7,
 		}
+	case Await:
+		w.require(last, "something follows an Await")
+		w.require(w.p.Gated && w.s.Hold == Waiting, "awaits without a gate: %+v", w.s)
+		w.require(!w.delayed || !w.now.Before(w.notUntil), "awaits before it is due")
+		w.asked = true
 	case Term:
 		p := w.procs[e.Gen]
 		w.require(p != nil && p.pid != 0, "term for %d, which is not there", e.Gen)
@@ -315,6 +325,10 @@ func (w *world) check(before State, in Input, out []Effect) {
 	if s.GaveUp {
 		w.require(s.RestartAt.IsZero() && !s.Cur.serving() && s.Unstable == 0, "gave up half: %+v", s)
 	}
+	if s.Hold != Free {
+		w.require(w.asked && s.Want == Up && s.Cur.Gen == 0 && !s.RestartAt.IsZero() && !s.RestartAt.After(w.now), "holds what is not due: %+v", s)
+		w.require(status != statusOnline && status != statusLaunching, "%s, and held: %+v", status, s)
+	}
 	if s.Old.serving() {
 		w.require(s.Old.Ready && s.Cur.serving() && !s.Cur.Ready, "old serves needlessly: %+v", s)
 	}
@@ -324,8 +338,12 @@ func (w *world) check(before State, in Input, out []Effect) {
 		w.require(p != nil && !p.exited && !p.stopping && p.online == (status == statusOnline), "%s: %+v", status, s)
 		w.require(s.Cur.PID == p.pid && s.Cur.Since.Equal(p.since), "pid %d since %v: %+v", p.pid, p.since, s)
 	case statusWaiting:
-		w.require(present == 0 && s.Want == Up && w.delayed && s.RestartAt.After(w.now), "waits for nothing: %+v", s)
+		w.require(present == 0 && s.Want == Up && (w.delayed && s.RestartAt.After(w.now) || s.Hold == Waiting), "waits for nothing: %+v", s)
 	case statusStopped, statusErrored:
+		if s.Hold != Free {
+			w.require(present == 0 && s.Hold == map[string]Hold{statusErrored: Blocked, statusStopped: Asleep}[status], "%s: %+v", status, s)
+			break
+		}
 		w.require(present == 0 && s.RestartAt.IsZero() && (status == statusErrored) == s.GaveUp, "%s: %+v", status, s)
 	case statusStopping:
 		w.require(present > 0, "stopping nothing: %+v", s)
