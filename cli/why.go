@@ -223,7 +223,7 @@ func (w *whyText) next(d *api.Description) []string {
 		}
 		out = append(out, fmt.Sprintf("%s in %s (%s)", due.What, span(due.At.Sub(w.now)), due.At.Local().Format(time.TimeOnly)))
 	}
-	if p.PID == 0 && p.RestartAt.IsZero() {
+	if p.PID == 0 && p.RestartAt.IsZero() && len(p.WaitsFor) == 0 {
 		out = append(out, "nothing by itself: "+w.program+" restart "+p.Name)
 	}
 	return out

@@ -96,6 +96,10 @@ func AppendStatus(dst []byte, s *Status) []byte {
 
 // AppendStarted appends what `service start` prints once the service is up.
 func AppendStarted(dst []byte, s *Status) []byte {
+	if s.PID == 0 && s.Reason != "" { // it was asked for no more than to be recorded
+		dst = append(dst, s.Name+" started: it "+s.Reason+"\n"...)
+		return line(dst, "PID", "0")
+	}
 	dst = append(dst, s.Name+" started"...)
 	if s.Instances > 1 {
 		dst = append(dst, " ("+strconv.Itoa(s.Instances)+" instances)"...)

@@ -18,6 +18,9 @@ func Next(p *app.Process, now time.Time) []app.Due {
 	if !p.RestartAt.IsZero() {
 		due = append(due, app.Due{At: p.RestartAt, What: "restart"})
 	}
+	for _, w := range p.WaitsFor {
+		due = append(due, app.Due{What: "start once " + w.Name + " is " + string(w.Condition)})
+	}
 	if p.Spec != nil && p.Spec.CronRestart != "" {
 		if s, err := schedule.Parse(p.Spec.CronRestart); err == nil {
 			if at := s.Next(now); !at.IsZero() {
