@@ -94,6 +94,8 @@ func TestOperationsAreDoneOnceWhateverDies(t *testing.T) {
 		"start":         starting(StartOptions{}, app.Spec{Name: "c", Script: "/c", Instances: 2}, app.Spec{Name: "d", Script: "/d"}),
 		"start again":   starting(StartOptions{IfExists: app.Restart}, b, app.Spec{Name: "c", Script: "/c"}),
 		"start running": starting(StartOptions{}, b),
+		"in order":      starting(StartOptions{}, on("y", "x", "a"), on("x", "b"), on("z", "y")),
+		"around order":  starting(StartOptions{IfExists: app.Restart}, on("b", "a"), a, on("c", "b")),
 		"start twice":   starting(StartOptions{IfExists: app.Duplicate}, b),
 		"resurrect": func(ctx context.Context, s *Supervisor, report func(app.Progress)) {
 			c := app.Spec{Name: "c", Script: "/c"}

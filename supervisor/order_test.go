@@ -38,8 +38,8 @@ func job(name string, others ...string) app.Spec {
 	return s
 }
 
-// asked waits for a program to say that it is ready.
-func asked(s app.Spec, within time.Duration) app.Spec {
+// saysReady waits for a program to say that it is ready.
+func saysReady(s app.Spec, within time.Duration) app.Spec {
 	d := app.Duration(within)
 	s.WaitReady, s.ListenTimeout = true, &d
 	return s
@@ -85,8 +85,8 @@ func TestAppsComeUpInOrderAndAsParallelAsTheyCan(t *testing.T) {
 		defer f.close()
 		began := time.Now()
 		steps := f.start(
-			on("web", "api", "cache"), asked(on("api", "db"), 3*time.Second),
-			asked(on("db"), 2*time.Second), asked(on("cache"), 2*time.Second),
+			on("web", "api", "cache"), saysReady(on("api", "db"), 3*time.Second),
+			saysReady(on("db"), 2*time.Second), saysReady(on("cache"), 2*time.Second),
 		)
 		assert.Empty(t, failed(steps))
 		assert.Zero(t, f.at("db", 1).Sub(began))
@@ -100,7 +100,7 @@ func TestWhatWaitsSaysForWhat(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t, &world{})
 		defer f.close()
-		go f.Start(t.Context(), []app.Spec{asked(on("db"), time.Minute), on("api", "db"), on("early", "db:started")}, StartOptions{}, func(app.Progress) {})
+		go f.Start(t.Context(), []app.Spec{saysReady(on("db"), time.Minute), on("api", "db"), on("early", "db:started")}, StartOptions{}, func(app.Progress) {})
 		synctest.Wait()
 		assert.Equal(t, app.Online, f.named("early").Status, "started is enough for it")
 		api := f.named("api")
@@ -123,7 +123,7 @@ func TestADependencyThatNeverGetsReady(t *testing.T) {
 		f := newFixture(t, &world{})
 		defer f.close()
 		began := time.Now()
-		steps := f.start(asked(on("db"), time.Hour), on("api", "db:30s"))
+		steps := f.start(saysReady(on("db"), time.Hour), on("api", "db:30s"))
 		assert.Equal(t, []string{"api is not started: dependency failed: db was not ready within 30s: it is launching"}, failed(steps)[:1])
 		assert.Equal(t, time.Hour, time.Since(began), "db itself was waited for")
 		synctest.Wait()
@@ -135,7 +135,7 @@ func TestAskingForWhatWaitsTakesNotForEver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t, &world{})
 		defer f.close()
-		go f.Start(t.Context(), []app.Spec{asked(on("db"), time.Hour)}, StartOptions{}, func(app.Progress) {})
+		go f.Start(t.Context(), []app.Spec{saysReady(on("db"), time.Hour)}, StartOptions{}, func(app.Progress) {})
 		synctest.Wait()
 		began := time.Now()
 		assert.Equal(t, []string{"api is not started yet, it waits for db (ready), which is launching"}, failed(f.start(on("api", "db"))))
@@ -149,7 +149,7 @@ func TestADependencyThatCrashes(t *testing.T) {
 		w := &world{next: behaviour{life: 10 * time.Millisecond, code: 3}}
 		f := newFixture(t, w)
 		defer f.close()
-		steps := f.start(asked(on("db"), time.Minute), on("api", "db"), on("web", "api"))
+		steps := f.start(saysReady(on("db"), time.Minute), on("api", "db"), on("web", "api"))
 		text := strings.Join(failed(steps), "\n")
 		assert.Contains(t, text, "api is not started: dependency failed: db gave up after too many quick exits: exited with code 3")
 		assert.Contains(t, text, "web is not started: dependency failed: api cannot start: dependency failed: db gave up")
@@ -243,7 +243,7 @@ func TestOptionalDependencies(t *testing.T) {
 		defer f.close()
 		api := on("api", "nobody", "db")
 		api.DependsOn[0].Optional, api.DependsOn[1].Optional = true, true
-		assert.Empty(t, failed(f.start(asked(on("db"), 2*time.Second), api)))
+		assert.Empty(t, failed(f.start(saysReady(on("db"), 2*time.Second), api)))
 		assert.Equal(t, 2*time.Second, f.at("api", 1).Sub(f.at("db", 1)), "what is on its way is waited for")
 	})
 }
@@ -298,7 +298,7 @@ func TestRestartOfSeveralEndsBackwardsAndComesUpForwards(t *testing.T) {
 		"verb": func(f *fixture) []app.Progress { return f.do(app.VerbRestart, "all") },
 		"file": func(f *fixture) []app.Progress {
 			return f.run(func(report func(app.Progress)) {
-				f.Start(f.t.Context(), []app.Spec{on("web", "api"), asked(on("db"), 5*time.Second), on("api", "db")}, StartOptions{IfExists: app.Restart, File: "x"}, report)
+				f.Start(f.t.Context(), []app.Spec{on("web", "api"), saysReady(on("db"), 5*time.Second), on("api", "db")}, StartOptions{IfExists: app.Restart, File: "x"}, report)
 			})
 		},
 	} {
@@ -307,7 +307,7 @@ func TestRestartOfSeveralEndsBackwardsAndComesUpForwards(t *testing.T) {
 				w := &world{next: behaviour{dies: time.Second}}
 				f := newFixture(t, w)
 				defer f.close()
-				require.Empty(t, failed(f.start(asked(on("db"), 5*time.Second), on("api", "db"), on("web", "api"))))
+				require.Empty(t, failed(f.start(saysReady(on("db"), 5*time.Second), on("api", "db"), on("web", "api"))))
 				began := time.Now()
 				got := f.ends(func() { assert.Empty(t, failed(op(f))) })
 				assert.Equal(t, []string{"web", "api", "db"}, got)
@@ -363,7 +363,7 @@ func TestACrashedProcessWaitsForWhatItNeeds(t *testing.T) {
 func TestTheNextSupervisorKeepsTheOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t, &world{})
-		require.Empty(t, failed(f.start(asked(on("db"), 5*time.Second), on("api", "db"), on("web", "api"))))
+		require.Empty(t, failed(f.start(saysReady(on("db"), 5*time.Second), on("api", "db"), on("web", "api"))))
 		require.NoError(t, f.Shutdown(t.Context(), false, func(app.Progress) {}))
 
 		n := f.successor()
@@ -381,7 +381,7 @@ func TestTheNextSupervisorKeepsTheOrder(t *testing.T) {
 func TestADeadSupervisorsWaitGoesOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newMortal(t, behaviour{})
-		go f.Start(context.Background(), []app.Spec{asked(on("db"), time.Minute), on("api", "db")}, StartOptions{}, func(app.Progress) {}) // ends with the supervisor
+		go f.Start(context.Background(), []app.Spec{saysReady(on("db"), time.Minute), on("api", "db")}, StartOptions{}, func(app.Progress) {}) // ends with the supervisor
 		synctest.Wait()
 		n := f.dies()
 		api := n.named("api")
@@ -413,7 +413,7 @@ func TestAnAppThatIsDeletedIsMissed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t, &world{})
 		defer f.close()
-		go f.Start(t.Context(), []app.Spec{asked(on("db"), time.Hour), on("api", "db")}, StartOptions{}, func(app.Progress) {})
+		go f.Start(t.Context(), []app.Spec{saysReady(on("db"), time.Hour), on("api", "db")}, StartOptions{}, func(app.Progress) {})
 		synctest.Wait()
 		f.do(app.VerbDelete, "db")
 		synctest.Wait()
@@ -428,7 +428,7 @@ func TestNewAttributesFreeWhatWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t, &world{})
 		defer f.close()
-		go f.Start(t.Context(), []app.Spec{asked(on("db"), time.Hour), on("api", "db")}, StartOptions{}, func(app.Progress) {})
+		go f.Start(t.Context(), []app.Spec{saysReady(on("db"), time.Hour), on("api", "db")}, StartOptions{}, func(app.Progress) {})
 		synctest.Wait()
 		require.NoError(t, f.Respec(f.named("api").ID, on("api")))
 		synctest.Wait()
@@ -446,7 +446,7 @@ func TestRandomOrders(t *testing.T) {
 			defer f.close()
 			var specs []app.Spec
 			for i := range 2 + r.IntN(6) {
-				s := asked(on(fmt.Sprint("n", i)), time.Duration(r.IntN(5000))*time.Millisecond)
+				s := saysReady(on(fmt.Sprint("n", i)), time.Duration(r.IntN(5000))*time.Millisecond)
 				for below := range i {
 					if r.IntN(3) == 0 {
 						s.DependsOn = append(s.DependsOn, app.Dependency{Name: fmt.Sprint("n", below)})
