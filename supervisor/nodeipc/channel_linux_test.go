@@ -219,6 +219,31 @@ func TestHandlesGoOneAtATime(t *testing.T) {
 	await(t, func() bool { return released.Load() == 3 })
 }
 
+// TestABurstNeedsNoReader: what a program says in one go leaves it at once, whenever it is read.
+func TestABurstNeedsNoReader(t *testing.T) {
+	limit, err := os.ReadFile("/proc/sys/net/core/wmem_max")
+	require.NoError(t, err)
+	if n, _ := strconv.Atoi(strings.TrimSpace(string(limit))); n < room && os.Geteuid() != 0 {
+		t.Skipf("the system allows %d bytes", n)
+	}
+	x, err := New()
+	require.NoError(t, err)
+	c, child, err := x.Open(Hooks{})
+	require.NoError(t, err)
+	defer unix.Close(child)
+	unread, err := unix.Dup(c.FD())
+	require.NoError(t, err)
+	defer unix.Close(unread)
+	require.NoError(t, x.Close()) // nobody reads from here on
+	sent := 0
+	for err == nil && sent < 10_000 {
+		err = unix.Sendto(child, []byte(`{"type":"process:msg","data":{"text":"some words"}}`+"\n"), unix.MSG_DONTWAIT, nil)
+		sent++
+	}
+	assert.ErrorIs(t, err, unix.EAGAIN, "it is bounded")
+	assert.Greater(t, sent, 1000)
+}
+
 // TestAFloodIsBounded sends more than could be kept.
 func TestAFloodIsBounded(t *testing.T) {
 	var n atomic.Int64
