@@ -201,6 +201,9 @@ func (e *ear) hear(raw []byte) {
 			if r := e.report.add(topic, data); r != nil {
 				e.sup.reported(e.id, e.gen, r)
 			}
+			if name := newName(topic, data); name != "" {
+				e.sup.post(e.id, rename{e.gen, name})
+			}
 			return
 		}
 	case version != nil:
@@ -240,9 +243,12 @@ func (k *kid) Input(text string) (err error) {
 }
 
 // tell gives a keeper news of its child.
-func (s *Supervisor) tell(id app.ID, in lifecycle.Input) {
+func (s *Supervisor) tell(id app.ID, in lifecycle.Input) { s.post(id, tell{in: in}) }
+
+// post puts something into a keeper's mailbox.
+func (s *Supervisor) post(id app.ID, m message) {
 	if k := s.reg.get(id); k != nil {
-		k.mail.put(tell{in: in})
+		k.mail.put(m)
 	}
 }
 

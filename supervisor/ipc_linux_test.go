@@ -105,6 +105,16 @@ func TestProgramsTalkOverIPC(t *testing.T) {
 	}
 }
 
+// TestAProgramNamesItsProcess by its options, as some agents do.
+func TestAProgramNamesItsProcess(t *testing.T) {
+	r := newReal(t)
+	r.up(r.script("first", `process.send({type: 'axm:option:configuration', data: {name: 'second'}}); setInterval(() => {}, 1e6)`))
+	r.await("another name", func() bool { return r.process(0).Name == "second" })
+	assert.Equal(t, "second", r.process(0).Spec.Name)
+	assert.Empty(t, r.do(app.VerbRestart, "second"))
+	assert.Equal(t, "second", r.process(0).Name)
+}
+
 // TestShellsPassTheChannelOn: people start Node through npm and shells.
 func TestShellsPassTheChannelOn(t *testing.T) {
 	if _, err := exec.LookPath("bash"); err != nil {

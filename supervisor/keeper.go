@@ -192,13 +192,16 @@ func (k *keeper) handle(m message) {
 		}
 		k.step(x)
 	case respec:
-		k.proc.Spec = m.spec
-		k.proc.Name, k.proc.Namespace, k.proc.Mode = m.spec.Name, m.spec.NamespaceOrDefault(), m.spec.Mode
-		k.policy = policyOf(m.spec)
-		k.publish()
+		k.respecify(m.spec)
 		if k.state.Hold != lifecycle.Free {
 			k.sup.lookouts.add(k)
 			k.reconsider()
+		}
+	case rename:
+		if m.gen == k.state.Cur.Gen && m.name != k.proc.Name {
+			spec := *k.proc.Spec // shares what is never changed in place
+			spec.Name = m.name
+			k.respecify(&spec)
 		}
 	case hurry:
 		k.policy.KillTimeout, k.hurried = m.timeout, true
@@ -249,6 +252,14 @@ func (k *keeper) handle(m message) {
 	case *join:
 		k.waiters = append(k.waiters, m)
 	}
+}
+
+// respecify has the next incarnation run by another spec.
+func (k *keeper) respecify(spec *app.Spec) {
+	k.proc.Spec = spec
+	k.proc.Name, k.proc.Namespace, k.proc.Mode = spec.Name, spec.NamespaceOrDefault(), spec.Mode
+	k.policy = policyOf(spec)
+	k.publish()
 }
 
 // step lets the machine decide, then does what it decided, in order.

@@ -140,6 +140,13 @@ func TestWaitReadyTimesOutAsPM2(t *testing.T) {
 		f.start(app.Spec{Name: "r", Script: "/r", WaitReady: true, ListenTimeout: ptr(app.Duration(2 * time.Second))})
 		assert.Equal(t, 2*time.Second, time.Since(begin))
 		assert.Equal(t, app.Online, f.get(0).Status)
+		var warned []string
+		for _, e := range f.History(0) {
+			if e.Kind == app.EventWarning {
+				warned = append(warned, e.Message)
+			}
+		}
+		assert.Equal(t, []string{unready(2 * time.Second)}, warned)
 	})
 }
 

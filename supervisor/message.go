@@ -29,6 +29,11 @@ type (
 	}
 	// respec is a new spec; what runs goes on with the old one.
 	respec struct{ spec *app.Spec }
+	// rename is what the incarnation gen wants its process to be called.
+	rename struct {
+		gen  uint64
+		name string
+	}
 	// hurry replaces the kill timeout for the stop under way or to come; 0 kills at once.
 	// It holds until the process has come to rest.
 	hurry struct{ timeout time.Duration }
@@ -64,6 +69,7 @@ type (
 func (tell) message()       {}
 func (died) message()       {}
 func (respec) message()     {}
+func (rename) message()     {}
 func (hurry) message()      {}
 func (refork) message()     {}
 func (resumed) message()    {}

@@ -4,6 +4,9 @@ import (
 	"encoding/json"
 	"slices"
 	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"weaver/app"
 	"weaver/supervisor/nodeipc"
@@ -62,6 +65,23 @@ func (r *report) add(topic string, data []byte) *app.Reported {
 	}
 	out := r.now
 	return &out
+}
+
+// newName returns what a program wants its process to be called, "" if nothing: as in PM2 its options may say so. What could
+// not be written in one line of a list is no name.
+func newName(topic string, data []byte) (name string) {
+	if topic != topicOptions {
+		return ""
+	}
+	nodeipc.Members(data, func(key string, value []byte) {
+		if key == "name" {
+			name = nodeipc.Text(value)
+		}
+	})
+	if len(name) > 100 || !utf8.ValidString(name) || strings.ContainsFunc(name, func(c rune) bool { return !unicode.IsGraphic(c) || c == '/' }) {
+		return ""
+	}
+	return name
 }
 
 func (r *report) version(text string) *app.Reported {

@@ -39,3 +39,13 @@ func TestReportsAreNotChangedInPlace(t *testing.T) {
 		}
 	}
 }
+
+func TestNewName(t *testing.T) {
+	for data, want := range map[string]string{
+		`{"name":"other"}`: "other", `{"name":"ein \u00fcbel"}`: "ein übel", `{"module_name":"x"}`: "", `{"name":5}`: "", `{"name":""}`: "",
+		`{"name":"a\nb"}`: "", `{"name":"../x"}`: "", `{"name":"` + strings.Repeat("x", 101) + `"}`: "", `[]`: "",
+	} {
+		assert.Equal(t, want, newName(topicOptions, []byte(data)), data)
+	}
+	assert.Empty(t, newName(topicMetrics, []byte(`{"name":"other"}`)))
+}

@@ -37,8 +37,8 @@ import (
 // served are the programs that are reloaded under load.
 var served = []struct {
 	name   string
-	short  bool     // of the quick form too
-	needs  []string // npm packages
+	short  bool           // of the quick form too
+	needs  []string       // npm packages
 	script string         // or a program
 	app    map[string]any // what its ecosystem file says beside the script
 	loses  bool           // by its nature: what it lost is told
