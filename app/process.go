@@ -61,6 +61,8 @@ type Process struct {
 	Reported *Reported `json:"reported,omitempty"`
 	// Membership says how weaver knows which processes belong to this one ("cgroup2", "session+marker").
 	Membership string `json:"membership,omitempty"`
+	// Ceilings are the limits on the tree of the incarnation that runs.
+	Ceilings []Ceiling `json:"ceilings,omitempty"`
 
 	User     string `json:"user,omitempty"`
 	Watching bool   `json:"watching"`
@@ -76,6 +78,26 @@ type Process struct {
 	PIDPath   string `json:"pid_path,omitempty"`
 
 	Spec *Spec `json:"spec,omitempty"` // shared by readers: never changed in place
+}
+
+// Ceiling is a limit on a whole process tree.
+type Ceiling struct {
+	What  string `json:"what"`  // "cpu", "memory", "pids", "io"
+	Limit string `json:"limit"` // "50% of a core", "512M"
+	// By is what holds it. Empty: nothing here can, and Why says why not.
+	By  string `json:"by,omitempty"`
+	Why string `json:"why,omitempty"` // also why there is no better means
+}
+
+// String says it in one line.
+func (c *Ceiling) String() string {
+	switch {
+	case c.By == "":
+		return c.Limit + ", NOT HELD: " + c.Why
+	case c.Why != "":
+		return c.Limit + ", by " + c.By + " (" + c.Why + ")"
+	}
+	return c.Limit + ", by " + c.By
 }
 
 // Exit is how an incarnation ended.

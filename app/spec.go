@@ -112,12 +112,18 @@ type Spec struct {
 	// DependsOn is what must be in some condition before a process is spawned, and is ended after it where both are ended.
 	DependsOn []Dependency `json:"depends_on,omitempty"`
 
-	MaxMemoryRestart Bytes           `json:"max_memory_restart,omitempty"`
-	CronRestart      string          `json:"cron_restart,omitempty"`
-	Watch            json.RawMessage `json:"watch,omitempty"` // true, a path or paths, as written
-	IgnoreWatch      []string        `json:"ignore_watch,omitempty"`
-	WatchDelay       Duration        `json:"watch_delay,omitempty"`
-	WatchOptions     json.RawMessage `json:"watch_options,omitempty"`
+	MaxMemoryRestart Bytes `json:"max_memory_restart,omitempty"`
+	// Ceilings on what the whole tree of one instance may use; zero is none. Process.Ceilings says what holds them.
+	MaxCPU    float64 `json:"max_cpu,omitempty"`    // percent of one core
+	MaxMemory Bytes   `json:"max_memory,omitempty"` // the kernel kills what goes beyond; without control groups it is restarted
+	MaxPIDs   int     `json:"max_pids,omitempty"`   // processes and threads
+	IOWeight  int     `json:"io_weight,omitempty"`  // 1 to 10000; 100 is everybody's
+
+	CronRestart  string          `json:"cron_restart,omitempty"`
+	Watch        json.RawMessage `json:"watch,omitempty"` // true, a path or paths, as written
+	IgnoreWatch  []string        `json:"ignore_watch,omitempty"`
+	WatchDelay   Duration        `json:"watch_delay,omitempty"`
+	WatchOptions json.RawMessage `json:"watch_options,omitempty"`
 
 	// Node's own.
 	SourceMaps *bool `json:"source_map_support,omitempty"`

@@ -33,6 +33,7 @@ func (c *call) appFlags() config.Flags {
 		Health: c.str("health"), Startup: c.str("startup-probe"), Readiness: c.str("readiness"), Liveness: c.str("liveness"),
 		DependsOn: c.list("depends-on"), WaitFor: c.list("wait-for"),
 		LimitCPU: c.str("limit-cpu"), LimitLocked: c.str("limit-memlock"), OOMScoreAdj: c.str("oom-score-adj"),
+		MaxCPU: c.str("max-cpu"), MaxTree: c.str("max-memory"), MaxPIDs: c.str("max-pids"), IOWeight: c.str("io-weight"),
 	}
 	if c.given("interpreter-args") {
 		args := c.str("interpreter-args")

@@ -20,7 +20,6 @@ func serviceStart() *command {
 			{name: "env", arity: one, repeats: true, meta: "K=V|FILE", help: "set a variable (repeatable)"},
 			{name: "watch", help: "restart when files change"},
 			{name: "lazy-init", help: "return as soon as the process is spawned"},
-			{name: "max-memory", arity: one, meta: "SIZE", help: "restart above SIZE (512M, 1G), of the whole process tree"},
 			{name: "log-level", arity: one, meta: "L", help: "exported as LOG_LEVEL"},
 		},
 	}
@@ -93,9 +92,6 @@ func (c *call) serviceFlags() (config.Flags, error) {
 		f.Watch = []string{""}
 	}
 	f.PortCheck = c.given("port")
-	if c.given("max-memory") {
-		f.MaxMemory = c.str("max-memory")
-	}
 	var err error
 	if f.Vars, err = config.Vars(c.configContext(), c.list("env")); err != nil {
 		return f, c.serviceError(c.args[0], err)
@@ -149,7 +145,7 @@ func (c *call) startKnownService(name string) error {
 	if err != nil {
 		return err
 	}
-	changes := c.hasAppFlags() || c.given("max-memory") || len(flags.Vars) > 0 || c.bool("watch")
+	changes := c.hasAppFlags() || len(flags.Vars) > 0 || c.bool("watch")
 	for i := range list {
 		if list[i].Name != name {
 			continue

@@ -110,6 +110,10 @@ func (w *whyText) write(d *api.Description) {
 	}
 	fmt.Fprintf(&w.b, "%s (id %d) is %s: %s\n", w.paint("1", p.Name), p.ID, w.paint(state, string(p.Status)), because(p))
 	w.row("now", w.present(p))
+	for i := range p.Ceilings {
+		c := &p.Ceilings[i]
+		w.row(c.What+" max", c.String())
+	}
 	if p.Exit != nil {
 		w.row("last end", w.end(p.Exit))
 	}

@@ -76,6 +76,8 @@ type Flags struct {
 	LimitLocked string // --limit-memlock
 	OOMScoreAdj string
 
+	MaxCPU, MaxTree, MaxPIDs, IOWeight string // of the whole tree; MaxTree is --max-memory
+
 	Backoff, RestartWindow, FailureThreshold, PortRetry, Data, StateFile string
 	Breaker, PortCheck, AutoPort, AutoRestore, CreateMissing             bool
 	Health, Startup, Readiness, Liveness                                 string // probes in their short form
@@ -130,6 +132,10 @@ func (f *Flags) object() object {
 		{"nice", f.Nice},
 		{"min_uptime", f.MinUptime},
 		{"kill_signal", f.KillSignal},
+		{"max_cpu", f.MaxCPU},
+		{"max_memory", f.MaxTree},
+		{"max_pids", f.MaxPIDs},
+		{"io_weight", f.IOWeight},
 		{"port", f.Port},
 		{"max_log_size", f.MaxLogSize},
 		{"max_log_files", f.MaxLogFiles},

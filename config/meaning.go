@@ -59,6 +59,10 @@ func (v values) meaning(in object) []Problem {
 	say("kill_signal", v.signal())
 	say("umask", v.umask())
 	say("limits", v.limits())
+	say("max_cpu", v.maxCPU())
+	if weight, ok := v["io_weight"].(int); ok && weight > maxIOWeight {
+		say("io_weight", fmt.Errorf(`"io_weight" is from 1 to %d, but now is %d`, maxIOWeight, weight))
+	}
 	say("health", v.health())
 	say("listen", v.listen())
 	say("cluster_policy", v.clusterPolicy())
@@ -145,6 +149,27 @@ func (v values) umask() error {
 		return fmt.Errorf(`"umask" has to be octal digits like "022", but now is %q`, clip(digits))
 	}
 	v["umask"] = int(mask)
+	return nil
+}
+
+// maxIOWeight is the kernel's.
+const maxIOWeight = 10000
+
+// maxCPU is a percentage of one core, with or without its sign; 0 is no limit.
+func (v values) maxCPU() error {
+	given, ok := v["max_cpu"]
+	if !ok {
+		return nil
+	}
+	n, isNumber := given.(float64)
+	if s, isText := given.(string); isText {
+		n, isNumber = numeric(strings.TrimSuffix(strings.TrimSpace(s), "%"))
+	}
+	const least, most = 1, 100 * 10000
+	if !isNumber || n != 0 && !(n >= least && n <= most) {
+		return fmt.Errorf(`"max_cpu" is a percentage of one core, from %d on, but now is %s`, least, clip(text(given)))
+	}
+	v["max_cpu"] = n
 	return nil
 }
 

@@ -138,6 +138,18 @@ func clearText(s *app.Spec, unset map[string]bool) {
 	if unset["max_memory_restart"] {
 		s.MaxMemoryRestart = 0
 	}
+	if unset["max_cpu"] {
+		s.MaxCPU = 0
+	}
+	if unset["max_memory"] {
+		s.MaxMemory = 0
+	}
+	if unset["max_pids"] {
+		s.MaxPIDs = 0
+	}
+	if unset["io_weight"] {
+		s.IOWeight = 0
+	}
 	if unset["log_file"] {
 		s.LogFile = ""
 	}

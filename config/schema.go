@@ -89,6 +89,11 @@ func (a *attribute) schema() object {
 	switch a.key {
 	case "exec_mode":
 		return object{{"enum", []any{"fork", "cluster", "fork_mode", "cluster_mode"}}}
+	case "max_cpu":
+		return object{{"anyOf", []any{
+			object{{"type", "number"}, {"minimum", 0}},
+			object{{"type", "string"}, {"pattern", `^\s*[0-9]+(\.[0-9]+)?%?\s*$`}},
+		}}}
 	case "log_type":
 		return object{{"enum", []any{"raw", "json"}}}
 	case "instances":

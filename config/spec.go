@@ -232,7 +232,7 @@ func (c Context) apply(s *app.Spec, v values) {
 			*field = list
 		}
 	}
-	for key, field := range map[string]*app.Bytes{"max_memory_restart": &s.MaxMemoryRestart, "max_log_size": &s.MaxLogSize} {
+	for key, field := range map[string]*app.Bytes{"max_memory_restart": &s.MaxMemoryRestart, "max_log_size": &s.MaxLogSize, "max_memory": &s.MaxMemory} {
 		if n, ok := v[key].(app.Bytes); ok {
 			*field = n
 		}
@@ -241,8 +241,13 @@ func (c Context) apply(s *app.Spec, v values) {
 }
 
 func (c Context) applyRest(s *app.Spec, v values) {
-	if n, ok := v["max_log_files"].(int); ok {
-		s.MaxLogFiles = n
+	for key, field := range map[string]*int{"max_log_files": &s.MaxLogFiles, "max_pids": &s.MaxPIDs, "io_weight": &s.IOWeight} {
+		if n, ok := v[key].(int); ok {
+			*field = n
+		}
+	}
+	if percent, ok := v["max_cpu"].(float64); ok {
+		s.MaxCPU = percent
 	}
 	if codes, ok := v["stop_exit_codes"].([]int); ok {
 		s.StopExitCodes = codes

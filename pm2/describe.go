@@ -164,6 +164,13 @@ func (d *description) ownRows(p *app.Process) []styled {
 		}
 	}
 	add("membership", p.Membership, none)
+	for i := range p.Ceilings {
+		c, color := &p.Ceilings[i], none
+		if c.By == "" {
+			color = red
+		}
+		add(c.What+" ceiling", c.String(), color)
+	}
 	if p.Usage.Procs > 0 {
 		tree := strconv.Itoa(p.Usage.Procs) + " processes"
 		if p.Usage.Procs == 1 {

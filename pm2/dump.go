@@ -31,6 +31,24 @@ type own struct {
 	Overlap             bool          `json:"overlap,omitempty"`
 	DrainTimeout        *app.Duration `json:"drain_timeout,omitempty"`
 	ClusterPolicy       string        `json:"cluster_policy,omitempty"`
+
+	MaxCPU    float64   `json:"max_cpu,omitempty"`
+	MaxMemory app.Bytes `json:"max_memory,omitempty"`
+	MaxPIDs   int       `json:"max_pids,omitempty"`
+	IOWeight  int       `json:"io_weight,omitempty"`
+
+	Health           *app.Health   `json:"health,omitempty"`
+	Data             *app.DataFile `json:"db,omitempty"`
+	StateFile        string        `json:"state_file,omitempty"`
+	PortCheck        bool          `json:"port_check,omitempty"`
+	AutoPort         bool          `json:"auto_port,omitempty"`
+	PortRetry        int           `json:"port_retry,omitempty"`
+	RestartBackoff   string        `json:"restart_backoff,omitempty"`
+	MaxRestartDelay  app.Duration  `json:"max_restart_delay,omitempty"`
+	RestartJitter    float64       `json:"restart_jitter,omitempty"`
+	RestartWindow    app.Duration  `json:"restart_window,omitempty"`
+	CircuitBreaker   bool          `json:"circuit_breaker,omitempty"`
+	FailureThreshold int           `json:"failure_threshold,omitempty"`
 }
 
 func restoreOwn(s *app.Spec, v Value) error {
@@ -48,6 +66,11 @@ func restoreOwn(s *app.Spec, v Value) error {
 	s.MaxLogSize, s.MaxLogFiles, s.MaxLogAge, s.CompressLog = o.MaxLogSize, o.MaxLogFiles, o.MaxLogAge, o.CompressLog
 	s.UnhandledRejections = o.UnhandledRejections
 	s.Listen, s.Overlap, s.DrainTimeout, s.ClusterPolicy = o.Listen, o.Overlap, o.DrainTimeout, o.ClusterPolicy
+	s.MaxCPU, s.MaxMemory, s.MaxPIDs, s.IOWeight = o.MaxCPU, o.MaxMemory, o.MaxPIDs, o.IOWeight
+	s.Health, s.Data, s.StateFile = o.Health, o.Data, o.StateFile
+	s.PortCheck, s.AutoPort, s.PortRetry = o.PortCheck, o.AutoPort, o.PortRetry
+	s.RestartBackoff, s.MaxRestartDelay, s.RestartJitter = o.RestartBackoff, o.MaxRestartDelay, o.RestartJitter
+	s.RestartWindow, s.CircuitBreaker, s.FailureThreshold = o.RestartWindow, o.CircuitBreaker, o.FailureThreshold
 	return nil
 }
 
@@ -144,6 +167,10 @@ func (b *builder) addOwn(s *app.Spec) error {
 		MaxLogFiles: s.MaxLogFiles, MaxLogAge: s.MaxLogAge, CompressLog: s.CompressLog,
 		UnhandledRejections: s.UnhandledRejections,
 		Listen:              s.Listen, Overlap: s.Overlap, DrainTimeout: s.DrainTimeout, ClusterPolicy: s.ClusterPolicy,
+		MaxCPU: s.MaxCPU, MaxMemory: s.MaxMemory, MaxPIDs: s.MaxPIDs, IOWeight: s.IOWeight,
+		Health: s.Health, Data: s.Data, StateFile: s.StateFile, PortCheck: s.PortCheck, AutoPort: s.AutoPort, PortRetry: s.PortRetry,
+		RestartBackoff: s.RestartBackoff, MaxRestartDelay: s.MaxRestartDelay, RestartJitter: s.RestartJitter,
+		RestartWindow: s.RestartWindow, CircuitBreaker: s.CircuitBreaker, FailureThreshold: s.FailureThreshold,
 	}
 	if _, err := strconv.Atoi(s.User); err != nil {
 		o.User = s.User

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"reflect"
 	"runtime"
 	"strings"
 	"testing"
@@ -134,6 +135,68 @@ func TestWeaversOwnSettingsSurviveADump(t *testing.T) {
 	p.Spec.User = "no-such-user-anywhere"
 	_, err = WriteDump([]app.Process{p}, EnvOptions{})
 	assert.ErrorContains(t, err, "write dump: w: ")
+}
+
+// Every setting survives a dump; whoever adds one to Spec says here where it is kept, or why not.
+func TestEverySettingSurvivesADump(t *testing.T) {
+	// Shown in lists, decided anew by each start, or kept elsewhere in the record.
+	notKept := map[string]bool{
+		"Name": true, "Script": true, "Mode": true, "Instances": true, "InstancesGiven": true, "Env": true, "Interpreter": true,
+		"OutFile": true, "ErrorFile": true, "LogFile": true, "PIDFile": true, "Module": true, "Username": true, "User": true, "Group": true,
+		"LogType": true, "EnvProfiles": true, "Extra": true, "Watch": true, "WatchOptions": true, "FilterEnv": true, "Version": true,
+		"MergeLogs": true, // the other tests are about these
+	}
+	full := reflect.ValueOf(&app.Spec{}).Elem()
+	for i := range full.NumField() {
+		if !notKept[full.Type().Field(i).Name] {
+			fill(full.Field(i))
+		}
+	}
+	spec := full.Addr().Interface().(*app.Spec)
+	spec.Name, spec.Script, spec.Mode, spec.Instances = "w", "/bin/w", app.Fork, 1
+	p := process("w", 0, app.Stopped)
+	p.Spec = spec
+	data, err := WriteDump([]app.Process{p}, EnvOptions{})
+	require.NoError(t, err)
+	recs, err := ReadDump(data)
+	require.NoError(t, err)
+	got := reflect.ValueOf(recs[0].Spec)
+	for i := range full.NumField() {
+		if name := full.Type().Field(i).Name; !notKept[name] {
+			assert.Equal(t, full.Field(i).Interface(), got.Field(i).Interface(), name)
+		}
+	}
+}
+
+// fill gives a setting a value that is not its zero value.
+func fill(v reflect.Value) {
+	switch v.Kind() {
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		if v.Type().Elem().Kind() != reflect.Bool { // true is what they are without a word
+			fill(v.Elem())
+		}
+	case reflect.Struct:
+		for i := range v.NumField() {
+			fill(v.Field(i))
+		}
+	case reflect.Slice:
+		v.Set(reflect.MakeSlice(v.Type(), 2, 2))
+		fill(v.Index(0))
+		fill(v.Index(1))
+	case reflect.String:
+		v.SetString("text")
+	case reflect.Bool:
+		v.SetBool(true)
+	case reflect.Float64:
+		v.SetFloat(0.5)
+	case reflect.Int64: // sizes and times, in whole milliseconds
+		v.SetInt(int64(7 * time.Millisecond))
+	case reflect.Int:
+		v.SetInt(7)
+	case reflect.Uint64:
+		v.SetUint(7)
+	}
 }
 
 func TestDumpsWrittenByHand(t *testing.T) {

@@ -23,7 +23,11 @@ func (e estate) claim(name string) (fd int, ok bool) {
 // Handle says how to find the child again.
 func (k *kid) Handle() handle {
 	group, why := k.Group()
-	return handle{Start: k.StartTime, Group: group, Why: why, Pipes: k.inodes, Extra: k.line.extra()}
+	hd := handle{Start: k.StartTime, Group: group, Why: why, Pipes: k.inodes, Extra: k.line.extra()}
+	if holds := k.Holds(); len(holds) > 0 {
+		hd.Bounds = &boundsRecord{k.Bounds(), holds}
+	}
+	return hd
 }
 
 // notePipes notes what the log pipes are known by.
@@ -48,15 +52,19 @@ func (h *host) adoptHere(p *app.Process, c lifecycle.Child, hd handle, left esta
 	former := spawn.Former{
 		PID: c.PID, StartTime: hd.Start, Tag: tagOf(h.opts.Identity, p.ID, c.Gen), Group: hd.Group, Why: hd.Why, Dead: c.Dead,
 	}
+	if b := hd.Bounds; b != nil {
+		former.Bounds, former.Holds = b.Bounds, b.Holds
+	}
 	if c.PID == 0 {
 		var ok bool
 		if former, ok = h.opts.Spawner.Find(former.Tag); !ok {
 			return found{} // what it may have printed is taken care of with the rest of the estate
 		}
+		former.Bounds = boundsOf(p.Spec) // what was to hold them is looked for
 	}
 	k := &kid{
 		crew: h.crew, wholeTree: app.IsTrue(p.Spec.TreeKill), byMessage: p.Spec.ShutdownWithMessage, pidFile: p.PIDPath,
-		inodes: hd.Pipes,
+		inodes: hd.Pipes, sampled: h.opts.Sampler != nil,
 	}
 	var alive bool
 	var err error

@@ -31,6 +31,11 @@ func Next(p *app.Process, now time.Time) []app.Due {
 	if p.Status == app.Online && p.Spec != nil && p.Spec.MaxMemoryRestart > 0 {
 		due = append(due, app.Due{What: fmt.Sprintf("reload when its tree uses more than %s (now %s)", p.Spec.MaxMemoryRestart, p.Usage.Memory)})
 	}
+	for i := range p.Ceilings {
+		if c := &p.Ceilings[i]; c.What == "memory" && c.By == bySampling {
+			due = append(due, app.Due{What: fmt.Sprintf("restart when its tree uses more than %s (now %s)", c.Limit, p.Usage.Memory)})
+		}
+	}
 	slices.SortStableFunc(due, func(a, b app.Due) int {
 		switch {
 		case a.At.IsZero() == b.At.IsZero():

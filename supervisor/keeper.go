@@ -16,6 +16,7 @@ import (
 type child interface {
 	PID() int
 	Membership() string
+	Ceilings() []app.Ceiling
 	Trouble() error              // what went wrong at its launch that is no reason not to run
 	Tree() ([]int, error)        // pids of the living
 	Signal(syscall.Signal) error // the main process
@@ -249,6 +250,8 @@ func (k *keeper) handle(m message) {
 		m.reply <- pids
 	case finding:
 		k.found(m)
+	case countKills:
+		k.counted(m.gen)
 	case *join:
 		k.waiters = append(k.waiters, m)
 	}
@@ -325,6 +328,7 @@ func (k *keeper) spawn(gen uint64) lifecycle.Input {
 	k.kids[gen] = c
 	k.proc.Reason = ""
 	k.proc.Membership = c.Membership()
+	k.heldBack(c, true)
 	k.fail("launch", c.Trouble())
 	return lifecycle.Spawned{Gen: gen, PID: c.PID()}
 }

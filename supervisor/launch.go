@@ -39,6 +39,7 @@ type kid struct {
 	line      *line // nil: it has no IPC
 	signs     *health.Signs
 	byMessage bool // it is asked to end by a message
+	sampled   bool // its memory is looked at
 }
 
 func (h *host) launch(p *app.Process, gen uint64, exited func(spawn.Exit)) (c child, err error) {
@@ -71,7 +72,7 @@ func (h *host) launchHere(p *app.Process, gen uint64, exited func(spawn.Exit)) (
 	if err != nil {
 		return nil, err
 	}
-	k := &kid{crew: h.crew, wholeTree: app.IsTrue(spec.TreeKill), byMessage: spec.ShutdownWithMessage}
+	k := &kid{crew: h.crew, wholeTree: app.IsTrue(spec.TreeKill), byMessage: spec.ShutdownWithMessage, sampled: h.opts.Sampler != nil}
 	started := false
 	defer func() {
 		for _, pipe := range k.pipes {
@@ -113,7 +114,7 @@ func (h *host) launchHere(p *app.Process, gen uint64, exited func(spawn.Exit)) (
 		Path: path, Argv: argv, Env: env.Environ(), Dir: spec.Cwd,
 		Stdin: stdin, Stdout: k.pipes[0].ChildFD(), Stderr: k.pipes[1].ChildFD(), Extra: extra, ListenPID: len(spec.Listen) > 0,
 		User: user, Umask: spec.Umask, Nice: spec.Nice,
-		Tag: tagOf(h.opts.Identity, p.ID, gen),
+		Tag: tagOf(h.opts.Identity, p.ID, gen), Bounds: boundsOf(spec),
 	}
 	if spec.Limits != nil {
 		cmd.Rlimits, cmd.OOMScoreAdj = rlimits(spec.Limits), spec.Limits.OOMScoreAdj
@@ -311,6 +312,7 @@ func (k *kid) Trouble() error     { return k.trouble }
 // Term asks the tree to end, or the main process alone where the user wants that.
 func (k *kid) Term(sig syscall.Signal) (err error) {
 	if k.byMessage && k.Send([]byte(shutdownMessage)) == nil {
+		k.crew.do(k.Ease)
 		return nil
 	}
 	k.crew.do(func() {

@@ -11,6 +11,7 @@ import (
 	"weaver/app"
 	"weaver/supervisor/journal"
 	"weaver/supervisor/lifecycle"
+	"weaver/supervisor/spawn"
 )
 
 // What is in the journal, by key:
@@ -122,11 +123,18 @@ type childRecord struct {
 
 // handle is what a child is found again by.
 type handle struct {
-	Start uint64                     `json:"start,omitempty"` // with the pid, on one machine and boot, it names a process for good
-	Group string                     `json:"group,omitempty"` // the directory of its control group
-	Why   string                     `json:"why,omitempty"`   // there is none
-	Pipes []pipeRecord               `json:"pipes,omitempty"`
-	Extra map[string]json.RawMessage `json:"extra,omitempty"` // what others keep for it, by who
+	Start  uint64                     `json:"start,omitempty"` // with the pid, on one machine and boot, it names a process for good
+	Group  string                     `json:"group,omitempty"` // the directory of its control group
+	Why    string                     `json:"why,omitempty"`   // there is none
+	Pipes  []pipeRecord               `json:"pipes,omitempty"`
+	Bounds *boundsRecord              `json:"bounds,omitempty"` // nil: it has none
+	Extra  map[string]json.RawMessage `json:"extra,omitempty"`  // what others keep for it, by who
+}
+
+// boundsRecord is what a child may use, and what holds that.
+type boundsRecord struct {
+	spawn.Bounds
+	Holds []spawn.Hold `json:"holds"`
 }
 
 // pipeRecord is a log pipe.

@@ -13,7 +13,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
-	"time"
 
 	"weaver/app"
 	"weaver/logs"
@@ -357,31 +356,4 @@ func (s *Supervisor) views() []app.Process {
 		list[i] = *k.view.Load()
 	}
 	return list
-}
-
-// watchMemory reloads processes whose whole tree uses more than max_memory_restart, once a second.
-func (s *Supervisor) watchMemory(ctx context.Context) {
-	tick := time.NewTicker(time.Second)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		for _, k := range s.reg.snapshot() {
-			p := k.view.Load()
-			limit := p.Spec.MaxMemoryRestart
-			if limit <= 0 || p.PID == 0 || p.Status != app.Online {
-				continue
-			}
-			if u, ok := s.opts.Sampler.Read(k.measured(p.PID, p.Gen)); ok && app.Bytes(u.RSS) > limit {
-				k.publishEvent(app.Event{
-					Kind: app.EventWarning, ID: k.id, Name: p.Name, PID: p.PID, Gen: p.Gen,
-					Message: fmt.Sprintf("restarted because it exceeds max_memory_restart (current_memory=%d max_memory_limit=%d [octets])", u.RSS, limit),
-				})
-				k.mail.put(tell{in: lifecycle.Reload{Gen: p.Gen}, cause: fmt.Sprintf("memory: the tree used %s of max_memory_restart %s", app.Bytes(u.RSS), limit)})
-			}
-		}
-	}
 }

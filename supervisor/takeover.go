@@ -30,6 +30,10 @@ func (k *keeper) takeOver(life lifeRecord, exits map[uint64]exitRecord, left est
 		}
 		if f.child != nil {
 			k.kids[c.Gen] = f.child
+			if c.Gen == k.state.Cur.Gen {
+				k.heldBack(f.child, false)
+				k.publish()
+			}
 			k.fail("take over", f.child.Trouble())
 		}
 		if x, ok := exits[c.Gen]; ok && !f.alive { // what the former supervisor saw is the truth

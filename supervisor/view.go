@@ -34,6 +34,9 @@ func (k *keeper) publish() {
 			p.Reason = waitText(p.WaitsFor)
 		}
 	}
+	if p.PID == 0 {
+		p.Ceilings = nil
+	}
 	if s.GaveUp {
 		p.Reason = strings.TrimSuffix("gave up after too many quick exits: "+p.Reason, ": ")
 	}
@@ -73,7 +76,11 @@ func (k *keeper) note(in lifecycle.Input) {
 		}
 	}
 	k.proc.Exit = exit
-	k.proc.Reason = k.probed.blamed(e.Gen, reasonOf(exit))
+	reason := reasonOf(exit)
+	if limit := k.proc.Spec.MaxMemory; exit.OOM && limit > 0 {
+		reason += " (max_memory is " + limit.String() + ")"
+	}
+	k.proc.Reason = k.probed.blamed(e.Gen, reason)
 }
 
 // reasonOf says in words how an incarnation ended, when that is worth saying.

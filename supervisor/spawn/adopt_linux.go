@@ -31,11 +31,13 @@ func (s *Spawner) adopt(c *Child, f Former) (alive bool, err error) {
 	switch {
 	case f.Dead, errors.Is(err, os.ErrProcessDone), errors.Is(err, unix.ESRCH):
 		c.reaped = true
+		s.resumeBounds(c)
 		s.settle(c)
 		return false, nil
 	case err != nil:
 		return false, fmt.Errorf("take over process %d: %w", f.PID, err)
 	}
+	s.resumeBounds(c)
 	if s.ownChild(c) {
 		c.adopted = false
 		if err := s.attend(c); err != nil {

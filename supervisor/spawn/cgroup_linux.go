@@ -18,7 +18,8 @@ type cgroups struct {
 	dir string // <mount>/<own group>/weaver/<root>
 	why string // why there can be none; "" if there can
 
-	mu sync.Mutex // held while dir is made
+	mu      sync.Mutex       // held while dir is made, and controllers are switched on
+	offered map[string]error // by controller: why there is none; nil if there is
 }
 
 // cgroup is one child's.
@@ -186,6 +187,9 @@ func ownCgroup2(mountinfo, membership string) (string, error) {
 			rel, err := filepath.Rel(root, own)
 			if err != nil || strings.HasPrefix(rel, "..") || strings.HasPrefix(own, "/..") {
 				return "", fmt.Errorf("cgroup: own group %s is outside the mount of %s", own, root)
+			}
+			if filepath.Base(rel) == aside { // it was in the way where it came from
+				rel = filepath.Dir(rel)
 			}
 			return filepath.Join(point, rel), nil
 		}

@@ -41,10 +41,10 @@ func TestOwnCgroupIsFound(t *testing.T) {
 			}
 		})
 	}
-	got, ok := memoryCgroup1([]byte(hybrid), []byte("5:cpu:/\n4:hugetlb,memory:/a/b\n0::/\n"))
+	got, ok := cgroup1Dir([]byte(hybrid), []byte("5:cpu:/\n4:hugetlb,memory:/a/b\n0::/\n"), "memory")
 	assert.True(t, ok)
 	assert.Equal(t, "/sys/fs/cgroup/memory/b", got)
-	_, ok = memoryCgroup1([]byte(unified), []byte("0::/\n"))
+	_, ok = cgroup1Dir([]byte(unified), []byte("0::/\n"), "memory")
 	assert.False(t, ok)
 }
 
@@ -57,7 +57,7 @@ func FuzzMountinfo(f *testing.F) {
 		if ok && point == "" {
 			t.Fatal("a mount nowhere")
 		}
-		memoryCgroup1(mounts, groups)
+		cgroup1Dir(mounts, groups, "memory")
 	})
 }
 

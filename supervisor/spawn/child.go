@@ -22,6 +22,10 @@ type Child struct {
 
 	handle // what the OS knows it by
 
+	bounds   Bounds
+	holds    []Hold
+	throttle *throttle // nil: nobody need hold its CPU bound here
+
 	mu        sync.Mutex
 	reaped    bool // the main process is gone and its pid may be anybody's
 	adopted   bool // a former supervisor forked it: somebody else reaps it. Never changed
@@ -36,6 +40,14 @@ type Child struct {
 
 // Signal sends sig to the main process only.
 func (c *Child) Signal(sig syscall.Signal) error {
+	c.Ease()
+	return c.signal(sig)
+}
+
+// Ease has a tree run that pauses because of its CPU bound: it is to act on something now.
+func (c *Child) Ease() { c.throttle.ease() }
+
+func (c *Child) signal(sig syscall.Signal) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.reaped || c.released {
@@ -53,6 +65,7 @@ func (c *Child) Signal(sig syscall.Signal) error {
 // SignalTree sends sig to every process of the tree, the deepest first, the main process last; what was forked meanwhile
 // gets it in a second sweep. The first error is returned, after all were tried; os.ErrProcessDone if there was nobody.
 func (c *Child) SignalTree(sig syscall.Signal) error {
+	c.Ease()
 	return c.sweep(sig, 2)
 }
 
@@ -125,6 +138,7 @@ func (c *Child) becomeEmpty() {
 	waiting := c.whenEmpty
 	c.whenEmpty, c.empty = nil, true
 	c.mu.Unlock()
+	c.throttle.end()
 	for _, f := range waiting {
 		f()
 	}

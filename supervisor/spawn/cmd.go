@@ -22,10 +22,14 @@ type Cmd struct {
 	Rlimits     []Rlimit // need Options.Trampoline
 	OOMScoreAdj *int     // -1000..1000; needs Options.Trampoline
 	ListenPID   bool     // the child finds its own pid in LISTEN_PID; needs Options.Trampoline
+	Bounds      Bounds   // of its whole tree; what cannot be held is no reason not to run: see Child.Holds
 
 	// Tag is the unique identity of this incarnation, "<home-id>/<process id>/<generation>": it names the control group
 	// and is the marker's value.
 	Tag string
+
+	join    []int // groups of cgroup1 that the child gets into: their cgroup.procs
+	ioLevel *int
 }
 
 // User is who a child runs as. Groups are the supplementary groups, whole: none means none.
@@ -41,7 +45,12 @@ type Rlimit struct {
 }
 
 // trampolined reports whether the settings can only be made by code that runs in the child.
-func (c *Cmd) trampolined() bool { return len(c.Rlimits) > 0 || c.OOMScoreAdj != nil || c.ListenPID }
+func (c *Cmd) trampolined() bool {
+	return len(c.Rlimits) > 0 || c.OOMScoreAdj != nil || c.ListenPID || len(c.join) > 0
+}
+
+// maxIOWeight is the kernel's.
+const maxIOWeight = 10000
 
 func (c *Cmd) check() error {
 	switch {
@@ -55,6 +64,8 @@ func (c *Cmd) check() error {
 		return fmt.Errorf("umask %#o: not within 0..0777", *c.Umask)
 	case c.OOMScoreAdj != nil && (*c.OOMScoreAdj < -1000 || *c.OOMScoreAdj > 1000):
 		return fmt.Errorf("oom score adjustment %d: not within -1000..1000", *c.OOMScoreAdj)
+	case c.Bounds.CPU < 0 || c.Bounds.Memory < 0 || c.Bounds.Pids < 0 || c.Bounds.IOWeight < 0 || c.Bounds.IOWeight > maxIOWeight:
+		return fmt.Errorf("bounds %+v: below zero, or a weight above %d", c.Bounds, maxIOWeight)
 	}
 	for _, l := range c.Rlimits {
 		if l.Soft > l.Hard {

@@ -39,4 +39,9 @@
 // too; from then on the original is put back into each child just after its exec (a window of some microseconds, in which
 // only the number is wrong), or before its first instruction when it is launched through Options.Trampoline. Limits asked
 // for in Cmd (Rlimits, OOMScoreAdj) always go through the trampoline and hold before the program's first instruction.
+//
+// # Bounds
+//
+// Cmd.Bounds are about the whole tree. Child.Holds says by what each is held: a control group of cgroup2 or cgroup1, or, for
+// CPU, a throttle of this process, which pauses and resumes the tree. See bounds_linux.go.
 package spawn

@@ -28,6 +28,32 @@ func keepDescriptors() error {
 func closeFD(fd int) { unix.Close(fd) }
 
 func (s *Spawner) launch(c *Cmd, child *Child) error {
+	if g := s.system.groups; g != nil {
+		child.group, child.why = g.make(c.Tag)
+	}
+	if c.Bounds.any() {
+		child.bounds = c.Bounds
+		child.holds, c.join = s.hold(c, child.group, child.why)
+		defer func() { closeAll(c.join) }()
+	}
+	err := s.launchIn(c, child)
+	if err != nil {
+		child.removeBounds()
+		if child.group != nil {
+			_ = child.group.remove() // nobody is in there, or discard has removed it
+		}
+	}
+	return err
+}
+
+func closeAll(fds []int) {
+	for _, fd := range fds {
+		unix.Close(fd)
+	}
+}
+
+// launchIn starts the process in the group that was made for it.
+func (s *Spawner) launchIn(c *Cmd, child *Child) error {
 	p, err := s.prepare(c)
 	if err != nil {
 		return err
@@ -48,9 +74,6 @@ func (s *Spawner) launch(c *Cmd, child *Child) error {
 
 // fork starts the process, in its own control group if that can be had.
 func (s *Spawner) fork(c *Cmd, p *plan, child *Child) error {
-	if g := s.system.groups; g != nil {
-		child.group, child.why = g.make(c.Tag)
-	}
 	if child.group != nil {
 		fd, err := child.group.open()
 		if err == nil {
@@ -62,6 +85,7 @@ func (s *Spawner) fork(c *Cmd, p *plan, child *Child) error {
 		}
 		// Both the group and the program may be at fault; another try tells. The group alone is never a reason to fail.
 		child.group.remove()
+		withoutGroup(child.holds, child.group, "clone into cgroup: "+err.Error())
 		child.group = nil
 		if errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.ENOMEM) {
 			return fmt.Errorf("fork: %w", err)
@@ -112,7 +136,12 @@ func (s *Spawner) settleIn(p *plan, child *Child) error {
 		return fmt.Errorf("identify process %d: %w", child.PID, err)
 	}
 	child.StartTime = line.start
-	return s.attend(child)
+	s.limit(child, false)
+	if err := s.attend(child); err != nil {
+		return err
+	}
+	s.beginThrottle(child)
+	return nil
 }
 
 // discard ends a process that was started but cannot be managed.
@@ -131,6 +160,7 @@ func (c *Child) closeHandle() error {
 		unix.Close(c.pidfd)
 		c.pidfd = -1
 	}
+	c.removeBounds()
 	if c.group != nil {
 		return c.group.remove()
 	}
@@ -179,10 +209,10 @@ func (p *plan) fork(c *Cmd, child *Child) error {
 		return err
 	}
 	var err error
-	if c.Umask == nil && c.Nice == nil {
+	if c.Umask == nil && c.Nice == nil && c.ioLevel == nil {
 		err = run()
 	} else {
-		err = onOwnThread(c.Umask, c.Nice, run)
+		err = onOwnThread(c.Umask, c.Nice, c.ioLevel, run)
 	}
 	if err != nil {
 		return err

@@ -27,7 +27,9 @@ func EndLeftovers(ctx context.Context, root, marker string, grace time.Duration,
 			return len(asked), err
 		}
 		if len(left) == 0 {
-			groups.clear(func(tag string) bool { return keep(0, tag) })
+			vacant := func(tag string) bool { return keep(0, tag) }
+			groups.clear(vacant)
+			clearBounds(root, vacant)
 			return len(asked), nil
 		}
 		late := time.Now().After(deadline)
@@ -132,6 +134,15 @@ func (g *cgroups) all() []string {
 		dirs[i] = filepath.Dir(dirs[i])
 	}
 	return dirs
+}
+
+// clearBounds is clear in the hierarchies of cgroup1.
+func clearBounds(root string, keep func(tag string) bool) {
+	b := bounder{root: root}
+	b.look()
+	for _, base := range b.bases() {
+		(&cgroups{dir: base}).clear(keep)
+	}
 }
 
 // clear removes empty groups that a dead supervisor left. Those of tags that are kept may be about to be used.

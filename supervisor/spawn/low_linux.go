@@ -69,7 +69,7 @@ func (l *lowNumbers) close() {
 // fits reports whether a launch can go this way. The first ones may not: the limit on open files that Go would give back is
 // learned beside them.
 func (l *lowNumbers) fits(c *Cmd, running *sync.WaitGroup) bool {
-	if l == nil || c.trampolined() || 3+len(c.Extra) > setSize {
+	if l == nil || c.trampolined() || c.ioLevel != nil || 3+len(c.Extra) > setSize {
 		return false
 	}
 	if originalNoFile.Load() == nil && l.known.Load() == nil {

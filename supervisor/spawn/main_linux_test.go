@@ -40,6 +40,7 @@ var roles = map[string]func() int{
 	"lowered":    pretendRaised,
 	"capacity":   fillDescriptors,
 	"bench":      benchRole,
+	"hog":        hog,
 }
 
 func init() {

@@ -87,10 +87,15 @@ func (y *system) oomKilled(c *Child) bool {
 	if killed {
 		return false
 	}
+	for _, h := range c.holds {
+		if h.What == Memory && h.Dir != "" {
+			if kills, ok := oomKillsIn(h.Dir); ok {
+				return kills > 0
+			}
+		}
+	}
 	if c.group != nil {
-		var buf [512]byte
-		n, err := readFile(c.group.dir+"/memory.events", buf[:])
-		if kills, ok := parseOOMKills(buf[:n], err); ok {
+		if kills, ok := oomKillsIn(c.group.dir); ok {
 			return kills > 0
 		}
 	}
@@ -119,15 +124,15 @@ func ownMemoryCgroup1() (string, bool) {
 	if err != nil {
 		return "", false
 	}
-	return memoryCgroup1(mounts, groups)
+	return cgroup1Dir(mounts, groups, "memory")
 }
 
-// memoryCgroup1 finds the group of the memory controller of the first hierarchy.
-func memoryCgroup1(mountinfo, membership []byte) (string, bool) {
+// cgroup1Dir finds this process's group in the hierarchy of a controller of cgroup1.
+func cgroup1Dir(mountinfo, membership []byte, controller string) (string, bool) {
 	own := ""
 	for line := range bytes.Lines(membership) {
 		parts := strings.SplitN(strings.TrimRight(string(line), "\n"), ":", 3)
-		if len(parts) == 3 && listed(parts[1], "memory") {
+		if len(parts) == 3 && listed(parts[1], controller) {
 			own = parts[2]
 		}
 	}
@@ -135,7 +140,7 @@ func memoryCgroup1(mountinfo, membership []byte) (string, bool) {
 	for own != "" && lines.Scan() {
 		before, after, found := strings.Cut(lines.Text(), " - ")
 		fields, super := strings.Fields(before), strings.Fields(after)
-		if !found || len(fields) < 6 || len(super) < 3 || super[0] != "cgroup" || !listed(super[2], "memory") {
+		if !found || len(fields) < 6 || len(super) < 3 || super[0] != "cgroup" || !listed(super[2], controller) {
 			continue
 		}
 		rel, err := filepath.Rel(unescape(fields[3]), own)

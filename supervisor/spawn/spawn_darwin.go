@@ -38,6 +38,7 @@ func roomFor(int) bool { return false }
 func closeFD(fd int) { unix.Close(fd) }
 
 func (s *Spawner) launch(c *Cmd, child *Child) error {
+	child.bounds, child.holds = c.Bounds, hold(c.Bounds)
 	if c.trampolined() || c.Umask != nil || c.Nice != nil {
 		return fmt.Errorf("exec %s: umask, nice, limits and oom score are not supported on this system", c.Path)
 	}

@@ -34,6 +34,7 @@ func closeFD(int) {}
 func freeDescriptors(_, want int) (int, error) { return want, nil }
 
 func (s *Spawner) launch(c *Cmd, child *Child) error {
+	child.bounds, child.holds = c.Bounds, hold(c.Bounds)
 	if c.trampolined() || c.Umask != nil || c.Nice != nil || c.User != nil || len(c.Extra) > 0 {
 		return fmt.Errorf("exec %s: user, umask, nice, limits and extra descriptors: %w", c.Path, errUnsupported)
 	}

@@ -57,7 +57,7 @@ func sweep(passes int, look func() (census, error), send func(member) error) err
 // sendMember signals one member; the main process through what it is known by from birth.
 func (c *Child) sendMember(m member, sig syscall.Signal) error {
 	if m.pid == c.PID && m.start == c.StartTime {
-		if err := c.Signal(sig); !errors.Is(err, os.ErrProcessDone) {
+		if err := c.signal(sig); !errors.Is(err, os.ErrProcessDone) {
 			return errors.Unwrap(err)
 		}
 		return os.ErrProcessDone

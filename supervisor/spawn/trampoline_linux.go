@@ -17,11 +17,15 @@ func (p *plan) trampoline(c *Cmd, path string) error {
 	}
 	p.failure = f
 	settings := trampoline.Settings{
-		ErrFD:       len(p.attr.Files),
 		OOMScoreAdj: c.OOMScoreAdj,
 		ListenPID:   c.ListenPID,
 		Dir:         c.Dir,
 	}
+	for _, fd := range c.join {
+		settings.Join = append(settings.Join, len(p.attr.Files))
+		p.attr.Files = append(p.attr.Files, uintptr(fd))
+	}
+	settings.ErrFD = len(p.attr.Files)
 	asked := false
 	for _, l := range c.Rlimits {
 		settings.Rlimits = append(settings.Rlimits, trampoline.Rlimit(l))
@@ -83,6 +87,8 @@ func (f *failure) explain(told trampoline.Failure) error {
 			}
 		}
 		return fmt.Errorf("limit %d: %w", told.Detail, told.Errno)
+	case trampoline.StageJoin:
+		return fmt.Errorf("join a control group: %w", told.Errno)
 	case trampoline.StageOOM:
 		return fmt.Errorf("oom score adjustment %d: %w", *c.OOMScoreAdj, told.Errno)
 	case trampoline.StageUser:

@@ -24,7 +24,8 @@ type system struct {
 	watches map[uint64]watch // by epoll token
 	mains   map[int]*Child   // children whose main process is not reaped, by pid
 
-	groups *cgroups    // nil: none
+	groups *cgroups // nil: none
+	bounds bounder
 	ooms   *oomCounter // nil: the kernel does not count
 	low    *lowNumbers // nil: launches go through package syscall
 	blind  bool        // for tests: as on a kernel without pidfds
@@ -59,6 +60,7 @@ func (y *system) start(s *Spawner) error {
 	}
 	if root := s.options.CgroupRoot; root != "" {
 		y.groups = newCgroups(root)
+		y.bounds.root = root
 	}
 	s.running.Add(1)
 	go y.wait(&s.running) // until stop
@@ -79,6 +81,7 @@ func (y *system) forsake() {
 	if y.low != nil {
 		y.low.close()
 	}
+	y.bounds.forsake()
 	for _, w := range y.watches {
 		w.close()
 	}

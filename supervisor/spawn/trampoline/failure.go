@@ -5,13 +5,14 @@ import "syscall"
 // Stage is what the trampoline was doing when it failed.
 type Stage byte
 
-// The stages, in order.
+// The stages, in order; StageJoin is the first of them.
 const (
 	StageRlimit Stage = iota + 1 // Failure.Detail is the resource
 	StageOOM
 	StageUser
 	StageDir
 	StageExec
+	StageJoin // Failure.Detail is the index
 )
 
 // Failure is what went wrong, written to Settings.ErrFD in one piece.
@@ -31,7 +32,7 @@ func (f Failure) bytes() []byte {
 
 // ParseFailure reads what a trampoline wrote before it gave up; false if that is no failure.
 func ParseFailure(b []byte) (Failure, bool) {
-	if len(b) != failureSize || Stage(b[0]) < StageRlimit || Stage(b[0]) > StageExec {
+	if len(b) != failureSize || Stage(b[0]) < StageRlimit || Stage(b[0]) > StageJoin {
 		return Failure{}, false
 	}
 	errno := uint32(b[2]) | uint32(b[3])<<8 | uint32(b[4])<<16 | uint32(b[5])<<24

@@ -36,6 +36,12 @@ func Run(args []string) int {
 }
 
 func (s *Settings) apply() Failure {
+	for i, fd := range s.Join {
+		if _, err := syscall.Write(fd, []byte{'0'}); err != nil { // 0 is who writes
+			return failure(StageJoin, byte(i), err)
+		}
+		syscall.Close(fd)
+	}
 	for _, l := range s.Rlimits {
 		lim := syscall.Rlimit{Cur: l.Soft, Max: l.Hard}
 		if err := syscall.Setrlimit(l.Resource, &lim); err != nil {

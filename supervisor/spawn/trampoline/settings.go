@@ -10,7 +10,7 @@ import "strconv"
 // path, and the program's argv.
 const Name = "weaver-exec"
 
-// Settings are what to make before exec, in this order: limits, oom score, user, working directory.
+// Settings are what to make before exec, in this order: control groups, limits, oom score, user, working directory.
 type Settings struct {
 	ErrFD       int // where a Failure is written; closed by exec
 	Rlimits     []Rlimit
@@ -18,6 +18,7 @@ type Settings struct {
 	User        *User
 	Dir         string // "" stays
 	ListenPID   bool   // tell the program its pid, for the sockets that it inherits
+	Join        []int  // control groups to get into, by descriptors of their cgroup.procs, which the program does not get
 }
 
 // Rlimit is one resource limit.
@@ -52,6 +53,9 @@ func (s *Settings) Encode() string {
 	}
 	if s.ListenPID {
 		b = append(b, " l"...)
+	}
+	for _, fd := range s.Join {
+		b = strconv.AppendInt(append(b, " g"...), int64(fd), 10)
 	}
 	if s.Dir != "" {
 		b = append(append(b, " d"...), s.Dir...)
@@ -88,6 +92,10 @@ func (s *Settings) word(word string) bool {
 	case 'e':
 		n, err := strconv.Atoi(text)
 		s.ErrFD = n
+		return err == nil && n >= 0
+	case 'g':
+		n, err := strconv.Atoi(text)
+		s.Join = append(s.Join, n)
 		return err == nil && n >= 0
 	case 'l':
 		s.ListenPID = true

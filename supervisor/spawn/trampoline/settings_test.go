@@ -17,6 +17,7 @@ func TestSettingsSurviveTheTrip(t *testing.T) {
 		{User: &User{}, Dir: "x"},
 		{ListenPID: true, Dir: "l"},
 		{ErrFD: 1, ListenPID: true},
+		{ErrFD: 1, Join: []int{7, 8}, Dir: "g"},
 	} {
 		got, ok := Decode(s.Encode())
 		require.True(t, ok, s.Encode())
@@ -27,7 +28,7 @@ func TestSettingsSurviveTheTrip(t *testing.T) {
 func TestOtherTextIsRefused(t *testing.T) {
 	for _, text := range []string{
 		"", "e", "e-1", "e1 ", "e1  r1:2:3", " e1", "r1:2:3", "e1 e2", "e1 r1:2", "e1 r1:2:3:4", "e1 r256:1:1", "e1 o", "e1 ox", "e1 u1", "e1 u1:x",
-		"e1 u1:2 u1:2", "e1 u4294967296:1", "e1 d", "e1 l1", "e1 x", "e1 r1:2:18446744073709551616",
+		"e1 u1:2 u1:2", "e1 u4294967296:1", "e1 d", "e1 l1", "e1 x", "e1 g", "e1 g-1", "e1 gx", "e1 r1:2:18446744073709551616",
 	} {
 		_, ok := Decode(text)
 		assert.False(t, ok, "%q", text)
@@ -50,7 +51,7 @@ func FuzzDecode(f *testing.F) {
 }
 
 func TestFailureSurvivesTheTrip(t *testing.T) {
-	for _, f := range []Failure{{StageRlimit, 7, syscall.EPERM}, {StageExec, 0, syscall.ENOENT}} {
+	for _, f := range []Failure{{StageRlimit, 7, syscall.EPERM}, {StageExec, 0, syscall.ENOENT}, {StageJoin, 1, syscall.EINVAL}} {
 		got, ok := ParseFailure(f.bytes())
 		assert.True(t, ok)
 		assert.Equal(t, f, got)
