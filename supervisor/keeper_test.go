@@ -3,6 +3,7 @@ package supervisor
 import (
 	"context"
 	"errors"
+	"os"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,9 +13,15 @@ import (
 	"go.uber.org/goleak"
 
 	"weaver/app"
+	"weaver/supervisor/spawn/trampoline"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if os.Args[0] == trampoline.Name {
+		os.Exit(trampoline.Run(os.Args))
+	}
+	goleak.VerifyTestMain(m)
+}
 
 func ptr[T any](v T) *T { return &v }
 
