@@ -13,7 +13,7 @@ import (
 	"weaver/supervisor"
 )
 
-// A service is up when it listens, or has said that it is ready, or, for one that does neither, has lived for as long as
+// A service is up when it listens (workers of a cluster are online by that), or has said that it is ready, or, for one that does neither, has lived for as long as
 // makes a start good. It is not up if it came to rest, or is about to try again later than anybody waits.
 const (
 	settleMost     = 5 * time.Second // of a long min_uptime
@@ -31,24 +31,42 @@ func (d *daemon) serviceStarted(r *http.Request, q hotQuery, s *saying) {
 		return
 	}
 	one := &list[0]
-	if !q.has("lazy-init") {
-		for i := range one.Instances {
-			if err := d.settled(r.Context(), one.Instances[i].ID); err != nil {
-				s.complain("cannot start %s: %v", one.Name, err)
-				return
-			}
-		}
-		if list, ok = d.services(q, s); !ok {
+	await := d.settled
+	if q.has("lazy-init") {
+		await = d.spawned
+	}
+	for i := range one.Instances {
+		if err := await(r.Context(), one.Instances[i].ID); err != nil {
+			s.complain("cannot start %s: %v", one.Name, err)
 			return
 		}
-		one = &list[0]
 	}
+	if list, ok = d.services(q, s); !ok {
+		return
+	}
+	one = &list[0]
 	st := one.Status(time.Now())
 	if q.json {
 		s.value(st)
 		return
 	}
 	s.out = service.AppendStarted(s.out, &st)
+}
+
+// spawned returns when the process has a pid, or is not going to have one now.
+func (d *daemon) spawned(ctx context.Context, id app.ID) error {
+	began := time.Now()
+	for look := time.Millisecond; ; look = min(look*2, settleLookMax) {
+		p, ok := d.sup.Get(id)
+		if !ok || time.Since(began) > settleMost || p.PID != 0 || p.Gen != 0 && p.Status != app.Launching && p.Status != app.Stopping {
+			return nil // what has become of it is in its status
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(look):
+		}
+	}
 }
 
 // settled returns when the process is up, or with the reason why it is not.
@@ -127,5 +145,5 @@ func (d *daemon) isUp(p *app.Process) (done bool, err error) {
 	if p.Unstable > 0 { // it has failed before: only time tells
 		return false, nil
 	}
-	return p.Spec.WaitReady || p.Spec.Health.WaitsReady() || len(procstat.Listening(d.sup.Tree(p.ID))) > 0, nil
+	return p.Mode == app.Cluster || p.Spec.WaitReady || p.Spec.Health.WaitsReady() || len(procstat.Listening(d.sup.Tree(p.ID))) > 0, nil
 }

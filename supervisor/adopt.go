@@ -79,6 +79,7 @@ func (h *host) adoptHere(p *app.Process, c lifecycle.Child, hd handle, left esta
 		k.writePID()
 	}
 	h.adoptLine(k, p, c, hd, left)
+	h.adoptSigns(k, p, c.Gen, alive, left)
 	return found{child: k, alive: alive}
 }
 

@@ -12,7 +12,7 @@ func pipeName(id app.ID, gen uint64, stream app.Stream) string {
 	return "log/" + id.String() + "/" + strconv.FormatUint(gen, 10) + "/" + string(stream)
 }
 
-// keepPipes has the store keep the read ends of a kid's log pipes and its channel, before it is forked: what it prints is not lost
+// keepPipes has the store keep the read ends of a kid's log pipes, its channel and what it can say by itself, before it is forked: what it prints is not lost
 // whenever we die. That they cannot be kept is no reason not to run it.
 func (h *host) keepPipes(k *kid, id app.ID, gen uint64) {
 	if h.opts.Store == nil {
@@ -27,6 +27,7 @@ func (h *host) keepPipes(k *kid, id app.ID, gen uint64) {
 	if k.line != nil {
 		names, fds = append(names, channelName(id, gen)), append(fds, k.line.FD())
 	}
+	keptSigns(k.signs, id, gen, func(name string, fd int) { names, fds = append(names, name), append(fds, fd) })
 	if len(names) > 0 {
 		if err := h.opts.Store.PutAll(names, fds); err != nil {
 			k.trouble = err

@@ -38,8 +38,9 @@ type kid struct {
 	inodes    []pipeRecord
 	line      *line // nil: it has no IPC
 	signs     *health.Signs
-	byMessage bool // it is asked to end by a message
-	sampled   bool // its memory is looked at
+	keptSigns func() // has the store forget them; nil if it has none
+	byMessage bool   // it is asked to end by a message
+	sampled   bool   // its memory is looked at
 }
 
 func (h *host) launch(p *app.Process, gen uint64, exited func(spawn.Exit)) (c child, err error) {
@@ -90,13 +91,16 @@ func (h *host) launchHere(p *app.Process, gen uint64, exited func(spawn.Exit)) (
 	if err != nil {
 		return nil, err
 	}
-	k.signs = signs
+	k.signs, k.keptSigns = signs, h.signsDropped(signs, p.ID, gen)
 	defer func() {
 		if readyEnd != nil {
 			readyEnd.Close()
 		}
 		if !started {
 			signs.Close()
+			if k.keptSigns != nil {
+				k.keptSigns()
+			}
 		}
 	}()
 	if k.line, err = h.connect(p, gen, &env, &extra); err != nil {
@@ -368,6 +372,9 @@ func (k *kid) Close() {
 		k.line.Close()
 	}
 	k.signs.Close()
+	if k.keptSigns != nil {
+		k.keptSigns()
+	}
 	k.crew.later(func() {
 		if k.Release() != nil { // some of the tree live on, as the user wants it
 			k.WhenEmpty(func() { k.Release() })

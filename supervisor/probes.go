@@ -3,7 +3,6 @@ package supervisor
 import (
 	"context"
 	"fmt"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -107,12 +106,12 @@ func (k *keeper) probesKey() string {
 
 // runProbes returns what asks the probes of the current incarnation. It is called by the keeper, and what it returns is not.
 func (k *keeper) runProbes() func(context.Context, *app.Spec) {
-	v, c := k.view.Load(), k.kids[k.state.Cur.Gen]
+	v, c, ready := k.view.Load(), k.kids[k.state.Cur.Gen], k.state.Cur.Ready
 	if v.Spec.Health == nil || c == nil {
 		return func(context.Context, *app.Spec) {}
 	}
 	return func(ctx context.Context, spec *app.Spec) {
-		r := prober{k: k, spec: spec, gen: v.Gen, name: v.Name, target: k.target(v, c, spec)}
+		r := prober{k: k, spec: spec, gen: v.Gen, name: v.Name, target: k.target(v, c, spec), ready: ready}
 		r.run(ctx)
 	}
 }
@@ -124,6 +123,7 @@ type prober struct {
 	gen    uint64
 	name   string
 	target *health.Target
+	ready  bool // it was before: a former supervisor waited for that, or it was given another spec
 }
 
 func (r *prober) tell(f finding) {
@@ -137,11 +137,11 @@ func (r *prober) run(ctx context.Context) {
 		what  string
 		probe *app.Probe
 	}{{"started up", h.Startup}, {"ready", h.Readiness}} {
-		if first.probe != nil && !r.await(ctx, first.what, first.probe) {
+		if first.probe != nil && !r.ready && !r.await(ctx, first.what, first.probe) {
 			return
 		}
 	}
-	if h.WaitsReady() {
+	if h.WaitsReady() && !r.ready {
 		r.tell(finding{ready: true})
 	}
 	if h.Liveness != nil {
@@ -291,53 +291,3 @@ func ports(c child) []int {
 	}
 	return out
 }
-
-// Signs are what the program can say by itself; nil for one that nobody listens to.
-func (k *kid) Signs() *health.Signs { return k.signs }
-
-// signs makes what a program can say by itself, if a probe wants to hear it, and tells the program where.
-func (h *host) signs(p *app.Process, gen uint64, env *app.Env, extra *[]int, user *spawn.User) (*health.Signs, *os.File, error) {
-	env.Unset(notifyVar)
-	want := p.Spec.Health
-	if want == nil {
-		return nil, nil, nil
-	}
-	address, fd := "", 0
-	for _, probe := range []*app.Probe{want.Startup, want.Readiness, want.Liveness} {
-		switch {
-		case probe == nil:
-		case probe.Kind == app.ProbeNotify || probe.Kind == app.ProbeHeartbeat:
-			address = "@" + strings.ReplaceAll(tagOf("weaver/"+h.opts.Identity, p.ID, gen), "/", ".")
-			env.Set(notifyVar, address)
-			if probe.Kind == app.ProbeHeartbeat {
-				env.Set("WATCHDOG_USEC", strconv.FormatInt(health.Interval(probe, false).Microseconds(), 10))
-			}
-		case probe.Kind == app.ProbeFD:
-			fd = probe.FD
-		}
-	}
-	if address == "" && fd == 0 {
-		return nil, nil, nil
-	}
-	uid := os.Getuid()
-	if user != nil {
-		uid = int(user.UID)
-	}
-	s, err := health.NewSigns(address, uid)
-	if err != nil || fd == 0 {
-		return s, nil, err
-	}
-	r, w, err := os.Pipe()
-	if err != nil {
-		s.Close()
-		return nil, nil, fmt.Errorf("open the readiness pipe: %w", err)
-	}
-	s.ReadyFD = r
-	for len(*extra) < fd-3 {
-		*extra = append(*extra, -1)
-	}
-	*extra = append(*extra, int(w.Fd()))
-	return s, w, nil
-}
-
-const notifyVar = "NOTIFY_SOCKET"

@@ -9,6 +9,7 @@ import "strings"
 //	listen/…                 listening sockets: the doors' are listen/api/DEV-INO, rpc, pub, after the file that leads to them
 //	log/ID/GEN/out, …/err    the read end of a log pipe of incarnation GEN of process ID
 //	memory/…                 memfds: a death of the supervisor does not empty them
+//	signs/ID/GEN/notify, …/ready  what an incarnation says by itself: sd_notify(3), a newline
 //	ipc/ID/GEN, …            whatever else
 //
 // A name put again replaces the descriptor. Removing one closes the store's copy, and that closes nothing as long as

@@ -48,6 +48,57 @@ func NewSigns(address string, uid int) (*Signs, error) {
 	return s, nil
 }
 
+// AdoptSigns goes on with signs that a former supervisor made, by the descriptors that were kept of them; -1 is none. An
+// address without its socket is listened on anew: what was said meanwhile is lost. The descriptors are its own then.
+func AdoptSigns(address string, uid, socket, ready int) (s *Signs, err error) {
+	if socket >= 0 {
+		file := os.NewFile(uintptr(socket), "notify")
+		conn, err := net.FilePacketConn(file) // a copy
+		file.Close()
+		if err == nil {
+			s = &Signs{Address: address, uid: uid, ready: make(chan struct{}), beat: make(chan struct{}, 1), conn: conn.(*net.UnixConn)}
+			s.reader.Go(s.read) // ends with Close
+		}
+	}
+	if s == nil {
+		if s, err = NewSigns(address, uid); err != nil {
+			return nil, err
+		}
+	}
+	if ready >= 0 {
+		s.ReadyFD = os.NewFile(uintptr(ready), "ready")
+	}
+	return s, nil
+}
+
+// Socket is the descriptor of the socket, or -1.
+func (s *Signs) Socket() int {
+	if s == nil || s.conn == nil {
+		return -1
+	}
+	raw, err := s.conn.SyscallConn()
+	if err != nil {
+		return -1
+	}
+	number := -1
+	_ = raw.Control(func(fd uintptr) { number = int(fd) }) // closed: -1
+	return number
+}
+
+// Ready is the read end of the readiness pipe, or -1.
+func (s *Signs) Ready() int {
+	if s == nil || s.ReadyFD == nil {
+		return -1
+	}
+	raw, err := s.ReadyFD.SyscallConn() // Fd would make it block
+	if err != nil {
+		return -1
+	}
+	number := -1
+	_ = raw.Control(func(fd uintptr) { number = int(fd) })
+	return number
+}
+
 // Close ends the listening.
 func (s *Signs) Close() {
 	if s == nil {
