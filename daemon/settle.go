@@ -58,7 +58,7 @@ func (d *daemon) spawned(ctx context.Context, id app.ID) error {
 	began := time.Now()
 	for look := time.Millisecond; ; look = min(look*2, settleLookMax) {
 		p, ok := d.sup.Get(id)
-		if !ok || time.Since(began) > settleMost || p.PID != 0 || p.Gen != 0 && p.Status != app.Launching && p.Status != app.Stopping {
+		if !ok || time.Since(began) > settleMost || len(p.WaitsFor) > 0 || p.PID != 0 || p.Gen != 0 && p.Status != app.Launching && p.Status != app.Stopping {
 			return nil // what has become of it is in its status
 		}
 		select {

@@ -49,6 +49,8 @@ type own struct {
 	RestartWindow    app.Duration  `json:"restart_window,omitempty"`
 	CircuitBreaker   bool          `json:"circuit_breaker,omitempty"`
 	FailureThreshold int           `json:"failure_threshold,omitempty"`
+
+	DependsOn []app.Dependency `json:"depends_on,omitempty"`
 }
 
 func restoreOwn(s *app.Spec, v Value) error {
@@ -71,6 +73,7 @@ func restoreOwn(s *app.Spec, v Value) error {
 	s.PortCheck, s.AutoPort, s.PortRetry = o.PortCheck, o.AutoPort, o.PortRetry
 	s.RestartBackoff, s.MaxRestartDelay, s.RestartJitter = o.RestartBackoff, o.MaxRestartDelay, o.RestartJitter
 	s.RestartWindow, s.CircuitBreaker, s.FailureThreshold = o.RestartWindow, o.CircuitBreaker, o.FailureThreshold
+	s.DependsOn = o.DependsOn
 	return nil
 }
 
@@ -171,6 +174,7 @@ func (b *builder) addOwn(s *app.Spec) error {
 		Health: s.Health, Data: s.Data, StateFile: s.StateFile, PortCheck: s.PortCheck, AutoPort: s.AutoPort, PortRetry: s.PortRetry,
 		RestartBackoff: s.RestartBackoff, MaxRestartDelay: s.MaxRestartDelay, RestartJitter: s.RestartJitter,
 		RestartWindow: s.RestartWindow, CircuitBreaker: s.CircuitBreaker, FailureThreshold: s.FailureThreshold,
+		DependsOn: s.DependsOn,
 	}
 	if _, err := strconv.Atoi(s.User); err != nil {
 		o.User = s.User
