@@ -72,6 +72,15 @@ type Line struct {
 	Raw string `json:"raw,omitempty"`
 	// Missed counts lines that this reader was too slow for, just before this one.
 	Missed int `json:"missed,omitempty"`
+	// Place is where its file goes on after it: for a reader who has to begin again, and wants to go on there. Not known of
+	// lines that are in no file.
+	Place Place `json:"place,omitzero"`
+}
+
+// Place is one in a file that may be renamed.
+type Place struct {
+	File string `json:"file"`
+	End  int64  `json:"end"`
 }
 
 // Due is something that will happen by itself: at a time, or with a zero At on a condition that What names.

@@ -30,11 +30,29 @@ func (v *logView) follow() error {
 		defer cancel()
 	}
 	first := true
-	pause := reconnectMin
+	pause, told := reconnectMin, false
+	var read reading
+	show := func(l app.Line) {
+		mu.Lock()
+		v.followed(l)
+		mu.Unlock()
+		if v.shown != nil {
+			v.shown()
+		}
+	}
 	for {
 		lines, err := v.c.client.Follow(ctx, v.stream, v.targets()...)
 		if err != nil && first {
 			return v.interrupted(err)
+		}
+		if err == nil {
+			list, lerr := v.c.client.List(ctx, false, v.c.env.Cwd, v.targets()...)
+			if lerr == nil { // else there are none, so far
+				read.know(list)
+			}
+			if !first {
+				read.catchUp(v.stream, show)
+			}
 		}
 		var shown time.Time
 		if first {
@@ -50,25 +68,21 @@ func (v *logView) follow() error {
 			if v.ready != nil {
 				v.ready()
 			}
-			pause = reconnectMin
+			pause, told = reconnectMin, false
 			for l, err := range lines {
 				if err != nil {
 					break
 				}
-				if l.At.After(shown) { // else the file had it already
-					mu.Lock()
-					v.followed(l)
-					mu.Unlock()
-					if v.shown != nil {
-						v.shown()
-					}
+				if read.came(&l, show) && l.At.After(shown) { // else the file had it already
+					show(l)
 				}
 			}
 		}
 		if ctx.Err() != nil {
 			return nil
 		}
-		if pause == reconnectMin && !v.calm.Load() {
+		if err != nil && !told && !v.calm.Load() {
+			told = true
 			v.c.out.note("weaver: the supervisor went away; waiting for it")
 		}
 		select {
@@ -194,9 +208,10 @@ func (v *logView) events(ctx context.Context, mu *sync.Mutex) {
 			}
 		}
 		select {
-		case <-time.After(reconnectMax):
+		case <-time.After(reconnectMin):
 		case <-ctx.Done():
 		}
+		since = max(since, uint64(v.begun.UnixMicro())) // the numbers of another supervisor are greater
 	}
 }
 

@@ -82,10 +82,10 @@ type daemon struct {
 	rotator     rotator
 	started     time.Time
 
-	active   atomic.Int64   // requests under way
-	socket   *keptSocket // the API's
-	rpc, pub *keptSocket // of PM2's wire
-	served   chan error // a door broke
+	active   atomic.Int64 // requests under way
+	socket   *keptSocket  // the API's
+	rpc, pub *keptSocket  // of PM2's wire
+	served   chan error   // a door broke
 	updating sync.Mutex
 	leaving  chan struct{} // closed when the daemon is to make room for a successor
 	stopOnce sync.Once
@@ -214,9 +214,10 @@ func (d *daemon) open() (err error) {
 	d.sup = supervisor.New(supervisor.Options{
 		Spawner: d.spawner, Logs: d.logs, Sampler: d.sampler, IPC: d.ipc, Identity: identity,
 		ChildEnv: d.childEnv, ChildArgs: d.childArgs,
-		Rotation: func() logs.Rotation { return rotation(d.settings.Load()) },
-		Store:    d.link.store,
-		Journal:  d.journal,
+		Rotation:   func() logs.Rotation { return rotation(d.settings.Load()) },
+		Store:      d.link.store,
+		Journal:    d.journal,
+		FirstEvent: uint64(d.started.UnixMicro()),
 	})
 	d.history = history.Open(d.home.Metrics())
 	d.renderings = cache.New[view, rendering](cache.Options{MaxEntries: 32})

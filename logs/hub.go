@@ -103,14 +103,18 @@ type follower struct {
 	ending bool
 }
 
-// publish queues the pieces of in, which became the pieces of out.
-func (f *follower) publish(o *origin, in, out []byte, plain bool, now time.Time) {
+// publish queues the pieces of in, which became the pieces of out, which lie at the end of the file before at.
+func (f *follower) publish(o *origin, in, out []byte, plain bool, now time.Time, at app.Place) {
+	at.End -= int64(len(out))
 	f.mu.Lock()
 	for len(in) > 0 {
 		raw, text := nextPiece(in), nextPiece(out)
 		in, out = in[len(raw):], out[len(text):]
 		l := app.Line{At: now, ID: o.ID, Name: o.Name, Namespace: o.Namespace, Stream: o.Stream}
 		l.Text = string(bytes.TrimSuffix(text, []byte{'\n'}))
+		if at.End += int64(len(text)); at.File != "" && at.End-int64(len(text)) >= 0 { // else it is in a file before that one
+			l.Place = at
+		}
 		if !plain {
 			l.Raw = string(bytes.TrimSuffix(raw, []byte{'\n'}))
 		}

@@ -28,11 +28,13 @@ func TestFollowersSeeLinesAsTheyAreWritten(t *testing.T) {
 			ID: 2, Name: "api", Namespace: "other", Stream: app.Err, DateFormat: "HH:mm", Dests: dest(filepath.Join(dir, "b")),
 		})
 		write(t, beforeChild, "one\n")
-		require.Equal(t, app.Line{At: clock.now(), ID: 1, Name: "web", Namespace: "ns", Stream: app.Out, Text: "one"}, await(t, all))
+		one := await(t, all)
+		require.Equal(t, app.Line{At: clock.now(), ID: 1, Name: "web", Namespace: "ns", Stream: app.Out, Text: "one", Place: PlaceOf(filepath.Join(dir, "a"))}, one)
 		write(t, later, "tw")
 		write(t, later, "o\n")
-		want := app.Line{At: clock.now(), ID: 2, Name: "api", Namespace: "other", Stream: app.Err, Text: "14:05: two", Raw: "two"}
-		require.Equal(t, want, await(t, all))
+		got := await(t, all)
+		want := app.Line{At: clock.now(), ID: 2, Name: "api", Namespace: "other", Stream: app.Err, Text: "14:05: two", Raw: "two", Place: PlaceOf(filepath.Join(dir, "b"))}
+		require.Equal(t, want, got)
 		require.Equal(t, want, await(t, errs))
 		write(t, beforeChild, "prompt> ")
 		require.Equal(t, "prompt> ", await(t, all).Text, "an unfinished line comes, too, after a while")
@@ -101,7 +103,7 @@ func TestWhatWaitsForAFollowerIsBoundedInBytes(t *testing.T) {
 	o := &origin{}
 	long := []byte(strings.Repeat("x", 100_000) + "\n")
 	for range 1000 {
-		f.publish(o, long, long, true, someTime)
+		f.publish(o, long, long, true, someTime, app.Place{})
 	}
 	require.LessOrEqual(t, f.bytes, followBytes)
 	total := 0

@@ -103,6 +103,8 @@ func birth(fd int, modified time.Time) time.Time {
 // fileKey tells files apart.
 type fileKey struct{ dev, ino uint64 }
 
+func (k fileKey) identity() string { return identityOf(k.dev, k.ino) }
+
 // fdOutput is an output by its descriptor.
 type fdOutput int
 

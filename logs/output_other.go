@@ -37,6 +37,8 @@ func openOutput(path string, create bool) (out output, st status, real string, e
 // fileKey tells files apart.
 type fileKey struct{ path string }
 
+func (fileKey) identity() string { return "" }
+
 type fileOutput struct {
 	*os.File
 	path string

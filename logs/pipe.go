@@ -327,8 +327,11 @@ func (p *Pipe) persist(b *bench, in []byte, note *page, inode uint64) (used int)
 		s.write(p, out, now)
 		s.entry = noEntry
 	}
-	for _, f := range p.followers {
-		f.publish(&p.o, in[:used], out, p.form == nil, now)
+	if len(p.followers) > 0 {
+		at := placeOf(b.sinks)
+		for _, f := range p.followers {
+			f.publish(&p.o, in[:used], out, p.form == nil, now, at)
+		}
 	}
 	p.remember(out, now)
 	p.e.stats.bytes.Add(int64(used))

@@ -80,6 +80,14 @@ func (e *Engine) newSink(d Dest, json bool, out output, st status, real string) 
 	}
 }
 
+// placeOf is the end of the first file, which is locked.
+func placeOf(sinks []*sink) app.Place {
+	if len(sinks) == 0 || !sinks[0].regular || sinks[0].cause != nil {
+		return app.Place{}
+	}
+	return app.Place{File: sinks[0].key.identity(), End: sinks[0].size}
+}
+
 // available says that p may write now. Call it with s.mu held.
 func (s *sink) available(p *Pipe) bool {
 	return !s.closed && (s.owner == nil || s.owner == p || s.e.uptime() > s.free)

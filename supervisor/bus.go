@@ -24,8 +24,9 @@ type bus struct {
 	listeners atomic.Int32 // len(hear), for those who say
 }
 
-func newBus() *bus {
-	return &bus{subs: make(map[chan app.Event]struct{}), hear: make(map[chan app.Event]struct{})}
+// newBus begins to number events after first, or some before that.
+func newBus(first uint64) *bus {
+	return &bus{seq: first / history * history, subs: make(map[chan app.Event]struct{}), hear: make(map[chan app.Event]struct{})}
 }
 
 // publish numbers and dates an event, and tells it to all.

@@ -55,6 +55,8 @@ type Options struct {
 	IPC *nodeipc.Exchange
 	// Journal gets what the next supervisor must know. Nil is none: then a death loses everything.
 	Journal *journal.Journal
+	// FirstEvent is where the numbers of events begin, about: after those of the last supervisor.
+	FirstEvent uint64
 	// KillSignal stops apps that name none; zero is SIGINT.
 	KillSignal syscall.Signal
 
@@ -85,7 +87,7 @@ type Supervisor struct {
 
 // New returns a running supervisor without processes. Shutdown ends it.
 func New(o Options) *Supervisor {
-	s := &Supervisor{opts: o, bus: newBus(), launcher: o.launcher, book: newBook(o.Journal, o.clock)}
+	s := &Supervisor{opts: o, bus: newBus(o.FirstEvent), launcher: o.launcher, book: newBook(o.Journal, o.clock)}
 	s.reg.sup = s
 	s.primary = nodeipc.NewPrimary(o.IPC, o.Store, s.clusterTrouble)
 	s.held.store = o.Store
