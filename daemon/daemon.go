@@ -15,7 +15,6 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"runtime/debug"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -113,7 +112,7 @@ func Run(ctx context.Context, o Options) int {
 }
 
 func run(ctx context.Context, o Options, l *link) error {
-	debug.SetGCPercent(busyGarbage) // a heap of a few megabytes: collect early rather than let it double
+	bustle()
 	for _, dir := range []string{o.Home.Dir, o.Home.Logs(), o.Home.PIDs(), o.Home.Locks()} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return fmt.Errorf("make the home: %w", err)

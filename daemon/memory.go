@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"runtime/debug"
+	"runtime/metrics"
 	"sync"
 	"time"
 )
@@ -13,12 +14,27 @@ const (
 	rest = time.Minute
 )
 
-// The garbage that may pile up, in percent of what lives. Nobody waits for a supervisor that is calm, so it may collect more
-// often, and keeps less.
+// The garbage that may pile up. Nobody waits for a supervisor that is calm, so it may collect more often, and keeps less.
 const (
-	busyGarbage = 30
-	calmGarbage = 10
+	calmGarbage = 10 // in percent of what lives
+	busyGarbage = 30 // the same, but no less than
+	leastToFind = 4 << 20
+	// worthIt is so much garbage that it is collected when it has become calm, also if nothing big happened.
+	worthIt = 1 << 20
 )
+
+// heapNow returns how many bytes the last collection left, and how many there are with the garbage since.
+func heapNow() (live, with uint64) {
+	samples := [...]metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/memory/classes/heap/objects:bytes"}}
+	metrics.Read(samples[:])
+	return samples[0].Value.Uint64(), samples[1].Value.Uint64()
+}
+
+// bustle sets the pace for when there is much to do.
+func bustle() {
+	live, _ := heapNow()
+	debug.SetGCPercent(min(max(busyGarbage, int(100*leastToFind/max(live, 1))), 100)) // Go's least heap is 4 MB of so many percent
+}
 
 // tidy gives memory back after bursts: the start of a thousand apps needs megabytes that are never needed again.
 type tidy struct {
@@ -52,7 +68,8 @@ func (t *tidy) later(big bool) {
 
 func (t *tidy) run() {
 	t.mu.Lock()
-	collect := t.big || time.Since(t.last) >= rest
+	live, with := heapNow()
+	collect := t.big || time.Since(t.last) >= rest || with > live+worthIt
 	if collect {
 		t.big, t.last = false, time.Now()
 	}
@@ -70,7 +87,7 @@ func (t *tidy) hurry() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if !t.lean {
-		debug.SetGCPercent(busyGarbage)
+		bustle()
 	}
 }
 

@@ -1,6 +1,10 @@
 package pm2
 
-import "weaver/app"
+import (
+	"sync"
+
+	"weaver/app"
+)
 
 // ChildEnv returns the variables that PM2 adds to the environment of a child it starts in fork mode: every text, number
 // and boolean of the record. Merged over p.Spec.Env they are the whole environment. Variables of the app that have the
@@ -9,7 +13,8 @@ import "weaver/app"
 func ChildEnv(p *app.Process) app.Env {
 	launching := *p
 	launching.Status = app.Launching
-	var b builder
+	b := builders.Get().(*builder)
+	defer b.giveBack()
 	b.build(&launching, EnvOptions{})
 	given := make(map[string]bool)
 	counter := ""
@@ -32,6 +37,15 @@ func ChildEnv(p *app.Process) app.Env {
 		}
 	}
 	return env
+}
+
+// builders are used again: a record is large, and of one that becomes an environment nothing stays.
+var builders = sync.Pool{New: func() any { return new(builder) }}
+
+func (b *builder) giveBack() {
+	clear(b.record.members)
+	clear(b.env.members)
+	builders.Put(b)
 }
 
 // ofTheProcess reports that a key says which process this is: inherited from another one it would be a lie.
