@@ -174,7 +174,9 @@ func TestTreesOfBothSourcesAreTheSame(t *testing.T) {
 					order = syscall.SIGUSR1
 				}
 				require.NoError(t, syscall.Kill(pid, order))
-				if order != syscall.SIGKILL {
+				if order == syscall.SIGKILL {
+					require.Eventually(t, func() bool { return !slices.Contains(truth(), pid) }, 10*time.Second, ms, "it may take a moment to die")
+				} else {
 					child := tr.number(t)
 					require.False(t, born[child])
 					born[child] = true

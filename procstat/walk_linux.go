@@ -65,11 +65,16 @@ func (p *procfs) walkThread(q *proc, tid string) {
 
 // child meets pid, and returns it if it is new to us.
 func (p *procfs) child(pid int32) *proc {
-	if known := p.procs[pid]; known != nil && p.read(known) {
-		if known.parent == nil { // Its parent was not kept in mind until now.
-			p.link(known)
+	if known := p.procs[pid]; known != nil {
+		if known.parent == nil {
+			p.forget(known)
 		}
-		return nil
+		if p.read(known) {
+			if known.parent == nil { // Its parent was not kept in mind until now.
+				p.link(known)
+			}
+			return nil
+		}
 	}
 	return p.meet(pid)
 }
