@@ -28,7 +28,7 @@ type Spec struct {
 	Name      string   `json:"name"`
 	Namespace string   `json:"namespace,omitempty"` // "default" when empty
 	Script    string   `json:"script"`              // absolute path of what runs
-	Args      []string `json:"args,omitempty"`
+	Args      []string `json:"args,omitzero"`
 	// Interpreter is the absolute path or bare name of the program that runs Script, or "none" to exec Script itself.
 	Interpreter     string   `json:"interpreter,omitempty"`
 	InterpreterArgs []string `json:"node_args,omitempty"`

@@ -239,6 +239,7 @@ func (c *call) startFile(path string, exists app.IfExists) error {
 	if err != nil {
 		return err
 	}
+	c.schedules(loaded.Apps...)
 	if err := c.missing(&loaded); err != nil {
 		return err
 	}
@@ -247,7 +248,6 @@ func (c *call) startFile(path string, exists app.IfExists) error {
 		c.out.hint("this is about " + f.Name)
 		c.out.failed = append(c.out.failed, jsonFailure{ID: -1, Name: f.Name, Kind: string(api.Invalid), Message: f.Err.Error()})
 	}
-	c.schedules(loaded.Apps...)
 	c.folders(loaded.Apps...)
 	if len(loaded.Apps) > 0 {
 		err = c.startSpecs(api.StartRequest{Specs: loaded.Apps, File: loaded.File, IfExists: exists})

@@ -200,7 +200,7 @@ func TestPatchUnsetsAndMoves(t *testing.T) {
 	assert.Equal(t, c.Cwd+"/x.log", p.OutFile)
 	assert.Equal(t, s.ErrorFile, p.ErrorFile)
 	assert.Equal(t, "sh", filepath.Base(p.Interpreter))
-	assert.Len(t, p.Extra, 2)
+	assert.Len(t, p.Extra, 3, "and cwd, as it was written")
 	assert.Len(t, s.Extra, 1)
 	c.Strict = true
 	p = patched(t, s, Flags{Cwd: "sub", Output: "x.log"}, nil, c)

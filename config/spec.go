@@ -275,10 +275,7 @@ func (c Context) applyRest(s *app.Spec, v values) {
 	}
 	if v["automation"] == false {
 		s.Extra = maps.Clone(s.Extra)
-		if s.Extra == nil {
-			s.Extra = map[string]json.RawMessage{}
-		}
-		s.Extra["automation"] = json.RawMessage("false")
+		carry(s, "automation", false)
 	}
 	if s.Username == "" {
 		s.Username = c.caller()
@@ -287,13 +284,24 @@ func (c Context) applyRest(s *app.Spec, v values) {
 		s.LogDateFormat = "YYYY-MM-DDTHH:mm:ss" // local time, without a zone, as PM2
 	}
 	for _, key := range carried {
-		tree, ok := v[key]
-		if !ok {
-			continue
+		if tree, ok := v[key]; ok {
+			carry(s, key, tree)
 		}
-		if s.Extra == nil {
-			s.Extra = map[string]json.RawMessage{}
-		}
-		s.Extra[key] = raw(tree)
 	}
+	if cwd, _ := v["cwd"].(string); cwd != "" {
+		carry(s, "cwd", cwd) // as it was written
+	}
+	for _, key := range []string{"time", "force"} { // a no is in PM2's records, too
+		if v[key] == false {
+			carry(s, key, false)
+		}
+	}
+}
+
+// carry keeps an attribute for listings and dumps.
+func carry(s *app.Spec, key string, tree any) {
+	if s.Extra == nil {
+		s.Extra = map[string]json.RawMessage{}
+	}
+	s.Extra[key] = raw(tree)
 }

@@ -161,7 +161,10 @@ func letter(v any) string { return typeName(v)[len("[object "):][:1] }
 
 func (a *attribute) words(v any) (any, *Problem) {
 	if s, ok := v.(string); ok {
-		return SplitArgs(s), nil
+		if words := SplitArgs(s); words != nil {
+			return words, nil
+		}
+		return []string{}, nil // PM2's records tell no arguments from none being said
 	}
 	list := v.([]any)
 	out := make([]string, 0, len(list))

@@ -72,7 +72,7 @@ func TestChildEnvIsWhatPM2Hands(t *testing.T) {
 			got[v.Name] = v.Value
 		}
 		// From a config file, PM2 leaves these out (or in); the name stands for its module settings.
-		for _, key := range []string{"watch", list[i].Name, "cwd", "io", "prev_restart_delay"} {
+		for _, key := range []string{"watch", list[i].Name, "io", "prev_restart_delay"} {
 			delete(want, key)
 			delete(got, key)
 		}

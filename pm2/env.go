@@ -115,6 +115,15 @@ func (b *builder) extra(s *app.Spec, keys ...string) {
 	}
 }
 
+// flagOrNo adds a flag that is set, or of which a config file says that it is not.
+func (b *builder) flagOrNo(s *app.Spec, key string, v bool) {
+	if v {
+		b.flag(key, true)
+	} else {
+		b.extra(s, key)
+	}
+}
+
 // settings adds what was asked for, in the order of schemaKeys.
 func (b *builder) settings(p *app.Process, s *app.Spec, o EnvOptions) {
 	b.text("name", p.Name)
@@ -122,8 +131,8 @@ func (b *builder) settings(p *app.Process, s *app.Spec, o EnvOptions) {
 		b.filters(s.FilterEnv)
 	}
 	b.text("namespace", namespace(p, s))
-	b.extra(s, "install_url")
-	if len(s.Args) > 0 {
+	b.extra(s, "install_url", "cwd")
+	if s.Args != nil {
 		b.texts("args", s.Args)
 	}
 	if interpreterGiven(s) {
@@ -135,7 +144,7 @@ func (b *builder) settings(p *app.Process, s *app.Spec, o EnvOptions) {
 	b.flagIf("disable_logs", s.DisableLogs)
 	b.textIf("log_type", string(s.LogType))
 	b.textIf("log_date_format", s.LogDateFormat)
-	b.flagIf("time", s.Time)
+	b.flagOrNo(s, "time", s.Time)
 	b.environment(p, s, o)
 	if s.MaxMemoryRestart != 0 {
 		b.num("max_memory_restart", int64(s.MaxMemoryRestart))
@@ -167,7 +176,7 @@ func (b *builder) settings(p *app.Process, s *app.Spec, o EnvOptions) {
 	}
 	b.millisGiven("min_uptime", s.MinUptime)
 	b.intGiven("max_restarts", s.MaxRestarts)
-	b.flagIf("force", s.Force)
+	b.flagOrNo(s, "force", s.Force)
 	b.flagIf("pmx_module", s.Module)
 	b.flagIf("append_env_to_name", s.AppendEnvToName)
 	b.extra(s, "post_update", "trace", "v8", "event_loop_inspector", "deep_monitoring")

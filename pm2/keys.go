@@ -5,7 +5,7 @@ const Compatible = "7.0.4"
 
 // schemaKeys are the keys of an app's settings in a record, in PM2's order. Records have those that are set.
 var schemaKeys = [...]string{
-	"name", "filter_env", "namespace", "install_url", "args", "exec_interpreter", "node_args", "disable_logs",
+	"name", "filter_env", "namespace", "install_url", "cwd", "args", "exec_interpreter", "node_args", "disable_logs",
 	"log_type", "log_date_format", "time", "env", "max_memory_restart", "restart_delay", "exp_backoff_restart_delay",
 	"source_map_support", "disable_source_map_support", "wait_ready", "instances", "kill_timeout",
 	"shutdown_with_message", "listen_timeout", "cron_restart", "merge_logs", "vizion", "autostart", "autorestart",

@@ -73,7 +73,11 @@ type reader struct {
 func (r reader) settings(s *app.Spec) {
 	s.Name = r.text("name")
 	s.Namespace = r.text("namespace")
-	s.Args = r.texts("args")
+	if s.Args = r.texts("args"); s.Args == nil && len(r.list("args")) == 0 {
+		if v, ok := r.top.Get("args"); ok && v.kind == array {
+			s.Args = []string{}
+		}
+	}
 	s.Interpreter = r.text("exec_interpreter")
 	s.InterpreterArgs = r.texts("node_args")
 	s.Mode = app.Mode(r.text("exec_mode"))
@@ -160,8 +164,12 @@ func (r reader) carried(s *app.Spec) {
 	}
 	for _, m := range r.top.members {
 		switch m.Key {
-		case "install_url", "post_update", "trace", "v8", "event_loop_inspector", "deep_monitoring", "io":
+		case "install_url", "post_update", "trace", "v8", "event_loop_inspector", "deep_monitoring", "io", "cwd":
 			keep(m.Key, m.Value)
+		case "time", "force":
+			if on, isBool := m.Value.Bool(); !on && isBool {
+				keep(m.Key, m.Value)
+			}
 		case "automation":
 			if on, isBool := m.Value.Bool(); !on || !isBool {
 				keep(m.Key, m.Value)

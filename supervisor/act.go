@@ -139,6 +139,12 @@ func (s *Supervisor) apply(ctx context.Context, a Action, target string, keepers
 			return err
 		}
 		r.send(app.Progress{Step: app.StepOK, Verb: a.Verb, Target: target, ID: k.id, Name: name, Count: int(done.Add(1)), Message: a.Signal})
+		if cron := k.view.Load().Spec.CronRestart; a.Verb == app.VerbStop && cron != "" {
+			r.send(app.Progress{
+				Step: app.StepWarn, Verb: a.Verb, Target: target, ID: k.id, Name: name,
+				Message: "App " + name + " stopped but CRON RESTART is still UP " + cron,
+			})
+		}
 		return nil
 	}
 	if a.Verb != app.VerbSignal && a.Verb != app.VerbReset && dependsAmong(keepers, a.Specs) {

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"flag"
 	"fmt"
+	"hash/crc32"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -23,9 +24,11 @@ import (
 
 var (
 	record = flag.Bool("record", false, "have PM2 ($WEAVER_TEST_PM2) answer every session that is new or has changed")
+	span   = flag.Duration("for", time.Hour, "with -record: begin no session later than this")
 	anew   = flag.Bool("anew", false, "with -record: every session")
 	accept = flag.Bool("accept", false, "take weaver's answers for those steps that are marked to differ")
 	live   = flag.Int("live", 0, "have PM2 answer this many sessions, picked at random, and compare with what is recorded")
+	seed   = flag.Uint64("seed", 0, "with -live: which ones; 0 is other ones each time")
 	only   = flag.String("sessions", "", "pattern of FILE/SESSION")
 	every  = flag.Bool("all", false, "replay every session")
 	keep   = flag.Bool("keep", false, "leave the stages behind")
@@ -99,6 +102,53 @@ func pm2Path(t *testing.T) string {
 	return path
 }
 
+// cast plays sessions with one program, on stages that serve for many: a daemon is started once, and emptied between
+// sessions.
+type cast struct {
+	program string
+	npm     bool
+	stages  chan *stage // of each place; one without a directory has still to be made
+}
+
+// newCast makes a cast that plays n sessions at a time, on stages numbered from first.
+func newCast(program string, npm bool, first, n int) *cast {
+	c := &cast{program, npm, make(chan *stage, n)}
+	for i := range n {
+		c.stages <- &stage{number: first + i, npm: npm}
+	}
+	return c
+}
+
+func (c *cast) end() {
+	for range cap(c.stages) {
+		st := <-c.stages
+		st.end(*keep)
+	}
+}
+
+// play runs a session on the next stage that is free.
+func (c *cast) play(ses *session) ([]answer, error) {
+	st := <-c.stages
+	defer func() { c.stages <- st }()
+	if ses.fresh {
+		st.end(*keep)
+	}
+	if err := st.build(c.program, filepath.Join(data, "apps")); err != nil {
+		return nil, err
+	}
+	answers, err := st.play(ses)
+	if err != nil || ses.fresh || st.empty() != nil {
+		st.end(*keep)
+	}
+	return answers, err
+}
+
+// job is one session to be played.
+type job struct {
+	b *book
+	s *session
+}
+
 // TestRecord asks PM2.
 func TestRecord(t *testing.T) {
 	if !*record {
@@ -106,13 +156,8 @@ func TestRecord(t *testing.T) {
 	}
 	needs(t)
 	pm2 := pm2Path(t)
-	type job struct {
-		b *book
-		s *session
-	}
 	var jobs []job
-	all := books(t)
-	for _, b := range all {
+	for _, b := range books(t) {
 		for _, s := range b.sessions {
 			old := b.pm2[s.name]
 			if b.wants(s) && (*anew || old == nil || old.key != s.key()) {
@@ -125,61 +170,42 @@ func TestRecord(t *testing.T) {
 	if n == 0 {
 		n = 2
 	}
-	queue := make(chan job)
+	c := newCast(pm2, true, 0, n)
+	defer c.end()
 	var mu sync.Mutex
 	var wg sync.WaitGroup
 	count := 0
-	for w := range n {
+	queue := make(chan job)
+	for range n {
 		wg.Go(func() {
-			var st *stage
-			end := func() {
-				if st != nil {
-					st.end(*keep)
-					st = nil
-				}
-			}
-			defer func() { end() }()
 			for j := range queue {
-				var err error
-				if j.s.fresh {
-					end()
-				}
-				if st == nil {
-					if st, err = newStage(w, pm2, filepath.Join(data, "apps")); err != nil {
-						t.Error(err)
-						return
-					}
-					st.npm = true
-				}
-				answers, err := st.play(j.s)
+				answers, err := c.play(j.s)
 				if err != nil {
 					t.Errorf("%s: %v", j.s.name, err)
-					end()
 					continue
 				}
 				if slices.ContainsFunc(answers, func(a answer) bool { return a["code"] == "-1" || a["code"] == "no end" }) {
 					t.Errorf("%s: a command was killed: %v", j.s.name, answers)
-					end()
 					continue
-				}
-				if err := st.empty(); err != nil || j.s.fresh {
-					end()
 				}
 				mu.Lock()
 				j.b.pm2[j.s.name] = &recording{j.s.name, j.s.key(), answers}
 				j.b.write(t, "recorded", j.b.pm2)
 				count++
-				fmt.Printf("%d/%d %s\n", count, len(jobs), j.s.name)
+				fmt.Printf("%d %s/%s\n", count, j.b.name, j.s.name)
 				mu.Unlock()
 			}
 		})
 	}
-	for _, j := range jobs {
-		queue <- j
+	for begin := time.Now(); len(jobs) > 0 && time.Since(begin) < *span; jobs = jobs[1:] {
+		queue <- jobs[0]
 	}
 	close(queue)
 	wg.Wait()
 }
+
+// built is where weaverBin has put weaver.
+var built string
 
 // weaverBin builds weaver once.
 var weaverBin = sync.OnceValues(func() (string, error) {
@@ -187,6 +213,7 @@ var weaverBin = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
+	built = dir
 	cmd := exec.Command("go", "build", "-tags", "urfave_cli_no_docs,urfave_cli_no_suggest", "-o", dir, "weaver/cmd/weaver", "weaver/cmd/weaverd")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
@@ -198,19 +225,19 @@ var weaverBin = sync.OnceValues(func() (string, error) {
 func TestMain(m *testing.M) {
 	flag.Parse()
 	code := m.Run()
-	if dir, err := weaverBin(); err == nil {
-		os.RemoveAll(dir)
+	if built != "" {
+		os.RemoveAll(built)
 	}
 	os.Exit(code)
 }
 
-// TestSessions replays every session against weaver.
+// TestSessions replays sessions against weaver: a third of them, another one each day, or with -all all.
 func TestSessions(t *testing.T) {
 	if *record {
 		t.Skip("PM2 is being asked")
 	}
-	if !*every && *only == "" {
-		t.Skip("-all is not given: make oracle-check")
+	if testing.Short() && !*every && *only == "" {
+		t.Skip("-short")
 	}
 	needs(t)
 	bin, err := weaverBin()
@@ -221,50 +248,48 @@ func TestSessions(t *testing.T) {
 	if n == 0 {
 		n = max(4, 2*runtime.NumCPU())
 	}
-	slots := make(chan int, n)
-	for i := range n {
-		slots <- i
+	c := newCast(filepath.Join(bin, "weaver"), false, 100, n)
+	defer c.end()
+	all := books(t)
+	var jobs []job
+	for _, b := range all {
+		for _, s := range b.sessions {
+			if *every || *only != "" && b.wants(s) || *only == "" && isDue(b.name+"/"+s.name, time.Now()) {
+				jobs = append(jobs, job{b, s})
+			}
+		}
 	}
 	// A machine that is busy with something else gets through some of them only: others each time.
 	latest := time.Now().Add(time.Hour)
 	if d, ok := t.Deadline(); ok {
-		latest = time.Now().Add(time.Until(d) / 2)
+		latest = time.Now().Add(time.Until(d) * 3 / 4)
 	}
-	all := books(t)
-	for _, b := range all {
-		rand.Shuffle(len(b.sessions), func(i, j int) { b.sessions[i], b.sessions[j] = b.sessions[j], b.sessions[i] })
-	}
-	rand.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	rand.Shuffle(len(jobs), func(i, j int) { jobs[i], jobs[j] = jobs[j], jobs[i] })
 	var mu sync.Mutex
+	late := 0
 	t.Run("all", func(t *testing.T) {
-		for _, b := range all {
-			for _, s := range b.sessions {
-				if !b.wants(s) {
-					continue
+		for _, j := range jobs {
+			t.Run(j.b.name+"/"+j.s.name, func(t *testing.T) {
+				t.Parallel()
+				rec := j.b.pm2[j.s.name]
+				if rec == nil || rec.key != j.s.key() {
+					t.Skip("PM2 was not asked about this session, or about another form of it: make oracle")
 				}
-				t.Run(b.name+"/"+s.name, func(t *testing.T) {
-					t.Parallel()
-					slot := <-slots
-					defer func() { slots <- slot }()
-					if time.Now().After(latest) {
-						t.Skip("the time is up: this machine is busy")
-					}
-					rec := b.pm2[s.name]
-					if rec == nil || rec.key != s.key() {
-						t.Skip("PM2 was not asked about this session, or about another form of it: make oracle")
-					}
-					st, err := newStage(100+slot, filepath.Join(bin, "weaver"), filepath.Join(data, "apps"))
-					require.NoError(t, err)
-					defer st.end(*keep)
-					got, err := st.play(s)
-					require.NoError(t, err)
+				if time.Now().After(latest) {
 					mu.Lock()
-					defer mu.Unlock()
-					b.compare(t, s, rec, got, string(page))
-				})
-			}
+					late++
+					mu.Unlock()
+					t.Skip("the time is up: this machine is busy")
+				}
+				got, err := c.play(j.s)
+				require.NoError(t, err)
+				mu.Lock()
+				defer mu.Unlock()
+				j.b.compare(t, j.s, rec, got, string(page))
+			})
 		}
 	})
+	t.Logf("%d sessions played, %d left out for want of time", len(jobs)-late, late)
 	if *accept {
 		for _, b := range books(t) { // in their order
 			for _, mine := range all {
@@ -274,6 +299,12 @@ func TestSessions(t *testing.T) {
 			}
 		}
 	}
+}
+
+// isDue says whether a session is played on a day.
+func isDue(name string, day time.Time) bool {
+	const parts = 3
+	return crc32.ChecksumIEEE([]byte(name))%parts == uint32(day.YearDay()%parts)
 }
 
 // compare compares weaver's answers with PM2's, and those that are marked to differ with weaver's own of before.
@@ -388,37 +419,37 @@ func TestLive(t *testing.T) {
 		t.Skip("-live is not given")
 	}
 	needs(t)
-	pm2 := pm2Path(t)
-	type job struct {
-		b *book
-		s *session
+	if *seed == 0 {
+		*seed = uint64(time.Now().UnixNano())
 	}
+	t.Logf("seed %d: go test ./pm2/oracle -run Live -live %d -seed %d", *seed, *live, *seed)
 	var jobs []job
 	for _, b := range books(t) {
 		for _, s := range b.sessions {
-			if b.wants(s) {
+			if b.wants(s) && b.pm2[s.name] != nil {
 				jobs = append(jobs, job{b, s})
 			}
 		}
 	}
-	rand.Shuffle(len(jobs), func(i, j int) { jobs[i], jobs[j] = jobs[j], jobs[i] })
-	for _, j := range jobs[:min(*live, len(jobs))] {
-		t.Run(j.b.name+"/"+j.s.name, func(t *testing.T) {
-			st, err := newStage(90, pm2, filepath.Join(data, "apps"))
-			require.NoError(t, err)
-			st.npm = true
-			defer st.end(*keep)
-			got, err := st.play(j.s)
-			require.NoError(t, err)
-			rec := j.b.pm2[j.s.name]
-			require.NotNil(t, rec)
-			for i, st := range j.s.steps {
-				for _, part := range parts {
-					if strings.TrimRight(rec.answers[i][part], "\n") != strings.TrimRight(got[i][part], "\n") {
-						t.Errorf("%s\n%s:\n%s", st.line, part, diff(rec.answers[i][part], got[i][part]))
+	r := rand.New(rand.NewPCG(*seed, 0))
+	r.Shuffle(len(jobs), func(i, j int) { jobs[i], jobs[j] = jobs[j], jobs[i] })
+	c := newCast(pm2Path(t), true, 90, 2)
+	defer c.end()
+	t.Run("all", func(t *testing.T) {
+		for _, j := range jobs[:min(*live, len(jobs))] {
+			t.Run(j.b.name+"/"+j.s.name, func(t *testing.T) {
+				t.Parallel()
+				got, err := c.play(j.s)
+				require.NoError(t, err)
+				rec := j.b.pm2[j.s.name]
+				for i, st := range j.s.steps {
+					for _, part := range parts {
+						if strings.TrimRight(rec.answers[i][part], "\n") != strings.TrimRight(got[i][part], "\n") {
+							t.Errorf("%s\n%s:\n%s", st.line, part, diff(rec.answers[i][part], got[i][part]))
+						}
 					}
 				}
-			}
-		})
-	}
+			})
+		}
+	})
 }

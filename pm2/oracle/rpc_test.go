@@ -3,13 +3,12 @@
 package oracle
 
 import (
-	"encoding/binary"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"net"
 	"time"
+
+	"weaver/pm2/axon"
 )
 
 // call asks PM2's daemon directly. A front end of PM2's costs half a second of processor; a session asks for the list
@@ -27,40 +26,26 @@ func (s *stage) call(method string, arg any) (json.RawMessage, error) {
 	if err != nil {
 		return nil, err
 	}
-	frame := []byte{0x12} // version 1, two arguments
-	for _, a := range []string{"j:" + string(request), "s:1:1"} {
-		frame = binary.BigEndian.AppendUint32(frame, uint32(len(a)))
-		frame = append(frame, a...)
+	frame, err := axon.AppendFrame(nil, axon.Message{axon.JSON(request), axon.Text("1:1")})
+	if err != nil {
+		return nil, err
 	}
 	if _, err := conn.Write(frame); err != nil {
 		return nil, err
 	}
-	var head [1]byte
-	if _, err := io.ReadFull(conn, head[:]); err != nil {
+	m, err := axon.NewReader(conn).Read()
+	if err != nil {
 		return nil, err
-	}
-	var first []byte
-	for i := range int(head[0] & 15) {
-		var size [4]byte
-		if _, err := io.ReadFull(conn, size[:]); err != nil {
-			return nil, err
-		}
-		data := make([]byte, binary.BigEndian.Uint32(size[:]))
-		if _, err := io.ReadFull(conn, data); err != nil {
-			return nil, err
-		}
-		if i == 0 {
-			first = data
-		}
 	}
 	var reply struct {
 		Args  []json.RawMessage
 		Error string
 	}
-	if len(first) < 2 {
-		return nil, errors.New("an empty reply")
+	doc, ok := axon.JSONOf(m[0])
+	if !ok {
+		return nil, fmt.Errorf("not JSON: %.80q", m[0])
 	}
-	if err := json.Unmarshal(first[2:], &reply); err != nil {
+	if err := json.Unmarshal(doc, &reply); err != nil {
 		return nil, err
 	}
 	if reply.Error != "" || len(reply.Args) == 0 {
@@ -69,7 +54,7 @@ func (s *stage) call(method string, arg any) (json.RawMessage, error) {
 	return reply.Args[0], nil
 }
 
-// empty deletes all processes of PM2's daemon.
+// empty deletes all processes of the daemon.
 func (s *stage) empty() error {
 	list, err := s.entries()
 	if err != nil {

@@ -22,24 +22,30 @@ import (
 // stage is where a session is played: a directory with bin/pm2, a home h and a working directory w. Its path has the
 // same length everywhere, so that tables are as wide.
 type stage struct {
-	dir  string
-	apps string
-	pids map[string]bool // every pid that was seen
-	npm  bool            // the npm pm2 plays, whose daemon can be asked directly
-	env  []string
+	number int
+	dir    string // empty until it is built
+	apps   string
+	pids   map[string]bool // every pid that was seen
+	npm    bool            // the npm pm2 plays, whose daemon can be asked directly
+	env    []string
 }
 
 // patience bounds a command and a wait. It is generous: the machine may be busy with something else.
 const patience = 60 * time.Second
 
-func newStage(number int, pm2, apps string) (*stage, error) {
-	s := &stage{dir: fmt.Sprintf("/tmp/oracle-%07d-%03d", os.Getpid(), number), apps: apps}
+// build makes the stage, unless it is there.
+func (s *stage) build(pm2, apps string) error {
+	if s.dir != "" {
+		return nil
+	}
+	s.dir, s.apps = fmt.Sprintf("/tmp/oracle-%07d-%03d", os.Getpid(), s.number), apps
 	for _, dir := range []string{"bin", "w", "h"} {
 		if err := os.MkdirAll(filepath.Join(s.dir, dir), 0o755); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return s, os.Symlink(pm2, s.path("bin/pm2"))
+	os.Remove(s.path("bin/pm2")) // of a stage that was kept
+	return os.Symlink(pm2, s.path("bin/pm2"))
 }
 
 func (s *stage) path(name string) string { return filepath.Join(s.dir, name) }
@@ -73,8 +79,7 @@ func (s *stage) play(ses *session) ([]answer, error) {
 		"PATH=" + s.path("bin") + ":/usr/local/bin:/usr/bin:/bin", "HOME=" + s.dir, "USER=someone", "LANG=C.UTF-8", "TZ=UTC",
 		"PM2_HOME=" + s.path("h"), "PM2_DISABLE_VERSION_CHECK=true",
 	}
-	_, err := s.call("ping", map[string]any{})
-	if !ses.fresh && (err != nil || !s.npm) {
+	if _, err := s.call("ping", map[string]any{}); !ses.fresh && err != nil {
 		if a := s.shell("pm2 ping"); a["code"] != "0" {
 			return nil, fmt.Errorf("pm2 ping: %s%s", a["stdout"], a["stderr"])
 		}
@@ -234,6 +239,9 @@ func (s *stage) notePIDs() {
 
 // end ends the daemon, and whatever still has the stage's home in its environment.
 func (s *stage) end(keep bool) {
+	if s.dir == "" {
+		return
+	}
 	s.env = []string{"PATH=" + s.path("bin") + ":/usr/local/bin:/usr/bin:/bin", "HOME=" + s.dir, "PM2_HOME=" + s.path("h")}
 	s.pids = map[string]bool{}
 	s.shell("pm2 kill")
@@ -250,6 +258,7 @@ func (s *stage) end(keep bool) {
 	if !keep {
 		os.RemoveAll(s.dir)
 	}
+	s.dir = ""
 }
 
 // leftovers are the processes of this stage.

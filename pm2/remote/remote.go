@@ -2,76 +2,25 @@
 package remote
 
 import (
+	"bytes"
 	"context"
-	"encoding/binary"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"net"
 	"strconv"
 	"sync/atomic"
 	"time"
+
+	"weaver/pm2/axon"
 )
 
-// A message has a byte with the version (1) and the number of parts, then each part with its length before it. A part
-// begins with what it is: "j:" is JSON, "s:" a text.
-const (
-	version  = 1
-	maxParts = 15
-	maxPart  = 256 << 20 // jlist of a thousand processes has some 50 MB
-)
-
-func appendMessage(b []byte, parts ...string) []byte {
-	b = append(b, version<<4|byte(len(parts)))
-	for _, p := range parts {
-		b = binary.BigEndian.AppendUint32(b, uint32(len(p)))
-		b = append(b, p...)
-	}
-	return b
-}
-
-func readMessage(r io.Reader) ([]string, error) {
-	var head [1]byte
-	if _, err := io.ReadFull(r, head[:]); err != nil {
-		return nil, err
-	}
-	if head[0]>>4 != version {
-		return nil, fmt.Errorf("message of version %d", head[0]>>4)
-	}
-	parts := make([]string, head[0]&maxParts)
-	for i := range parts {
-		var size [4]byte
-		if _, err := io.ReadFull(r, size[:]); err != nil {
-			return nil, unexpected(err)
-		}
-		n := binary.BigEndian.Uint32(size[:])
-		if n > maxPart {
-			return nil, fmt.Errorf("message part of %d bytes", n)
-		}
-		// Grown as it comes: a length alone costs nothing.
-		part, err := io.ReadAll(io.LimitReader(r, int64(n)))
-		if err == nil && len(part) < int(n) {
-			err = io.ErrUnexpectedEOF
-		}
-		if err != nil {
-			return nil, unexpected(err)
-		}
-		parts[i] = string(part)
-	}
-	return parts, nil
-}
-
-func unexpected(err error) error {
-	if errors.Is(err, io.EOF) {
-		return io.ErrUnexpectedEOF
-	}
-	return err
-}
+// maxMessage bounds an answer: jlist of a thousand processes has some 50 MB.
+const maxMessage = 256 << 20
 
 // Daemon is a PM2 that runs. Calls are made one after the other.
 type Daemon struct {
 	conn net.Conn
+	in   *axon.Reader
 	next atomic.Uint64
 	self string
 }
@@ -82,7 +31,9 @@ func Dial(ctx context.Context, path string) (*Daemon, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Daemon{conn: conn, self: strconv.FormatInt(time.Now().UnixNano(), 36)}, nil
+	in := axon.NewReader(conn)
+	in.Max = maxMessage
+	return &Daemon{conn: conn, in: in, self: strconv.FormatInt(time.Now().UnixNano(), 36)}, nil
 }
 
 // Close ends the connection.
@@ -99,28 +50,39 @@ func (d *Daemon) call(ctx context.Context, method string, arg, result any) error
 	if err != nil {
 		return err
 	}
-	id := "s:" + d.self + ":" + strconv.FormatUint(d.next.Add(1), 10)
+	id := axon.Text(d.self + ":" + strconv.FormatUint(d.next.Add(1), 10))
+	request, err := axon.AppendFrame(nil, axon.Message{axon.JSON(body), id})
+	if err != nil {
+		return err
+	}
 	stop := context.AfterFunc(ctx, func() { d.conn.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
-	if _, err := d.conn.Write(appendMessage(nil, "j:"+string(body), id)); err != nil {
+	if _, err := d.conn.Write(request); err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
 		return fmt.Errorf("ask PM2 to %s: %w", method, err)
 	}
 	for {
-		parts, err := readMessage(d.conn)
+		m, err := d.in.Read()
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
 		if err != nil {
 			return fmt.Errorf("read PM2's answer to %s: %w", method, err)
 		}
-		if len(parts) != 2 || parts[1] != id || len(parts[0]) < 2 {
+		if len(m) != 2 || !bytes.Equal(m[1], id) {
 			continue // to somebody else
+		}
+		doc, ok := axon.JSONOf(m[0])
+		if !ok {
+			return fmt.Errorf("read PM2's answer to %s: not JSON: %.80q", method, m[0])
 		}
 		var answer struct {
 			Error any               `json:"error"`
 			Args  []json.RawMessage `json:"args"`
 		}
-		if err := json.Unmarshal([]byte(parts[0][2:]), &answer); err != nil {
+		if err := json.Unmarshal(doc, &answer); err != nil {
 			return fmt.Errorf("read PM2's answer to %s: %w", method, err)
 		}
 		if answer.Error != nil {

@@ -1,34 +1,18 @@
 package remote
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"net"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-)
 
-func TestMessages(t *testing.T) {
-	b := appendMessage(nil, "j:{}", "s:1:2")
-	assert.Equal(t, []byte("\x12\x00\x00\x00\x04j:{}\x00\x00\x00\x05s:1:2"), b, "the bytes of PM2's own client")
-	parts, err := readMessage(bytes.NewReader(b))
-	require.NoError(t, err)
-	assert.Equal(t, []string{"j:{}", "s:1:2"}, parts)
-	for n := range len(b) {
-		_, err := readMessage(bytes.NewReader(b[:n]))
-		assert.Error(t, err, n)
-	}
-	_, err = readMessage(strings.NewReader("\x22"))
-	assert.ErrorContains(t, err, "version 2")
-	_, err = readMessage(strings.NewReader("\x11\xff\xff\xff\xff"))
-	assert.Error(t, err)
-}
+	"weaver/pm2/axon"
+)
 
 // fake answers as PM2 does, out of order and with an answer to somebody else between.
 func fake(t *testing.T, answer func(method string, arg json.RawMessage) string) string {
@@ -45,20 +29,27 @@ func fake(t *testing.T, answer func(method string, arg json.RawMessage) string) 
 			return
 		}
 		defer c.Close()
-		for {
-			parts, err := readMessage(c)
+		say := func(doc string, id []byte) {
+			frame, err := axon.AppendFrame(nil, axon.Message{axon.JSON([]byte(doc)), id})
+			if err == nil {
+				c.Write(frame)
+			}
+		}
+		for in := axon.NewReader(c); ; {
+			m, err := in.Read()
 			if err != nil {
 				return
 			}
+			doc, _ := axon.JSONOf(m[0])
 			var q struct {
 				Method string
 				Args   []json.RawMessage
 			}
-			if json.Unmarshal([]byte(parts[0][2:]), &q) != nil {
+			if json.Unmarshal(doc, &q) != nil {
 				return
 			}
-			c.Write(appendMessage(nil, `j:{"args":["not yours"]}`, "s:0:0"))
-			c.Write(appendMessage(nil, "j:"+answer(q.Method, q.Args[0]), parts[1]))
+			say(`{"args":["not yours"]}`, axon.Text("0:0"))
+			say(answer(q.Method, q.Args[0]), m[1])
 		}
 	}()
 	return path
@@ -96,18 +87,4 @@ func TestCalls(t *testing.T) {
 	cancel()
 	_, err = d.Version(ctx)
 	assert.ErrorIs(t, err, context.Canceled)
-}
-
-func FuzzMessage(f *testing.F) {
-	f.Add([]byte("\x12\x00\x00\x00\x04j:{}\x00\x00\x00\x05s:1:2"))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		parts, err := readMessage(bytes.NewReader(data))
-		if err != nil {
-			return
-		}
-		again := appendMessage(nil, parts...)
-		if !bytes.HasPrefix(data, again) {
-			t.Fatalf("%q became %q", data, again)
-		}
-	})
 }
