@@ -80,6 +80,14 @@ func (c *call) last(name string) *string {
 	return &values[len(values)-1]
 }
 
+// lastWord is the last value of a flag that may have one, empty without.
+func (c *call) lastWord(name string) string {
+	if word := c.last(name); word != nil {
+		return *word
+	}
+	return ""
+}
+
 // words are the values of a flag that may have one, without the bare ones.
 func (c *call) words(name string) []string {
 	var out []string

@@ -354,7 +354,7 @@ func logFlags() []flag {
 		{name: "timestamp", arity: maybe, fits: isDateFormat, meta: "FORMAT", help: "put the time before followed lines (YYYY-MM-DD-HH:mm:ss)"},
 		{name: "json", help: "one JSON object a line"},
 		{name: "format", help: "timestamp=… app=… id=… type=… message=…"},
-		{name: "highlight", arity: one, meta: "WORD", help: "mark a word"},
+		{name: "highlight", arity: maybe, meta: "WORD", help: "mark a word"},
 		{name: "since", arity: one, meta: "TIME", help: "only lines from then on (10m, 15:04, RFC 3339): needs lines with a time"},
 		{name: "grep", arity: one, free: true, meta: "REGEX", help: "only lines that match"},
 		{name: "nostream", help: "end after the stored lines"},

@@ -64,7 +64,7 @@ func runLogs(c *call) error {
 }
 
 func (c *call) logView() (*logView, error) {
-	v := &logView{c: c, lines: defaultLines, begun: time.Now(), mark: c.str("highlight")}
+	v := &logView{c: c, lines: defaultLines, begun: time.Now(), mark: c.lastWord("highlight")}
 	var err error
 	if word := c.str("lines"); c.given("lines") {
 		if v.lines, err = strconv.Atoi(word); err != nil {

@@ -13,12 +13,12 @@ import (
 
 func serveFlags() []flag {
 	return []flag{
-		{name: "port", arity: one, meta: "N", help: "port to listen on (8080)"},
+		{name: "port", arity: maybe, meta: "N", help: "port to listen on (8080)"},
 		{name: "host", arity: one, meta: "ADDRESS", help: "address to listen on (all)"},
 		{name: "spa", help: "answer with the home page what is not there"},
 		{name: "ftp", help: "list directories"},
-		{name: "basic-auth-username", arity: one, meta: "NAME", help: "ask for a user name and password"},
-		{name: "basic-auth-password", arity: one, free: true, meta: "PASSWORD", help: "the password"},
+		{name: "basic-auth-username", arity: maybe, meta: "NAME", help: "ask for a user name and password"},
+		{name: "basic-auth-password", arity: maybe, meta: "PASSWORD", help: "the password"},
 		{name: "monitor", arity: maybe, help: "accepted for PM2"},
 	}
 }
@@ -36,8 +36,8 @@ func runServe(c *call) error {
 			dir = a
 		}
 	}
-	if c.given("port") {
-		port = c.str("port")
+	if word := c.lastWord("port"); word != "" {
+		port = word
 	}
 	if n, err := strconv.Atoi(port); err != nil || n < 0 || n > 65535 {
 		return pm2Error("", "port %s is none", port)
@@ -54,7 +54,7 @@ func runServe(c *call) error {
 	if host := c.str("host"); host != "" {
 		vars.Set("PM2_SERVE_HOST", host)
 	}
-	if user, password := c.str("basic-auth-username"), c.str("basic-auth-password"); user != "" || password != "" {
+	if user, password := c.lastWord("basic-auth-username"), c.lastWord("basic-auth-password"); user != "" || password != "" {
 		if user == "" || password == "" {
 			return &usageError{"basic authentication needs both --basic-auth-username and --basic-auth-password", ""}
 		}
