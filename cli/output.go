@@ -24,8 +24,8 @@ type output struct {
 	renewed         int // processes that were there and were started again
 	// quiet are the targets of which PM2 does not say that they are worked on: those that a file stands for.
 	quiet map[string]bool
-	// missingTold says that it is known which apps of a file are new, before the supervisor says so.
-	missingTold bool
+	// fresh are the apps of a file that are new, until that has been said; nil where there is no file.
+	fresh []string
 }
 
 func newOutput(env *Env, noColor, silent bool) *output {
@@ -94,6 +94,14 @@ func (o *output) warn(format string, args ...any) {
 	o.say(line + text + "\n")
 }
 
+// tellFresh says which apps of a file do not run yet, once: the supervisor does not know of those that cannot be started.
+func (o *output) tellFresh() {
+	if len(o.fresh) > 0 {
+		o.warn("Applications %s not running, starting...", strings.Join(o.fresh, ", "))
+	}
+	o.fresh = []string{}
+}
+
 // note writes a line of weaver's own talk to stderr.
 func (o *output) note(format string, args ...any) {
 	if !o.silent {
@@ -142,7 +150,8 @@ func (o *output) progress(p app.Progress) {
 		return
 	case p.Step == app.StepApplying && o.quiet[p.Target]:
 		return
-	case p.Step == app.StepWarn && o.missingTold && strings.HasPrefix(p.Message, "Applications "):
+	case p.Step == app.StepWarn && o.fresh != nil && strings.HasPrefix(p.Message, "Applications "):
+		o.tellFresh()
 		return
 	}
 	out, errOut := pm2.AppendProgress(nil, nil, p, pm2.ProgressOptions{Color: o.color})

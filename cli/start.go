@@ -95,10 +95,10 @@ func (c *call) start(target string) error {
 func (c *call) isFile(target string) bool { return target == "-" || config.IsConfigFile(target) }
 
 // known reports whether target is, or as an id must be, the name of something there is, and returns all that is. PM2 takes
-// a word without slash and ending for a name first.
+// a word without slash and ending for a name first, and no pattern for one.
 func (c *call) known(target string) (list []app.Process, known bool, err error) {
 	s := app.Selector(target)
-	must := s.Numeric() || s.Many()
+	must := s.Numeric() || s == app.All
 	if !must && (strings.ContainsAny(target, "/ ") || filepath.Ext(target) != "") {
 		return nil, false, nil
 	}
@@ -168,12 +168,21 @@ func (c *call) startScript(target string) error {
 	c.schedules(spec)
 	c.folders(spec)
 	exists := app.Refuse
-	if flags.Force {
-		exists = app.Duplicate
+	if flags.Force || spec.Script != c.pathOf(target, spec.Cwd) {
+		exists = app.Duplicate // to PM2 a command line, or a program from PATH, is another one each time
 	}
 	if c.bool("write") {
 		if err := c.writeFile(&spec); err != nil {
 			return err
+		}
+	}
+	if exists == app.Refuse {
+		list, err := c.ended(&spec)
+		if err != nil {
+			return err
+		}
+		if list != nil {
+			return c.startKnown(spec.Name, list)
 		}
 	}
 	if err := c.startSpecs(api.StartRequest{Specs: []app.Spec{spec}, IfExists: exists}); err != nil {
@@ -184,6 +193,39 @@ func (c *call) startScript(target string) error {
 		c.out.renewed = 0
 	}
 	return nil
+}
+
+// pathOf is the path that a target is, if it is one.
+func (c *call) pathOf(target, cwd string) string {
+	if filepath.IsAbs(target) {
+		return filepath.Clean(target)
+	}
+	return filepath.Join(cwd, target)
+}
+
+// ended returns all processes if the app is known by its name and script, and has ended: it is started as it was then,
+// with what is new on the command line. Else it returns nil.
+func (c *call) ended(spec *app.Spec) ([]app.Process, error) {
+	if up, err := c.daemonUp(); !up {
+		return nil, err
+	}
+	list, err := c.client.List(c.ctx, true, "")
+	if err != nil {
+		return nil, err
+	}
+	known := false
+	for i := range list {
+		if p := &list[i]; p.Name == spec.Name && p.Spec != nil && p.Spec.Script == spec.Script {
+			if p.Status != app.Stopped && p.Status != app.Errored {
+				return nil, nil
+			}
+			known = true
+		}
+	}
+	if !known {
+		return nil, nil
+	}
+	return list, nil
 }
 
 // missing says which apps of a file do not run yet: all of them, those included that cannot be started here.
@@ -199,10 +241,13 @@ func (c *call) missing(loaded *config.Loaded) error {
 	names := slices.DeleteFunc(loaded.Names(), func(name string) bool {
 		return slices.ContainsFunc(list, func(p app.Process) bool { return p.Name == name })
 	})
-	if len(names) > 0 {
-		c.out.warn("Applications %s not running, starting...", strings.Join(names, ", "))
+	c.out.fresh = names
+	some := func(known bool) bool {
+		return slices.ContainsFunc(loaded.Apps, func(s app.Spec) bool { return slices.Contains(names, s.Name) != known })
 	}
-	c.out.missingTold = true
+	if !some(true) || !some(false) {
+		c.out.tellFresh() // else when those that exist are done
+	}
 	return nil
 }
 

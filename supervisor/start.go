@@ -40,21 +40,25 @@ func (s *Supervisor) Start(ctx context.Context, specs []app.Spec, o StartOptions
 		r.send(app.Progress{Step: app.StepFailed, ID: -1, Kind: "invalid", Message: err.Error()})
 		return
 	}
-	if o.File != "" && len(fresh) > 0 {
-		names := make([]string, len(fresh))
-		for i, at := range fresh {
-			names[i] = specs[at].Name
+	tell := func() {
+		if o.File != "" && len(fresh) > 0 {
+			names := make([]string, len(fresh))
+			for i, at := range fresh {
+				names[i] = specs[at].Name
+			}
+			r.send(app.Progress{Step: app.StepWarn, ID: -1, Message: "Applications " + strings.Join(names, ", ") + " not running, starting..."})
 		}
-		r.send(app.Progress{Step: app.StepWarn, ID: -1, Message: "Applications " + strings.Join(names, ", ") + " not running, starting..."})
 	}
 	existing := s.existing(specs, o, fresh)
 	if slices.ContainsFunc(specs, func(spec app.Spec) bool { return gated(&spec) }) {
+		tell()
 		s.startInOrder(ctx, specs, fresh, existing, o, r)
 		return
 	}
 	for _, e := range existing {
 		s.startExisting(ctx, e, o, r)
 	}
+	tell()
 	var wg sync.WaitGroup
 	for _, at := range fresh {
 		if ctx, keepers := s.register(ctx, &specs[at], o, r); keepers != nil {

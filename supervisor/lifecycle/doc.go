@@ -89,7 +89,8 @@
 // Without TreeKill nothing waits for Empty.
 //
 // Crash rule, when Cur exits though nobody asked, and no Old serves that could take over. Without AutoRestart, or with
-// one of the StopExitCodes, it stays stopped: only a real exit code counts, not a signal. Else it is restarted unless
+// one of the StopExitCodes, it stays stopped: only a real exit code counts, not a signal; the exit is counted all the same.
+// Else it is restarted unless
 // it gives up:
 //
 //   - A run shorter than MinUptime is a quick exit, and so is a spawn that failed. Unstable counts quick exits in a row.

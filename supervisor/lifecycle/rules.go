@@ -23,6 +23,7 @@ func (m *machine) crash(c Child) {
 		return
 	}
 	if !m.p.AutoRestart || m.meantToStop() {
+		m.count(c)
 		return
 	}
 	if m.tooMany(c) {
@@ -46,9 +47,8 @@ func (m *machine) meantToStop() bool {
 	return e.Signal == 0 && e.Err == "" && slices.Contains(m.p.StopExitCodes, e.Code)
 }
 
-// tooMany counts the exit of c and reports whether it was one too many. A child that never became a process was quick,
-// however long the attempt took.
-func (m *machine) tooMany(c Child) bool {
+// count counts the exit of c. A child that never became a process was quick, however long the attempt took.
+func (m *machine) count(c Child) {
 	s, limit := &m.s, m.p.MaxRestarts
 	if c.PID != 0 && m.now.Sub(c.Since) >= m.p.MinUptime {
 		s.Unstable, s.RowSince = 0, time.Time{}
@@ -63,10 +63,15 @@ func (m *machine) tooMany(c Child) bool {
 		}
 		s.Unstable++
 	}
+}
+
+// tooMany counts the exit of c and reports whether it was one too many.
+func (m *machine) tooMany(c Child) bool {
+	m.count(c)
 	if m.p.Window > 0 {
 		return m.tooManyInWindow()
 	}
-	return limit >= 0 && s.Unstable >= limit
+	return m.p.MaxRestarts >= 0 && m.s.Unstable >= m.p.MaxRestarts
 }
 
 // tooManyInWindow counts the restart that is due and reports whether it is one too many for its window, which begins with
