@@ -90,6 +90,7 @@ func Run(ctx context.Context, env Env, args []string) int {
 	}
 	c.cmd, c.args, c.rest = l.cmd, l.args, l.rest
 	c.out.json = hasWord(l.argv, "--json")
+	c.out.mute = c.out.silent && !c.out.json && c.cmd.talk
 	if err := c.dispatch(l); err != nil {
 		return c.fail(err)
 	}

@@ -134,7 +134,10 @@ func differs(own []command, words []string, want commanderParse) string {
 			!strings.Contains(usage.message, "required argument") {
 			return fmt.Sprintf("PM2: %+v\nwe: %v", want, err)
 		}
-		ate := slices.ContainsFunc(words, func(w string) bool { f := l.cmd.flag(optionName(w)); return w[:min(1, len(w))] == "-" && f != nil && f.arity == maybe })
+		ate := slices.ContainsFunc(words, func(w string) bool {
+			f := l.cmd.flag(optionName(w))
+			return w[:min(1, len(w))] == "-" && f != nil && f.arity == maybe
+		})
 		if want.Problem == "missing argument" && !ate && !strings.HasSuffix(usage.message, "`"+want.What+"'") {
 			return fmt.Sprintf("PM2 misses `%s'; we: %s", want.What, usage.message)
 		}

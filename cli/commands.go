@@ -15,6 +15,7 @@ type command struct {
 	// target says that a positional argument may be absent only where target files stand in (ecosystem.config.js).
 	target  bool
 	numbers bool // "-1" is an argument
+	talk    bool // what it prints is talk to PM2, which --silent takes away: its jlist and logs are not
 	hot     hotForm
 	hidden  bool
 	group   string
@@ -126,14 +127,14 @@ func commands() []command {
 		},
 
 		{
-			name: "list", alias: "ls l ps status", args: "[" + targetArgs + "]", max: -1,
+			name: "list", talk: true, alias: "ls l ps status", args: "[" + targetArgs + "]", max: -1,
 			flags: []flag{{name: "watch", help: "show it again and again"}},
 			group: groupLook, help: "show all processes", run: runList,
 			hot:     hotForm{verb: "list", flags: "mini-list json no-color no-cache"},
 			service: serviceList(),
 		},
 		{
-			name: "describe", alias: "desc info show", wants: "name|id", args: "NAME|ID…", min: 1, max: -1, flags: secretsFlag(),
+			name: "describe", talk: true, alias: "desc info show", wants: "name|id", args: "NAME|ID…", min: 1, max: -1, flags: secretsFlag(),
 			group: groupLook, help: "show everything about processes", run: runDescribe,
 		},
 		{
@@ -160,16 +161,16 @@ func commands() []command {
 			hot: hotForm{verb: "prettylist", flags: "no-color no-cache"},
 		},
 		{
-			name: "env", wants: "id", args: "ID", min: 1, max: 1, flags: secretsFlag(),
+			name: "env", talk: true, wants: "id", args: "ID", min: 1, max: 1, flags: secretsFlag(),
 			group: groupLook, help: "print the environment of a process", run: runEnv,
 		},
 		{
-			name: "pid", args: "[NAME]", max: 1,
+			name: "pid", talk: true, args: "[NAME]", max: 1,
 			group: groupLook, help: "print pids", run: runPID,
 			hot: hotForm{verb: "pid", max: 1, flags: "no-color no-cache"},
 		},
 		{
-			name: "id", wants: "name", args: "NAME", min: 1, max: 1,
+			name: "id", talk: true, wants: "name", args: "NAME", min: 1, max: 1,
 			group: groupLook, help: "print the ids of an app", run: runID,
 			hot: hotForm{verb: "id", min: 1, max: 1, flags: "no-color no-cache"},
 		},
@@ -221,7 +222,7 @@ func commands() []command {
 		},
 
 		{
-			name: "ping", max: 0,
+			name: "ping", talk: true, max: 0,
 			group: groupOwn, help: "start the supervisor unless it runs, and say that it does", run: runPing,
 			hot: hotForm{verb: "ping", flags: "json no-color no-cache"},
 		},
@@ -332,7 +333,7 @@ func commands() []command {
 			group: groupOwn, help: "check the installation, and prove on a throwaway service what weaver promises", run: runDoctor,
 		},
 		{
-			name: "completion", args: "bash|zsh|fish", min: 1, max: 1,
+			name: "completion", args: "[bash|zsh|fish]", max: 1,
 			group: groupOwn, help: "print a completion script for a shell", run: runCompletion,
 		},
 		{

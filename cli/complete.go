@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -30,9 +31,15 @@ compdef _NAME NAME
 }
 
 func runCompletion(c *call) error {
-	script, ok := scripts[c.args[0]]
+	shell := "bash"
+	if len(c.args) > 0 {
+		shell = c.args[0]
+	} else if own := filepath.Base(c.env.Getenv("SHELL")); scripts[own] != "" {
+		shell = own
+	}
+	script, ok := scripts[shell]
 	if !ok {
-		return &usageError{fmt.Sprintf("no completion for %q", c.args[0]), program(c.env) + " completion bash|zsh|fish"}
+		return &usageError{fmt.Sprintf("no completion for %q", shell), program(c.env) + " completion bash|zsh|fish"}
 	}
 	c.out.data(strings.ReplaceAll(script, "NAME", program(c.env)))
 	return nil

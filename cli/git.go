@@ -99,7 +99,7 @@ func (c *call) moveCopy(words string, step func(git) (moved bool, err error)) er
 	p := &list[at[0]]
 	g := git{c, p.Spec.Cwd}
 	if top, err := g.run("rev-parse", "--show-toplevel"); err != nil || top == "" {
-		c.out.say("No versioning system found for process " + p.Name + "\n")
+		c.out.talk("No versioning system found for process %s", p.Name)
 		return nil //nolint:nilerr // that is all there is to say, and no failure, as in PM2
 	}
 	moved, err := step(g)

@@ -97,12 +97,12 @@ func runSend(c *call) error {
 	}
 	id, ok := processID(c.args[0])
 	if !ok {
-		return pm2Error("send takes the number of a process", "Process with ID <%s> unknown.", c.args[0])
+		return pm2Error("send takes the number of a process", "Error: Process with ID <%s> unknown.", c.args[0])
 	}
 	err := c.client.Send(c.ctx, id, c.args[1]+"\n")
 	var answer *api.Error
 	if errors.As(err, &answer) {
-		return pm2Error(answer.Hint, "%s", answer.Message)
+		return pm2Error(answer.Hint, "Error: %s", answer.Message)
 	}
 	return c.after(err)
 }

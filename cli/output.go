@@ -17,6 +17,7 @@ type output struct {
 	color, colorErr bool
 	cols            int // of the terminal on stdout; 0 is no terminal
 	silent          bool
+	mute            bool // nor is there any data
 	json            bool // what is said goes into one object at the end, so none of it goes to stdout
 	done            []jsonResult
 	failed          []jsonFailure
@@ -62,10 +63,14 @@ func wantColor(env *Env, tty, noColor bool) bool {
 }
 
 // data writes what was asked for to stdout, whatever else is silenced.
-func (o *output) data(s string) { io.WriteString(o.stdout, s) }
+func (o *output) data(s string) { o.bytes([]byte(s)) }
 
 // bytes is data for rendered bytes.
-func (o *output) bytes(b []byte) { o.stdout.Write(b) }
+func (o *output) bytes(b []byte) {
+	if !o.mute {
+		o.stdout.Write(b)
+	}
+}
 
 // say writes PM2's talk to stdout, where scripts look for it.
 func (o *output) say(s string) {

@@ -55,7 +55,8 @@ func TestJSONOfAnOperation(t *testing.T) {
 func TestSilenceIsForTalkNotForData(t *testing.T) {
 	d := newFake(t, process(0, "web", 100))
 	assert.Empty(t, d.runner().good("-s", "stop", "web"))
-	assert.Equal(t, "100\n", d.runner().good("-s", "pid", "web"))
+	assert.Empty(t, d.runner().good("-s", "pid", "web"), "PM2 prints it as it talks")
+	assert.Contains(t, d.runner().good("-s", "jlist"), `"name":"web"`)
 	assert.Empty(t, d.runner().good("stop", "web", "-fs"))
 	o := d.runner().run("stop", "nope", "--silent")
 	assert.Equal(t, outcome{code: 1}, o)

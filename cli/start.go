@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"encoding/json"
 	"errors"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -175,6 +177,11 @@ func (c *call) startScript(target string) error {
 		if err := c.writeFile(&spec); err != nil {
 			return err
 		}
+		spec.Extra = maps.Clone(spec.Extra)
+		if spec.Extra == nil {
+			spec.Extra = map[string]json.RawMessage{}
+		}
+		spec.Extra["write"] = json.RawMessage("true")
 	}
 	if exists == app.Refuse {
 		list, err := c.ended(&spec)
@@ -378,6 +385,9 @@ func (c *call) configError(err error) error {
 		}
 	}
 	f := &failure{text: "[PM2][ERROR] " + err.Error(), err: err}
+	if invalid != nil {
+		f.text = "[PM2][ERROR] " + strings.ReplaceAll(err.Error(), "\n", ",") // as PM2 joins them
+	}
 	var hinted interface{ Hint() string }
 	if errors.As(err, &hinted) {
 		f.hint = hinted.Hint()

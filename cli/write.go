@@ -18,6 +18,7 @@ func (c *call) writeFile(spec *app.Spec) error {
 		return err
 	}
 	path := filepath.Join(c.env.Cwd, strings.ReplaceAll(spec.Name, "/", "-")+"-pm2.json")
+	c.out.talk("Writing configuration to %s", path)
 	if err := os.WriteFile(path, append(data, '\n'), 0o644); err != nil {
 		return c.cannot("", "write "+path, err)
 	}

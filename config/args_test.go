@@ -218,7 +218,7 @@ func TestPatchKnowsTheSectionsOfItsFile(t *testing.T) {
 	_, err = Patch(s, Flags{KillTimeout: "x"}, nil, c)
 	var invalid *Invalid
 	assert.ErrorAs(t, err, &invalid)
-	_, err = Patch(s, Flags{Interpreter: "ruby"}, nil, c)
+	_, err = Patch(s, Flags{Interpreter: "cobol"}, nil, c)
 	assert.ErrorContains(t, err, "NOT AVAILABLE")
 }
 

@@ -205,7 +205,8 @@ func (l *Loaded) sections(c Context, tree any) ([]object, error) {
 		case l.Deploy != nil || l.Static != nil:
 			tree = []any{}
 		case filepath.Base(l.File) == "package.json":
-			return nil, saidf("No script path - aborting").try(`package.json has neither an "apps" nor a "pm2" section`)
+			name, _ := root.get("name")
+			tree = object{{"name", name}} // it has no script, which is said of it by this name
 		}
 	}
 	list, ok := tree.([]any)

@@ -86,8 +86,8 @@ func TestInterpreterAskedFor(t *testing.T) {
 		require.NoError(t, err, asked)
 		assert.Equal(t, filepath.Base(want), filepath.Base(in.Path), asked)
 	}
-	_, err := ResolveInterpreter(c, c.Cwd, "ruby", script)
-	assert.EqualError(t, err, "Interpreter ruby is NOT AVAILABLE in PATH. (type 'which ruby' to double check.)")
+	_, err := ResolveInterpreter(c, c.Cwd, "cobol", script)
+	assert.EqualError(t, err, "Interpreter cobol is NOT AVAILABLE in PATH. (type 'which cobol' to double check.)")
 
 	// Without a node there is none for scripts either.
 	c.Node = func() string { return "" }

@@ -69,7 +69,7 @@ func (s *stage) normal(a answer) answer {
 // volatileColumns are cells that no two runs share, volatileRows the same in describe.
 var (
 	volatileColumns = []string{"pid", "uptime", "cpu", "mem", "memory", "user"}
-	volatileRows    = []string{"uptime", "created at", "pid", "memory usage", "Heap Size", "Heap Usage", "Used Heap Size", "Event Loop Latency p95", "Event Loop Latency", "Active handles", "Active requests"}
+	volatileRows    = []string{"uptime", "created at", "pid", "memory usage", "Heap Size", "Heap Usage", "Used Heap Size", "Event Loop Latency p95", "Event Loop Latency", "Active handles", "Active requests", "tree", "process tree", "open files"}
 )
 
 // tables takes what is volatile out of the cells of tables, and the widths, which go with it. pm2's own tests hold those.

@@ -61,8 +61,11 @@ func (s *stage) clear() error {
 			return err
 		}
 	}
-	for _, file := range []string{"h/dump.pm2", "h/dump.pm2.bak", "h/reload.lock", "h/module_conf.json"} {
+	for _, file := range []string{"h/dump.pm2", "h/dump.pm2.bak", "h/reload.lock"} {
 		os.Remove(s.path(file))
+	}
+	if err := os.WriteFile(s.path("h/module_conf.json"), []byte("{}"), 0o644); err != nil {
+		return err
 	}
 	if err := os.Truncate(s.path("h/pm2.log"), 0); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
