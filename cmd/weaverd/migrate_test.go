@@ -146,6 +146,9 @@ func TestMigrateUnderLoad(t *testing.T) {
 	if realPM2 == "" {
 		t.Skip("WEAVER_TEST_PM2 does not name npm's pm2")
 	}
+	if testing.Short() {
+		t.Skip("it takes a while")
+	}
 	need(t, "node")
 	dir, err := os.MkdirTemp("", "migrate") // short: sockets
 	require.NoError(t, err)
