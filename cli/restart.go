@@ -62,7 +62,7 @@ func (c *call) againStdin(verb app.Verb) error {
 	for i := range specs {
 		c.out.quiet[specs[i].Name] = true
 	}
-	return c.startSpecs(api.StartRequest{Op: newOp(), Specs: specs, File: loaded.File, IfExists: app.Restart})
+	return c.startSpecs(api.StartRequest{Specs: specs, File: loaded.File, IfExists: app.Restart})
 }
 
 func (c *call) againOne(verb app.Verb, target app.Selector) error {
