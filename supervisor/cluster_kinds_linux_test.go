@@ -142,8 +142,11 @@ func fetch(c *http.Client, port int) (string, error) {
 // TestKindsOfServers: whatever it is that workers listen with, everybody who asks is answered, also while they are
 // replaced, and by the new ones then.
 func TestKindsOfServers(t *testing.T) {
-	for _, k := range servers {
+	for i, k := range servers {
 		t.Run(k.name, func(t *testing.T) {
+			if testing.Short() && i%3 > 0 {
+				t.Skip("one of three will do")
+			}
 			r := newReal(t)
 			s := &site{dir: r.dir, port: freePort(t), other: freePort(t)}
 			spec := r.cluster("web", k.program, 2, s.port)
@@ -203,6 +206,9 @@ func TestExclusiveServers(t *testing.T) {
 func TestAnAddressKeepsItsSlot(t *testing.T) {
 	for _, host := range []string{"127.0.0.1", "0.0.0.0", "::"} {
 		t.Run(host, func(t *testing.T) {
+			if testing.Short() && host != "::" {
+				t.Skip("both families are in one")
+			}
 			r, port := newReal(t), freePort(t)
 			spec := r.cluster("web", `require('net').createServer(s => s.end(process.env.I + ' ' + process.pid)).listen(+process.env.PORT, process.env.HOST)`, 4, port)
 			spec.ClusterPolicy = "sticky"

@@ -42,8 +42,10 @@ var served = []struct {
 	script string         // or a program
 	app    map[string]any // what its ecosystem file says beside the script
 	loses  bool           // by its nature: what it lost is told
+	pm2    bool           // by the npm PM2, to compare
 }{
 	{name: "node http", short: true, script: "http.js", app: workers(nil)},
+	{name: "PM2, node http", loses: true, pm2: true, script: "http.js", app: workers(nil)},
 	{name: "node https", script: "https.js", app: workers(nil)},
 	{name: "node http, rr", script: "http.js", app: workers(map[string]any{"cluster_policy": "rr"})},
 	{name: "express", script: "express.js", needs: []string{"express"}, app: workers(nil)},
@@ -102,12 +104,21 @@ func TestReloadProof(t *testing.T) {
 		reloads, requests = 50, 100_000
 	}
 	only := os.Getenv("WEAVER_RELOAD_ONLY")
-	for _, s := range served {
+	for i, s := range served {
 		if only == "" && !whole && !s.short || only != "" && only != s.name { // those that are named are run in any form
 			continue
 		}
+		if testing.Short() && i > 0 && only == "" {
+			break
+		}
 		t.Run(s.name, func(t *testing.T) {
-			a := serve(t, s.script, s.needs, s.app)
+			program := filepath.Join(bin, "weaver")
+			if s.pm2 {
+				if program = os.Getenv("WEAVER_TEST_PM2"); program == "" {
+					t.Skip("WEAVER_TEST_PM2 does not say where PM2 is")
+				}
+			}
+			a := serveBy(t, program, s.script, s.needs, s.app)
 			l := press(a, 64)
 			begin := time.Now()
 			for n := range reloads {
@@ -132,6 +143,7 @@ func TestReloadProof(t *testing.T) {
 
 // target is an app that runs under a weaver of its own.
 type target struct {
+	by   string // the program that runs it
 	env  []string
 	home string
 	port int
@@ -139,7 +151,7 @@ type target struct {
 }
 
 func (a *target) weaver(args ...string) (string, error) {
-	cmd := exec.Command(filepath.Join(bin, "weaver"), args...)
+	cmd := exec.Command(a.by, args...)
 	cmd.Env = a.env
 	out, err := cmd.CombinedOutput()
 	return string(out), err
@@ -148,10 +160,16 @@ func (a *target) weaver(args ...string) (string, error) {
 // serve starts a program and returns when it answers.
 func serve(t *testing.T, script string, needs []string, more map[string]any) *target {
 	t.Helper()
+	return serveBy(t, filepath.Join(bin, "weaver"), script, needs, more)
+}
+
+// serveBy is serve by weaver or PM2.
+func serveBy(t *testing.T, by, script string, needs []string, more map[string]any) *target {
+	t.Helper()
 	dir := t.TempDir()
 	apps, err := filepath.Abs(filepath.Join("..", "..", "testdata", "apps", "served"))
 	require.NoError(t, err)
-	a := &target{port: reserve(t)}
+	a := &target{by: by, port: reserve(t)}
 	path := os.Getenv("PATH")
 	program := filepath.Join(apps, script)
 	if filepath.Ext(script) == "" {
@@ -199,7 +217,11 @@ func serve(t *testing.T, script string, needs []string, more map[string]any) *ta
 	file := filepath.Join(dir, "eco.json")
 	require.NoError(t, os.WriteFile(file, text, 0o600))
 	a.home = filepath.Join(dir, "h")
-	a.env = append(os.Environ(), "WEAVER_HOME="+a.home, "PATH="+path)
+	variable := "WEAVER_HOME"
+	if filepath.Base(by) != "weaver" {
+		variable = "PM2_HOME"
+	}
+	a.env = append(os.Environ(), variable+"="+a.home, "PATH="+path)
 	t.Cleanup(func() {
 		if out, err := a.weaver("kill"); err != nil {
 			t.Errorf("kill: %v\n%s", err, out)
