@@ -74,7 +74,7 @@ var served = []struct {
 		"interpreter": "bun", "overlap": true, "kill_timeout": 5000,
 	}},
 	{name: "deno", loses: true, needs: []string{"deno"}, script: "deno.js", app: map[string]any{
-		"interpreter": "deno", "node_args": "run --allow-all", "overlap": true, "kill_timeout": 5000,
+		"interpreter": "deno", "node_args": "run --allow-all --unstable-net", "overlap": true, "kill_timeout": 5000,
 	}},
 	{name: "go", short: true, script: "held.go", app: map[string]any{"interpreter": "none", "kill_timeout": 5000}},
 }
