@@ -52,6 +52,9 @@ var served = []struct {
 	{name: "fastify", script: "fastify.js", needs: []string{"fastify"}, app: workers(nil)},
 	{name: "koa", script: "koa.js", needs: []string{"koa"}, app: workers(nil)},
 	{name: "node ESM", script: "esm.mjs", app: workers(nil)},
+	{name: "TypeScript, tsx", needs: []string{"tsx"}, script: "typed.ts", app: workers(map[string]any{
+		"interpreter": "node", "node_args": "--import {modules}/tsx/dist/loader.mjs",
+	})},
 	{name: "node 16", short: true, needs: []string{nodeOf(16)}, script: "http.js", app: workers(nil)},
 	{name: "node 18", needs: []string{nodeOf(18)}, script: "http.js", app: workers(nil)},
 	{name: "node 22", needs: []string{nodeOf(22)}, script: "http.js", app: workers(nil)},
@@ -178,9 +181,10 @@ func serveBy(t *testing.T, by, script string, needs []string, more map[string]an
 		require.NoError(t, err)
 	}
 	spec := map[string]any{"name": "web", "script": program, "cwd": dir, "listen_timeout": 60000}
+	modules := ""
 	env := map[string]any{"PORT": strconv.Itoa(a.port)}
 	switch filepath.Ext(script) {
-	case ".js", ".mjs":
+	case ".js", ".mjs", ".ts":
 		need(t, "node")
 	case ".py":
 		need(t, "python3")
@@ -195,7 +199,7 @@ func serveBy(t *testing.T, by, script string, needs []string, more map[string]an
 		spec["listen"] = []int{a.port}
 	}
 	if len(needs) > 0 {
-		modules := npm(t, needs...)
+		modules = npm(t, needs...)
 		env["NODE_PATH"] = modules
 		path = filepath.Join(modules, ".bin") + string(os.PathListSeparator) + path
 		if name, _, isAlias := strings.Cut(needs[0], "@npm:"); isAlias { // a Node of its own
@@ -213,7 +217,7 @@ func serveBy(t *testing.T, by, script string, needs []string, more map[string]an
 	spec["env"] = env
 	text, err := json.Marshal(map[string]any{"apps": []any{spec}})
 	require.NoError(t, err)
-	text = []byte(strings.NewReplacer("{port}", strconv.Itoa(a.port), "{apps}", apps).Replace(string(text)))
+	text = []byte(strings.NewReplacer("{port}", strconv.Itoa(a.port), "{apps}", apps, "{modules}", modules).Replace(string(text)))
 	file := filepath.Join(dir, "eco.json")
 	require.NoError(t, os.WriteFile(file, text, 0o600))
 	a.home = filepath.Join(dir, "h")
