@@ -3,6 +3,7 @@ package supervisor
 import (
 	"os"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -14,6 +15,17 @@ func sinceBoot() int64 {
 		return 1
 	}
 	return ts.Nano()
+}
+
+// ticks is how many of them the kernel counts start times in, per second.
+const ticks = 100
+
+// began is when a process began to run, by its start time; zero if that is not known.
+func began(start uint64) time.Time {
+	if start == 0 {
+		return time.Time{}
+	}
+	return time.Now().Add(time.Duration(start)*(time.Second/ticks) - time.Duration(sinceBoot()))
 }
 
 // thisMachine says within which bounds a pid with its start time means a process.

@@ -330,7 +330,7 @@ func (k *keeper) spawn(gen uint64) lifecycle.Input {
 	k.proc.Membership = c.Membership()
 	k.heldBack(c, true)
 	k.fail("launch", c.Trouble())
-	return lifecycle.Spawned{Gen: gen, PID: c.PID()}
+	return lifecycle.Spawned{Gen: gen, PID: c.PID(), Since: began(c.Handle().Start)}
 }
 
 // fail tells the world of something that did not work, as nobody waits for it.

@@ -52,7 +52,7 @@ func (k *keeper) takeOver(life lifeRecord, exits map[uint64]exitRecord, left est
 // catchUp puts into the mailbox what the state does not know of a child yet.
 func (k *keeper) catchUp(c lifecycle.Child, f found) {
 	if c.PID == 0 && f.child != nil { // it was forked, and that could not be written down any more
-		k.mail.put(tell{in: lifecycle.Spawned{Gen: c.Gen, PID: f.child.PID()}})
+		k.mail.put(tell{in: lifecycle.Spawned{Gen: c.Gen, PID: f.child.PID(), Since: began(f.child.Handle().Start)}})
 	}
 	switch {
 	case c.Dead && f.child == nil:

@@ -15,7 +15,7 @@ func BenchmarkCrash(b *testing.B) {
 	for b.Loop() {
 		now = now.Add(time.Second)
 		gen := s.Cur.Gen
-		s, _ = Step(p, s, now, Spawned{gen, 1})
+		s, _ = Step(p, s, now, Spawned{Gen: gen, PID: 1})
 		_ = s.Deadline(p)
 		s, _ = Step(p, s, now, Exited{Gen: gen, Code: 1})
 		_ = s.Deadline(p)
@@ -28,7 +28,7 @@ func BenchmarkCrash(b *testing.B) {
 func BenchmarkStep(b *testing.B) {
 	p := defaults()
 	s, _ := Step(p, State{}, t0, Start{})
-	s, _ = Step(p, s, t0, Spawned{1, 1})
+	s, _ = Step(p, s, t0, Spawned{Gen: 1, PID: 1})
 	b.ReportAllocs()
 	for b.Loop() {
 		_, _ = Step(p, s, t0, Stop{})

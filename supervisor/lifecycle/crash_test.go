@@ -13,7 +13,7 @@ func (sc *script) crashes(runs ...time.Duration) {
 	for _, run := range runs {
 		gen := sc.s.Cur.Gen
 		require.NotZero(sc.t, gen, "no child left to crash")
-		sc.do(Spawned{gen, int(gen)}, Ready{gen})
+		sc.do(Spawned{Gen: gen, PID: int(gen)}, Ready{gen})
 		sc.after(run, Exited{Gen: gen, Code: 1}, Empty{gen})
 		if at := sc.s.RestartAt; !at.IsZero() {
 			sc.now = at
@@ -122,7 +122,7 @@ func TestARowThatLastedTooLongStartsAnew(t *testing.T) {
 	sc.do(Start{})
 	sc.crashes(0, 0)
 	require.Equal(t, 2, sc.s.Unstable)
-	sc.do(Spawned{3, 3})
+	sc.do(Spawned{Gen: 3, PID: 3})
 	sc.after(300*time.Millisecond, Exited{Gen: 3}) // 3.1 s after the first run began, in a window of 3 s
 	require.Equal(t, 1, sc.s.Unstable)
 	require.False(t, sc.s.GaveUp)
@@ -150,7 +150,7 @@ func TestASlowFailureToSpawnIsStillQuick(t *testing.T) {
 func TestUptimeCountsFromTheProcessNotFromTheWish(t *testing.T) {
 	sc := newScript(t)
 	sc.do(Start{})
-	sc.after(time.Minute, Spawned{1, 11})
+	sc.after(time.Minute, Spawned{Gen: 1, PID: 11})
 	sc.after(10*time.Millisecond, Exited{Gen: 1, Code: 1})
 	require.Equal(t, 1, sc.s.Unstable)
 }
@@ -159,14 +159,14 @@ func TestUnlimitedIsPacedAfterAHotRow(t *testing.T) {
 	sc := newScript(t, noTree, func(p *Policy) { p.MaxRestarts = -1 })
 	sc.do(Start{})
 	for gen := uint64(1); gen < 16; gen++ {
-		require.Contains(t, sc.do(Spawned{gen, 1}, Exited{Gen: gen}), "in 0s")
+		require.Contains(t, sc.do(Spawned{Gen: gen, PID: 1}, Exited{Gen: gen}), "in 0s")
 	}
 	for gen := uint64(16); gen < 100; gen++ {
-		require.Contains(t, sc.do(Spawned{gen, 1}, Exited{Gen: gen}), "in 1s")
+		require.Contains(t, sc.do(Spawned{Gen: gen, PID: 1}, Exited{Gen: gen}), "in 1s")
 		sc.status("waiting restart")
 		sc.alarm(time.Second)
 	}
-	sc.do(Spawned{100, 1})
+	sc.do(Spawned{Gen: 100, PID: 1})
 	require.Contains(t, sc.after(time.Second, Exited{Gen: 100}), "in 0s")
 }
 
@@ -178,7 +178,7 @@ func TestASpawnThatGoesOnFailingIsPacedWhateverTheLimit(t *testing.T) {
 	}
 	require.Equal(t, "exited 16, restarting 16 in 1s", sc.do(Exited{Gen: 16, Err: "no such file"}))
 	require.Equal(t, "starting 17, spawn 17", sc.alarm(time.Second))
-	require.Contains(t, sc.do(Spawned{17, 1}, Exited{Gen: 17}, Empty{17}), "spawn 18", "a limit of one's own choice is run into hot, as in PM2")
+	require.Contains(t, sc.do(Spawned{Gen: 17, PID: 1}, Exited{Gen: 17}, Empty{17}), "spawn 18", "a limit of one's own choice is run into hot, as in PM2")
 }
 
 // The series was measured with PM2.
@@ -187,7 +187,7 @@ func TestBackoffGrowsAsInPM2(t *testing.T) {
 	sc.do(Start{})
 	for i, ms := range []int{100, 150, 225, 337, 505, 757, 1135, 1702, 2553, 3829, 5743, 8614, 12921, 15000, 15000} {
 		gen := uint64(i + 1)
-		sc.do(Spawned{gen, 1}, Exited{Gen: gen, Code: 1})
+		sc.do(Spawned{Gen: gen, PID: 1}, Exited{Gen: gen, Code: 1})
 		sc.status("waiting restart")
 		require.Equal(t, time.Duration(ms)*time.Millisecond, sc.s.Backoff)
 		require.Equal(t, i, sc.s.Restarts, "counted when it happens")
@@ -197,9 +197,9 @@ func TestBackoffGrowsAsInPM2(t *testing.T) {
 
 func TestBackoffStartsAgainWhenStable(t *testing.T) {
 	sc := newScript(t, noTree, waitReady, func(p *Policy) { p.ExpBackoff, p.ListenTimeout = 100*time.Millisecond, time.Minute })
-	sc.do(Start{}, Spawned{1, 1}, Exited{Gen: 1})
+	sc.do(Start{}, Spawned{Gen: 1, PID: 1}, Exited{Gen: 1})
 	sc.alarm(100 * time.Millisecond)
-	sc.do(Spawned{2, 2})
+	sc.do(Spawned{Gen: 2, PID: 2})
 	sc.after(40*time.Second, Tick{})
 	require.Equal(t, 100*time.Millisecond, sc.s.Backoff, "not online yet")
 	sc.do(Ready{2})
@@ -210,20 +210,20 @@ func TestBackoffStartsAgainWhenStable(t *testing.T) {
 
 func TestStableCountsEvenIfItsTickWasLate(t *testing.T) {
 	sc := newScript(t, noTree, func(p *Policy) { p.ExpBackoff = 100 * time.Millisecond })
-	sc.do(Start{}, Spawned{1, 1}, Exited{Gen: 1})
+	sc.do(Start{}, Spawned{Gen: 1, PID: 1}, Exited{Gen: 1})
 	sc.alarm(100 * time.Millisecond)
-	sc.do(Spawned{2, 2})
+	sc.do(Spawned{Gen: 2, PID: 2})
 	require.Contains(t, sc.after(30*time.Second, Exited{Gen: 2}), "in 100ms")
 	sc.alarm(100 * time.Millisecond)
-	sc.do(Spawned{3, 3})
+	sc.do(Spawned{Gen: 3, PID: 3})
 	require.Contains(t, sc.after(30*time.Second-1, Exited{Gen: 3}), "in 150ms")
 }
 
 func TestBackoffIsNotForgottenForSurvivorsThatLinger(t *testing.T) {
 	sc := newScript(t, func(p *Policy) { p.ExpBackoff = 100 * time.Millisecond })
-	sc.do(Start{}, Spawned{1, 1}, Exited{Gen: 1})
+	sc.do(Start{}, Spawned{Gen: 1, PID: 1}, Exited{Gen: 1})
 	sc.after(time.Minute, Tick{})
-	sc.do(Empty{1}, Spawned{2, 2})
+	sc.do(Empty{1}, Spawned{Gen: 2, PID: 2})
 	require.Contains(t, sc.do(Exited{Gen: 2}), "in 150ms")
 }
 
@@ -243,7 +243,7 @@ func TestHugeLimitsDoNotOverflow(t *testing.T) {
 
 func TestExitWithoutAutoRestartIsStoppedNotErrored(t *testing.T) {
 	sc := newScript(t, func(p *Policy) { p.AutoRestart, p.MaxRestarts, p.RestartDelay = false, 1, time.Minute })
-	sc.do(Start{}, Spawned{1, 1})
+	sc.do(Start{}, Spawned{Gen: 1, PID: 1})
 	require.Equal(t, "exited 1, term 1", sc.do(Exited{Gen: 1, Code: 1}))
 	require.Equal(t, "stopped 1", sc.do(Empty{1}))
 	sc.status("stopped")
@@ -265,7 +265,7 @@ func TestStopExitCodesAreRealExitCodes(t *testing.T) {
 		{Exited{Gen: 1, Err: "status unknown"}, "launching"},
 	} {
 		sc := newScript(t, noTree, func(p *Policy) { p.StopExitCodes = []int{0, 7} })
-		sc.do(Start{}, Spawned{1, 1}, c.exit)
+		sc.do(Start{}, Spawned{Gen: 1, PID: 1}, c.exit)
 		require.Equal(t, c.status, sc.s.Status(), "%+v", c.exit)
 		require.Equal(t, ExitInfo{1, c.exit.Code, c.exit.Signal, c.exit.Err, t0}, sc.s.Exit)
 	}
@@ -274,25 +274,25 @@ func TestStopExitCodesAreRealExitCodes(t *testing.T) {
 func TestRestartsCountsWhatPM2Counts(t *testing.T) {
 	sc := newScript(t, noTree, func(p *Policy) { p.RestartDelay = time.Minute })
 	count := func(want int) { t.Helper(); require.Equal(t, want, sc.s.Restarts) }
-	sc.do(Start{}, Spawned{1, 1})
+	sc.do(Start{}, Spawned{Gen: 1, PID: 1})
 	count(0)
-	sc.do(Restart{}, Exited{Gen: 1}, Spawned{2, 2})
+	sc.do(Restart{}, Exited{Gen: 1}, Spawned{Gen: 2, PID: 2})
 	count(1)
-	sc.do(Reload{}, Restart{}, Exited{Gen: 2}, Spawned{3, 3})
+	sc.do(Reload{}, Restart{}, Exited{Gen: 2}, Spawned{Gen: 3, PID: 3})
 	count(2) // one restart, though asked for twice
 	sc.do(Exited{Gen: 3})
 	count(2)
-	sc.do(Restart{}, Spawned{4, 4}) // from waiting: PM2 counts neither this nor the restart it replaces
+	sc.do(Restart{}, Spawned{Gen: 4, PID: 4}) // from waiting: PM2 counts neither this nor the restart it replaces
 	count(2)
-	sc.do(Exited{Gen: 4}, Start{}, Spawned{5, 5})
+	sc.do(Exited{Gen: 4}, Start{}, Spawned{Gen: 5, PID: 5})
 	count(2)
 	sc.do(Exited{Gen: 5})
 	sc.alarm(time.Minute)
 	count(3)
-	sc.do(Spawned{6, 6}, Stop{}, Exited{Gen: 6}, Restart{}, Spawned{7, 7})
+	sc.do(Spawned{Gen: 6, PID: 6}, Stop{}, Exited{Gen: 6}, Restart{}, Spawned{Gen: 7, PID: 7})
 	count(3)
 	sc.p.Overlap = true
-	sc.do(Reload{}, Spawned{8, 8}, Ready{8})
+	sc.do(Reload{}, Spawned{Gen: 8, PID: 8}, Ready{8})
 	count(4)
 	sc.do(Exited{Gen: 8}, Stop{}, Exited{Gen: 7}, Start{})
 	count(4)
@@ -311,7 +311,7 @@ func TestOperatorForgives(t *testing.T) {
 		sc.crashes(0, 0)
 		sc.status("launching")
 		require.Equal(t, 4, sc.s.Restarts)
-		sc.do(Spawned{sc.s.LastGen, 5}, Restart{}, Exited{Gen: sc.s.LastGen}, Empty{sc.s.LastGen})
+		sc.do(Spawned{Gen: sc.s.LastGen, PID: 5}, Restart{}, Exited{Gen: sc.s.LastGen}, Empty{sc.s.LastGen})
 		require.Zero(t, sc.s.Unstable)
 		require.Zero(t, sc.s.Backoff)
 		sc.crashes(0, 0)
@@ -322,7 +322,7 @@ func TestOperatorForgives(t *testing.T) {
 // An exit within a second of its start is no crash if it was asked for (PM2 counts it as one).
 func TestAnAskedExitIsNoCrash(t *testing.T) {
 	sc := newScript(t, func(p *Policy) { p.MaxRestarts = 1 })
-	sc.do(Start{}, Spawned{1, 1}, Restart{}, Exited{Gen: 1, Code: 1})
+	sc.do(Start{}, Spawned{Gen: 1, PID: 1}, Restart{}, Exited{Gen: 1, Code: 1})
 	require.Zero(t, sc.s.Unstable)
 	require.Equal(t, "starting 2, spawn 2", sc.do(Empty{1}))
 }
@@ -341,13 +341,13 @@ func TestDelaysThatGrow(t *testing.T) {
 		sc.do(Start{})
 		for i, s := range c.want {
 			gen := uint64(i + 1)
-			sc.do(Spawned{gen, 1})
+			sc.do(Spawned{Gen: gen, PID: 1})
 			require.Contains(t, sc.do(Exited{Gen: gen, Code: 1}), "in "+(time.Duration(s)*time.Second).String())
 			if s > 0 {
 				sc.alarm(time.Duration(s) * time.Second)
 			}
 		}
-		sc.do(Spawned{7, 1}, Exited{Gen: 7})
+		sc.do(Spawned{Gen: 7, PID: 1}, Exited{Gen: 7})
 		sc.status("errored") // however long the row lasted
 	}
 }
@@ -369,7 +369,7 @@ func TestJitterShortensAndIsTheSameForTheSameIncarnation(t *testing.T) {
 func TestMaxRestartsInAWindow(t *testing.T) {
 	sc := newScript(t, noTree, func(p *Policy) { p.Window, p.MaxRestarts = time.Minute, 2 })
 	sc.do(Start{})
-	run := func(gen uint64, d time.Duration) { sc.do(Spawned{gen, 1}); sc.after(d, Exited{Gen: gen}) }
+	run := func(gen uint64, d time.Duration) { sc.do(Spawned{Gen: gen, PID: 1}); sc.after(d, Exited{Gen: gen}) }
 	run(1, 10*time.Second)
 	run(2, 20*time.Second)
 	sc.status("launching")
@@ -387,18 +387,18 @@ func TestMaxRestartsInAWindow(t *testing.T) {
 func TestCircuitOpensTriesOnceAndCloses(t *testing.T) {
 	sc := newScript(t, noTree, func(p *Policy) { p.Breaker, p.OpenFor, p.MaxRestarts = 3, time.Minute, -1 })
 	sc.do(Start{})
-	sc.do(Spawned{1, 1}, Exited{Gen: 1}, Spawned{2, 1}, Exited{Gen: 2}, Spawned{3, 1})
+	sc.do(Spawned{Gen: 1, PID: 1}, Exited{Gen: 1}, Spawned{Gen: 2, PID: 1}, Exited{Gen: 2}, Spawned{Gen: 3, PID: 1})
 	require.Equal(t, "exited 3, circuit opened 3, restarting 3 in 1m0s", sc.do(Exited{Gen: 3}))
 	sc.status("waiting restart")
 	sc.alarm(time.Minute)
-	sc.do(Spawned{4, 1})
+	sc.do(Spawned{Gen: 4, PID: 1})
 	require.Equal(t, "exited 4, restarting 4 in 1m0s", sc.do(Exited{Gen: 4}), "the trial failed")
 	sc.alarm(time.Minute)
-	sc.do(Spawned{5, 1})
+	sc.do(Spawned{Gen: 5, PID: 1})
 	require.Equal(t, "circuit closed 5", sc.alarm(time.Second))
 	require.Contains(t, sc.do(Exited{Gen: 5}), "in 0s")
 	require.False(t, sc.s.Open)
-	sc.do(Spawned{6, 1}, Exited{Gen: 6}, Spawned{7, 1}, Exited{Gen: 7})
+	sc.do(Spawned{Gen: 6, PID: 1}, Exited{Gen: 6}, Spawned{Gen: 7, PID: 1}, Exited{Gen: 7})
 	sc.do(Start{})
 	require.False(t, sc.s.Open, "the operator forgives")
 	sc.status("launching")

@@ -70,7 +70,7 @@ func FuzzStep(f *testing.F) {
 			case 3:
 				step(Reload{gen * uint64(op/13%2)})
 			case 4:
-				step(Spawned{gen, int(arg)})
+				step(Spawned{Gen: gen, PID: int(arg)})
 			case 5:
 				step(Ready{gen})
 			case 6:

@@ -40,7 +40,7 @@ func TestAStartAsksAgain(t *testing.T) {
 
 func TestAnAutomaticRestartAsksToo(t *testing.T) {
 	sc := newScript(t, gated, noTree)
-	sc.do(Start{}, Clear{}, Spawned{1, 11})
+	sc.do(Start{}, Clear{}, Spawned{Gen: 1, PID: 11})
 	require.Equal(t, "exited 1, restarting 1 in 0s, await", sc.do(Exited{Gen: 1, Code: 1}))
 	require.Equal(t, 0, sc.s.Restarts)
 	require.Equal(t, "starting 2, spawn 2", sc.do(Clear{}))
@@ -56,7 +56,7 @@ func TestAGateThatIsTakenAwayHoldsNothing(t *testing.T) {
 
 func TestAReloadWithoutAGapAsksNobody(t *testing.T) {
 	sc := newScript(t, gated, overlap)
-	sc.do(Start{}, Clear{}, Spawned{1, 11})
+	sc.do(Start{}, Clear{}, Spawned{Gen: 1, PID: 11})
 	require.Equal(t, "starting 2, spawn 2", sc.do(Reload{}))
 }
 
@@ -64,7 +64,7 @@ func TestWhatNobodyNeedsSleepsUntilSomebodyDoes(t *testing.T) {
 	sc := newScript(t, gated)
 	sc.do(Start{}, Wait{Asleep})
 	sc.status(statusStopped)
-	sc.do(Clear{}, Spawned{1, 11})
+	sc.do(Clear{}, Spawned{Gen: 1, PID: 11})
 	sc.status(statusOnline)
 	require.Equal(t, "stopping 1, term 1", sc.do(Idle{1}))
 	require.Empty(t, sc.do(Idle{1}), "it ends already")

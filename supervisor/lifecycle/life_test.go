@@ -108,7 +108,7 @@ func (w *world) late() {
 	}
 	gen := pick(w.r, w.spent...)
 	before := w.s
-	w.feed(pick[Input](w.r, Spawned{gen, 9}, Ready{gen}, Exited{Gen: gen, Code: 1}, Empty{gen}, Drained{gen}, Restart{gen}, Reload{gen}, Idle{gen}))
+	w.feed(pick[Input](w.r, Spawned{Gen: gen, PID: 9}, Ready{gen}, Exited{Gen: gen, Code: 1}, Empty{gen}, Drained{gen}, Restart{gen}, Reload{gen}, Idle{gen}))
 	w.require(w.s == before, "late news of %d changed something", gen)
 }
 
@@ -166,7 +166,7 @@ func (w *world) live(p *proc) {
 	case r.IntN(3) == 0:
 		w.exit(p, Exited{Gen: p.gen, Code: r.IntN(8), Signal: pick(r, 0, 0, 11)})
 	case r.IntN(8) == 0:
-		w.feed(Spawned{p.gen, p.pid + 5000}) // once more, and wrong
+		w.feed(Spawned{Gen: p.gen, PID: p.pid + 5000}) // once more, and wrong
 	default:
 		w.feed(Ready{p.gen})
 	}
@@ -179,7 +179,7 @@ func (w *world) obeys(p *proc) bool {
 
 func (w *world) spawn(p *proc) {
 	p.pid, p.since = int(p.gen)+1000, w.now
-	w.feed(Spawned{p.gen, p.pid})
+	w.feed(Spawned{Gen: p.gen, PID: p.pid})
 }
 
 func (w *world) exit(p *proc, in Exited) {

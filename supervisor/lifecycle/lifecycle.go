@@ -151,8 +151,9 @@ type (
 
 	// Spawned answers a Spawn. PID is positive. A spawn that did not work is Exited with Err, and no Spawned.
 	Spawned struct {
-		Gen uint64
-		PID int
+		Gen   uint64
+		PID   int
+		Since time.Time // when it began to run; zero is now
 	}
 
 	// Ready tells that the child is ready: it said so, it listens, or a probe found it well.

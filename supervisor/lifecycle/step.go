@@ -174,7 +174,14 @@ func (m *machine) spawned(in Spawned) {
 	if c.Dead || c.PID != 0 || in.PID <= 0 {
 		return
 	}
-	c.PID, c.Since = in.PID, m.now
+	since := in.Since
+	if since.Before(c.Since) { // clocks of processes are coarse: not before it was asked for
+		since = c.Since
+	}
+	if in.Since.IsZero() || since.After(m.now) {
+		since = m.now
+	}
+	c.PID, c.Since = in.PID, since
 	switch {
 	case c.Asked:
 		m.term(c)

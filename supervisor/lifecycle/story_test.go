@@ -12,7 +12,7 @@ func TestOnlineWhenSpawnedUnlessItMustSaySo(t *testing.T) {
 	sc := newScript(t)
 	sc.do(Start{})
 	sc.quiet() // a slow fork has no deadline
-	require.Equal(t, "online 1", sc.after(time.Hour, Spawned{1, 11}))
+	require.Equal(t, "online 1", sc.after(time.Hour, Spawned{Gen: 1, PID: 11}))
 	sc.status("online")
 	require.Equal(t, 11, sc.s.Cur.PID)
 	require.Equal(t, sc.now, sc.s.Cur.Since)
@@ -21,16 +21,16 @@ func TestOnlineWhenSpawnedUnlessItMustSaySo(t *testing.T) {
 
 func TestASecondSpawnedChangesNothing(t *testing.T) {
 	sc := newScript(t)
-	sc.do(Start{}, Spawned{1, 11})
+	sc.do(Start{}, Spawned{Gen: 1, PID: 11})
 	was := sc.s
-	require.Empty(t, sc.after(time.Hour, Spawned{1, 12}))
+	require.Empty(t, sc.after(time.Hour, Spawned{Gen: 1, PID: 12}))
 	require.Equal(t, was, sc.s)
 }
 
 func TestSilentChildCountsAsReadyOnTime(t *testing.T) {
 	sc := newScript(t, waitReady)
 	sc.do(Start{})
-	sc.after(time.Second, Spawned{1, 11})
+	sc.after(time.Second, Spawned{Gen: 1, PID: 11})
 	sc.status("launching")
 	require.Equal(t, "not ready in time 1, online 1", sc.alarm(3*time.Second))
 	require.Empty(t, sc.do(Ready{1}))
@@ -39,7 +39,7 @@ func TestSilentChildCountsAsReadyOnTime(t *testing.T) {
 
 func TestDeafChildIsKilledOnTimeAndAgain(t *testing.T) {
 	sc := newScript(t, waitReady)
-	sc.do(Start{}, Spawned{1, 11})
+	sc.do(Start{}, Spawned{Gen: 1, PID: 11})
 	require.Equal(t, "stopping 1, term 1", sc.after(time.Second, Stop{}))
 	require.Empty(t, sc.after(time.Second, Tick{}, Stop{}, Delete{}))
 	require.Equal(t, "kill 1", sc.alarm(600*time.Millisecond))
@@ -53,7 +53,7 @@ func TestDeafChildIsKilledOnTimeAndAgain(t *testing.T) {
 
 func TestKillTimeoutOfNothingKillsAtOnce(t *testing.T) {
 	sc := newScript(t, func(p *Policy) { p.KillTimeout = 0 })
-	sc.do(Start{}, Spawned{1, 11}, Stop{})
+	sc.do(Start{}, Spawned{Gen: 1, PID: 11}, Stop{})
 	require.Equal(t, "kill 1", sc.alarm(0))
 	require.Equal(t, "kill 1", sc.alarm(5*time.Second))
 }
@@ -63,7 +63,7 @@ func TestAChildStillBeingSpawnedIsTermedWhenItIsThere(t *testing.T) {
 	require.Equal(t, "stopping 1", sc.do(Start{}, Stop{}))
 	sc.status("stopping")
 	sc.quiet()
-	require.Equal(t, "term 1", sc.after(time.Minute, Spawned{1, 11}))
+	require.Equal(t, "term 1", sc.after(time.Minute, Spawned{Gen: 1, PID: 11}))
 	sc.status("stopping")
 	require.Equal(t, "kill 1", sc.alarm(1600*time.Millisecond))
 }
@@ -71,7 +71,7 @@ func TestAChildStillBeingSpawnedIsTermedWhenItIsThere(t *testing.T) {
 // npm died, the node that it started still holds the port.
 func TestSurvivorsAreCleanedAwayBeforeTheNextSpawn(t *testing.T) {
 	sc := newScript(t, func(p *Policy) { p.RestartDelay = 2 * time.Second })
-	sc.do(Start{}, Spawned{1, 11})
+	sc.do(Start{}, Spawned{Gen: 1, PID: 11})
 	require.Equal(t, "exited 1, term 1, restarting 1 in 2s", sc.do(Exited{Gen: 1, Code: 1}))
 	sc.status("stopping")
 	require.True(t, sc.s.Cur.Dead)
@@ -83,7 +83,7 @@ func TestSurvivorsAreCleanedAwayBeforeTheNextSpawn(t *testing.T) {
 
 func TestRestartDelayGoesOnWhenSurvivorsLeaveEarly(t *testing.T) {
 	sc := newScript(t, func(p *Policy) { p.RestartDelay = 2 * time.Second })
-	sc.do(Start{}, Spawned{1, 11}, Exited{Gen: 1, Code: 1})
+	sc.do(Start{}, Spawned{Gen: 1, PID: 11}, Exited{Gen: 1, Code: 1})
 	require.Empty(t, sc.after(500*time.Millisecond, Empty{1}))
 	sc.status("waiting restart")
 	require.Equal(t, "starting 2, spawn 2", sc.alarm(1500*time.Millisecond))
@@ -91,7 +91,7 @@ func TestRestartDelayGoesOnWhenSurvivorsLeaveEarly(t *testing.T) {
 
 func TestSurvivorsOfAStopAreKilledByTheSameClock(t *testing.T) {
 	sc := newScript(t)
-	sc.do(Start{}, Spawned{1, 11}, Stop{})
+	sc.do(Start{}, Spawned{Gen: 1, PID: 11}, Stop{})
 	require.Equal(t, "exited 1", sc.after(600*time.Millisecond, Exited{Gen: 1}), "they had their Term")
 	require.Equal(t, "kill 1", sc.alarm(time.Second))
 	sc.status("stopping")
@@ -100,17 +100,17 @@ func TestSurvivorsOfAStopAreKilledByTheSameClock(t *testing.T) {
 
 func TestWithoutTreeKillNobodyWaitsForSurvivors(t *testing.T) {
 	sc := newScript(t, noTree)
-	sc.do(Start{}, Spawned{1, 11})
+	sc.do(Start{}, Spawned{Gen: 1, PID: 11})
 	require.Equal(t, "exited 1, restarting 1 in 0s, starting 2, spawn 2", sc.do(Exited{Gen: 1}))
 	require.Empty(t, sc.do(Empty{1}))
-	sc.do(Spawned{2, 22}, Stop{})
+	sc.do(Spawned{Gen: 2, PID: 22}, Stop{})
 	require.Equal(t, "exited 2, stopped 2", sc.do(Exited{Gen: 2}))
 	sc.quiet()
 }
 
 func TestTreeKillSwitchedOffEndsTheWait(t *testing.T) {
 	sc := newScript(t)
-	sc.do(Start{}, Spawned{1, 11}, Stop{}, Exited{Gen: 1})
+	sc.do(Start{}, Spawned{Gen: 1, PID: 11}, Stop{}, Exited{Gen: 1})
 	sc.p.TreeKill = false
 	sc.alarm(1600 * time.Millisecond)
 	sc.status("stopped")
@@ -119,7 +119,7 @@ func TestTreeKillSwitchedOffEndsTheWait(t *testing.T) {
 
 func TestGivingUpWithSurvivorsIsErroredWhenTheyAreGone(t *testing.T) {
 	sc := newScript(t, func(p *Policy) { p.MaxRestarts = 1 })
-	sc.do(Start{}, Spawned{1, 11})
+	sc.do(Start{}, Spawned{Gen: 1, PID: 11})
 	require.Equal(t, "exited 1, term 1", sc.do(Exited{Gen: 1}))
 	sc.status("stopping")
 	require.Equal(t, "errored 1", sc.do(Empty{1}))
@@ -128,21 +128,21 @@ func TestGivingUpWithSurvivorsIsErroredWhenTheyAreGone(t *testing.T) {
 
 func TestStopWinsOverARestartUnderWay(t *testing.T) {
 	sc := newScript(t)
-	sc.do(Start{}, Spawned{1, 11}, Restart{}, Stop{}, Exited{Gen: 1})
+	sc.do(Start{}, Spawned{Gen: 1, PID: 11}, Restart{}, Stop{}, Exited{Gen: 1})
 	require.Equal(t, "stopped 1", sc.do(Empty{1}))
 	sc.quiet()
 }
 
 func TestStartWhileStoppingComesBack(t *testing.T) {
 	sc := newScript(t)
-	sc.do(Start{}, Spawned{1, 11}, Stop{}, Start{}, Exited{Gen: 1})
+	sc.do(Start{}, Spawned{Gen: 1, PID: 11}, Stop{}, Start{}, Exited{Gen: 1})
 	require.Equal(t, "starting 2, spawn 2", sc.do(Empty{1}))
 	require.Zero(t, sc.s.Restarts)
 }
 
 func TestStopOfAWaitingProcessIsFinal(t *testing.T) {
 	sc := newScript(t, noTree, func(p *Policy) { p.RestartDelay = time.Minute })
-	sc.do(Start{}, Spawned{1, 11}, Exited{Gen: 1})
+	sc.do(Start{}, Spawned{Gen: 1, PID: 11}, Exited{Gen: 1})
 	require.Equal(t, "stopped 1", sc.do(Stop{}))
 	sc.quiet()
 	require.Empty(t, sc.after(time.Hour, Tick{}))
@@ -150,9 +150,9 @@ func TestStopOfAWaitingProcessIsFinal(t *testing.T) {
 
 func TestOverlappingReload(t *testing.T) {
 	sc := newScript(t, overlap)
-	sc.do(Start{}, Spawned{1, 11})
+	sc.do(Start{}, Spawned{Gen: 1, PID: 11})
 	require.Equal(t, "starting 2, spawn 2", sc.do(Reload{}))
-	require.Empty(t, sc.do(Spawned{2, 22}), "spawned is not listening")
+	require.Empty(t, sc.do(Spawned{Gen: 2, PID: 22}), "spawned is not listening")
 	sc.status("launching")
 	require.Equal(t, "online 2, stopping 1, term 1", sc.after(time.Second, Ready{2}))
 	sc.status("online")
@@ -165,13 +165,13 @@ func TestOverlappingReload(t *testing.T) {
 
 func TestReloadedChildThatNeverListensTakesOverOnTime(t *testing.T) {
 	sc := newScript(t, overlap)
-	sc.do(Start{}, Spawned{1, 11}, Reload{}, Spawned{2, 22})
+	sc.do(Start{}, Spawned{Gen: 1, PID: 11}, Reload{}, Spawned{Gen: 2, PID: 22})
 	require.Equal(t, "online 2, stopping 1, term 1", sc.alarm(3*time.Second))
 }
 
 func TestFailedReloadKeepsTheOldChild(t *testing.T) {
 	sc := newScript(t, overlap)
-	sc.do(Start{}, Spawned{1, 11}, Reload{}, Spawned{2, 22})
+	sc.do(Start{}, Spawned{Gen: 1, PID: 11}, Reload{}, Spawned{Gen: 2, PID: 22})
 	require.Equal(t, "exited 2, term 2, reload failed 2", sc.do(Exited{Gen: 2, Code: 1}))
 	sc.status("online")
 	require.Equal(t, uint64(1), sc.s.Cur.Gen)
@@ -185,7 +185,7 @@ func TestFailedReloadKeepsTheOldChild(t *testing.T) {
 
 func TestFailedSpawnInAReloadKeepsTheOldChild(t *testing.T) {
 	sc := newScript(t, overlap)
-	sc.do(Start{}, Spawned{1, 11}, Reload{})
+	sc.do(Start{}, Spawned{Gen: 1, PID: 11}, Reload{})
 	require.Equal(t, "exited 2, reload failed 2", sc.do(Exited{Gen: 2, Err: "no such file"}))
 	sc.status("online")
 	require.Equal(t, Child{}, sc.s.Old)
@@ -193,7 +193,7 @@ func TestFailedSpawnInAReloadKeepsTheOldChild(t *testing.T) {
 
 func TestWhatIsReplacedMayFinishWhatItBegan(t *testing.T) {
 	sc := newScript(t, overlap, drains, noTree)
-	sc.do(Start{}, Spawned{1, 11}, Reload{}, Spawned{2, 12})
+	sc.do(Start{}, Spawned{Gen: 1, PID: 11}, Reload{}, Spawned{Gen: 2, PID: 12})
 	require.Equal(t, "online 2, stopping 1, drain 1", sc.do(Ready{2}))
 	require.Equal(t, "online", sc.s.Status())
 	require.Equal(t, sc.now.Add(8*time.Second), sc.s.Deadline(sc.p))
@@ -203,16 +203,16 @@ func TestWhatIsReplacedMayFinishWhatItBegan(t *testing.T) {
 	require.Equal(t, sc.now.Add(sc.p.KillTimeout), sc.s.Deadline(sc.p))
 	require.Equal(t, "exited 1", sc.do(Exited{Gen: 1}))
 
-	sc.do(Reload{}, Spawned{3, 13}, Ready{3})
+	sc.do(Reload{}, Spawned{Gen: 3, PID: 13}, Ready{3})
 	require.Equal(t, "term 2", sc.after(8*time.Second, Tick{}), "not for ever")
 	sc.do(Exited{Gen: 2})
 
-	sc.do(Reload{}, Spawned{4, 14}, Ready{4})
+	sc.do(Reload{}, Spawned{Gen: 4, PID: 14}, Ready{4})
 	require.Equal(t, "stopping 4, term 4, term 3", sc.do(Stop{}), "a stop is a stop")
 	sc.do(Exited{Gen: 3})
 	require.Equal(t, "exited 4, stopped 4", sc.do(Exited{Gen: 4}))
 
-	sc.do(Start{}, Spawned{5, 15})
+	sc.do(Start{}, Spawned{Gen: 5, PID: 15})
 	require.Equal(t, "stopping 5, drain 5", sc.do(Delete{Drain: true}))
 	require.Equal(t, "stopping", sc.s.Status())
 	require.Equal(t, "exited 5, gone 5", sc.do(Exited{Gen: 5}), "some need no term")
@@ -221,7 +221,7 @@ func TestWhatIsReplacedMayFinishWhatItBegan(t *testing.T) {
 
 func TestSurvivorsOfWhatDrainedGetTheirTerm(t *testing.T) {
 	sc := newScript(t, overlap, drains)
-	sc.do(Start{}, Spawned{1, 11}, Reload{}, Spawned{2, 12}, Ready{2})
+	sc.do(Start{}, Spawned{Gen: 1, PID: 11}, Reload{}, Spawned{Gen: 2, PID: 12}, Ready{2})
 	require.Equal(t, "exited 1, term 1", sc.do(Exited{Gen: 1}))
 	require.Empty(t, sc.do(Drained{1}), "its channel ends too")
 	require.Empty(t, sc.do(Empty{1}))
@@ -229,18 +229,18 @@ func TestSurvivorsOfWhatDrainedGetTheirTerm(t *testing.T) {
 
 func TestRestartInAnOverlapCannotBeUndone(t *testing.T) {
 	sc := newScript(t, overlap)
-	sc.do(Start{}, Spawned{1, 11}, Reload{}, Spawned{2, 22}, Restart{})
+	sc.do(Start{}, Spawned{Gen: 1, PID: 11}, Reload{}, Spawned{Gen: 2, PID: 22}, Restart{})
 	require.Equal(t, "exited 2", sc.do(Exited{Gen: 2, Code: 1}))
 	sc.status("stopping")
 	require.Equal(t, "starting 3, spawn 3", sc.do(Empty{2}))
 	require.Equal(t, "exited 1", sc.do(Exited{Gen: 1}))
-	sc.do(Empty{1}, Spawned{3, 33})
+	sc.do(Empty{1}, Spawned{Gen: 3, PID: 33})
 	require.Equal(t, uint64(3), sc.s.Cur.Gen)
 }
 
 func TestWhenBothDieInAnOverlapTheCrashRuleHolds(t *testing.T) {
 	sc := newScript(t, overlap, noTree)
-	sc.do(Start{}, Spawned{1, 11}, Reload{}, Spawned{2, 22})
+	sc.do(Start{}, Spawned{Gen: 1, PID: 11}, Reload{}, Spawned{Gen: 2, PID: 22})
 	require.Equal(t, "exited 1", sc.do(Exited{Gen: 1}))
 	sc.status("launching")
 	require.Equal(t, "exited 2, restarting 2 in 0s, starting 3, spawn 3", sc.do(Exited{Gen: 2}))
@@ -249,12 +249,12 @@ func TestWhenBothDieInAnOverlapTheCrashRuleHolds(t *testing.T) {
 
 func TestAReloadDuringAReloadFollowsIt(t *testing.T) {
 	sc := newScript(t, overlap)
-	sc.do(Start{}, Spawned{1, 11}, Reload{}, Spawned{2, 22})
+	sc.do(Start{}, Spawned{Gen: 1, PID: 11}, Reload{}, Spawned{Gen: 2, PID: 22})
 	require.Empty(t, sc.do(Reload{}, Reload{}))
 	require.Equal(t, "online 2, stopping 1, term 1", sc.do(Ready{2}))
 	require.Equal(t, "exited 1", sc.do(Exited{Gen: 1}))
 	require.Equal(t, "starting 3, spawn 3", sc.do(Empty{1}))
-	sc.do(Spawned{3, 33}, Ready{3}, Exited{Gen: 2})
+	sc.do(Spawned{Gen: 3, PID: 33}, Ready{3}, Exited{Gen: 2})
 	require.Empty(t, sc.do(Empty{2}), "once is enough")
 	require.Equal(t, 2, sc.s.Restarts)
 	sc.quiet()
@@ -262,7 +262,7 @@ func TestAReloadDuringAReloadFollowsIt(t *testing.T) {
 
 func TestAReloadThatWaitedFollowsAFailedOneToo(t *testing.T) {
 	sc := newScript(t, overlap)
-	sc.do(Start{}, Spawned{1, 11}, Reload{}, Spawned{2, 22}, Reload{}, Exited{Gen: 2})
+	sc.do(Start{}, Spawned{Gen: 1, PID: 11}, Reload{}, Spawned{Gen: 2, PID: 22}, Reload{}, Exited{Gen: 2})
 	require.Equal(t, "starting 3, spawn 3", sc.do(Empty{2}))
 	require.Equal(t, uint64(1), sc.s.Old.Gen)
 	require.Equal(t, "exited 3, reload failed 3", sc.do(Exited{Gen: 3, Err: "exec"}))
@@ -273,25 +273,25 @@ func TestAReloadThatWaitedFollowsAFailedOneToo(t *testing.T) {
 // The random lives found it: with both children crashed, giving up left a reload undone that had been accepted.
 func TestAReloadThatWaitedIsARestartIfNobodyIsLeft(t *testing.T) {
 	sc := newScript(t, overlap, noTree, func(p *Policy) { p.MaxRestarts, p.AutoRestart = 0, false })
-	sc.do(Start{}, Spawned{1, 11}, Reload{}, Spawned{2, 22}, Reload{}, Exited{Gen: 1})
+	sc.do(Start{}, Spawned{Gen: 1, PID: 11}, Reload{}, Spawned{Gen: 2, PID: 22}, Reload{}, Exited{Gen: 1})
 	require.Equal(t, "exited 2, starting 3, spawn 3", sc.do(Exited{Gen: 2, Code: 1}))
 	require.Equal(t, 2, sc.s.Restarts)
-	sc.do(Spawned{3, 33})
+	sc.do(Spawned{Gen: 3, PID: 33})
 	require.Equal(t, "exited 3, stopped 3", sc.do(Exited{Gen: 3, Code: 1}), "once")
 }
 
 func TestStopForgetsAReloadThatWaits(t *testing.T) {
 	sc := newScript(t, overlap, noTree)
-	sc.do(Start{}, Spawned{1, 11}, Reload{}, Spawned{2, 22}, Ready{2}, Reload{}, Stop{}, Exited{Gen: 2})
+	sc.do(Start{}, Spawned{Gen: 1, PID: 11}, Reload{}, Spawned{Gen: 2, PID: 22}, Ready{2}, Reload{}, Stop{}, Exited{Gen: 2})
 	sc.status("stopping")
 	require.Equal(t, "exited 1, stopped 2", sc.do(Exited{Gen: 1}))
-	require.Equal(t, "online 3", sc.do(Start{}, Spawned{3, 33}))
+	require.Equal(t, "online 3", sc.do(Start{}, Spawned{Gen: 3, PID: 33}))
 	sc.quiet()
 }
 
 func TestAReloadThatWaitsBecomesARestartIfOverlapIsForbidden(t *testing.T) {
 	sc := newScript(t, overlap, noTree)
-	sc.do(Start{}, Spawned{1, 11}, Reload{}, Spawned{2, 22}, Ready{2}, Reload{})
+	sc.do(Start{}, Spawned{Gen: 1, PID: 11}, Reload{}, Spawned{Gen: 2, PID: 22}, Ready{2}, Reload{})
 	sc.p.Overlap = false
 	require.Equal(t, "exited 1, stopping 2, term 2", sc.do(Exited{Gen: 1}))
 	require.Equal(t, "exited 2, starting 3, spawn 3", sc.do(Exited{Gen: 2}))
@@ -300,7 +300,7 @@ func TestAReloadThatWaitsBecomesARestartIfOverlapIsForbidden(t *testing.T) {
 
 func TestACrashWhileTheOldChildDrains(t *testing.T) {
 	sc := newScript(t, overlap, noTree)
-	sc.do(Start{}, Spawned{1, 11}, Reload{}, Spawned{2, 22}, Ready{2})
+	sc.do(Start{}, Spawned{Gen: 1, PID: 11}, Reload{}, Spawned{Gen: 2, PID: 22}, Ready{2})
 	crashed := sc.s
 	require.Equal(t, "exited 2, restarting 2 in 0s, starting 3, spawn 3", sc.do(Exited{Gen: 2}), "two at a time may be")
 
@@ -313,7 +313,7 @@ func TestACrashWhileTheOldChildDrains(t *testing.T) {
 
 func TestReloadOfAChildThatMayNotOverlapIsARestart(t *testing.T) {
 	sc := newScript(t, noTree)
-	sc.do(Start{}, Spawned{1, 11})
+	sc.do(Start{}, Spawned{Gen: 1, PID: 11})
 	require.Equal(t, "stopping 1, term 1", sc.do(Reload{1}))
 	require.Equal(t, "exited 1, starting 2, spawn 2", sc.do(Exited{Gen: 1}))
 }

@@ -17,23 +17,23 @@ var places = map[string]func(*script){
 	},
 	"waiting": func(sc *script) {
 		sc.p.RestartDelay = time.Minute
-		sc.do(Start{}, Spawned{1, 11}, Exited{Gen: 1, Code: 1}, Empty{1})
+		sc.do(Start{}, Spawned{Gen: 1, PID: 11}, Exited{Gen: 1, Code: 1}, Empty{1})
 	},
 	"spawning":  func(sc *script) { sc.do(Start{}) },
-	"launching": func(sc *script) { sc.do(Start{}, Spawned{1, 11}) },
-	"online":    func(sc *script) { sc.do(Start{}, Spawned{1, 11}, Ready{1}) },
-	"overlap":   func(sc *script) { sc.do(Start{}, Spawned{1, 11}, Ready{1}, Reload{}, Spawned{2, 22}) },
-	"draining":  func(sc *script) { sc.do(Start{}, Spawned{1, 11}, Ready{1}, Reload{}, Spawned{2, 22}, Ready{2}) },
-	"stopping":  func(sc *script) { sc.do(Start{}, Spawned{1, 11}, Ready{1}, Stop{}) },
+	"launching": func(sc *script) { sc.do(Start{}, Spawned{Gen: 1, PID: 11}) },
+	"online":    func(sc *script) { sc.do(Start{}, Spawned{Gen: 1, PID: 11}, Ready{1}) },
+	"overlap":   func(sc *script) { sc.do(Start{}, Spawned{Gen: 1, PID: 11}, Ready{1}, Reload{}, Spawned{Gen: 2, PID: 22}) },
+	"draining":  func(sc *script) { sc.do(Start{}, Spawned{Gen: 1, PID: 11}, Ready{1}, Reload{}, Spawned{Gen: 2, PID: 22}, Ready{2}) },
+	"stopping":  func(sc *script) { sc.do(Start{}, Spawned{Gen: 1, PID: 11}, Ready{1}, Stop{}) },
 	"restarting": func(sc *script) {
-		sc.do(Start{}, Spawned{1, 11}, Ready{1}, Restart{})
+		sc.do(Start{}, Spawned{Gen: 1, PID: 11}, Ready{1}, Restart{})
 	},
 	"stopping unspawned": func(sc *script) { sc.do(Start{}, Stop{}) },
-	"deleting":           func(sc *script) { sc.do(Start{}, Spawned{1, 11}, Ready{1}, Delete{}) },
+	"deleting":           func(sc *script) { sc.do(Start{}, Spawned{Gen: 1, PID: 11}, Ready{1}, Delete{}) },
 	"deleted":            func(sc *script) { sc.do(Delete{}) },
-	"survivors":          func(sc *script) { sc.do(Start{}, Spawned{1, 11}, Ready{1}, Exited{Gen: 1, Code: 1}) },
-	"stopped survivors":  func(sc *script) { sc.do(Start{}, Spawned{1, 11}, Stop{}, Exited{Gen: 1}) },
-	"dying both":         func(sc *script) { sc.do(Start{}, Spawned{1, 11}, Ready{1}, Reload{}, Spawned{2, 22}, Restart{}) },
+	"survivors":          func(sc *script) { sc.do(Start{}, Spawned{Gen: 1, PID: 11}, Ready{1}, Exited{Gen: 1, Code: 1}) },
+	"stopped survivors":  func(sc *script) { sc.do(Start{}, Spawned{Gen: 1, PID: 11}, Stop{}, Exited{Gen: 1}) },
+	"dying both":         func(sc *script) { sc.do(Start{}, Spawned{Gen: 1, PID: 11}, Ready{1}, Reload{}, Spawned{Gen: 2, PID: 22}, Restart{}) },
 }
 
 // Each row of the table in the package comment, cell by cell. The wish after the input is in want.
@@ -113,11 +113,11 @@ var cells = []struct {
 	{"stopping", Reload{1}, "", "stopping", Down},
 	{"deleting", Reload{}, "", "stopping", Gone},
 
-	{"none", Spawned{1, 11}, "", "stopped", Down},
-	{"spawning", Spawned{1, 11}, "", "launching", Up},
-	{"online", Spawned{1, 99}, "", "online", Up},
-	{"stopping unspawned", Spawned{1, 11}, "term 1", "stopping", Down},
-	{"survivors", Spawned{1, 99}, "", "stopping", Up},
+	{"none", Spawned{Gen: 1, PID: 11}, "", "stopped", Down},
+	{"spawning", Spawned{Gen: 1, PID: 11}, "", "launching", Up},
+	{"online", Spawned{Gen: 1, PID: 99}, "", "online", Up},
+	{"stopping unspawned", Spawned{Gen: 1, PID: 11}, "term 1", "stopping", Down},
+	{"survivors", Spawned{Gen: 1, PID: 99}, "", "stopping", Up},
 
 	{"launching", Ready{1}, "online 1", "online", Up},
 	{"spawning", Ready{1}, "online 1", "online", Up},
@@ -176,7 +176,7 @@ func TestNewsOfAnAbsentChildChangesNothing(t *testing.T) {
 		sc := newScript(t, overlap, waitReady)
 		lead(sc)
 		for _, gen := range []uint64{0, 77} {
-			for _, in := range []Input{Spawned{gen, 5}, Ready{gen}, Exited{Gen: gen, Code: 9}, Empty{gen}} {
+			for _, in := range []Input{Spawned{Gen: gen, PID: 5}, Ready{gen}, Exited{Gen: gen, Code: 9}, Empty{gen}} {
 				was := sc.s
 				require.Empty(t, sc.after(time.Hour, in), "%s: %T", name, in)
 				require.Equal(t, was, sc.s, "%s: %T", name, in)
@@ -227,5 +227,23 @@ func TestDeleteEndsDoneFromEverywhere(t *testing.T) {
 		sc.quiet()
 		require.Empty(t, sc.after(time.Hour, Start{}, Tick{}), name)
 		require.True(t, sc.s.Done(), name)
+	}
+}
+
+// The kernel knows better than we when a process began; a clock that is coarse does not take it to before it was asked for.
+func TestRunBeginsWithTheProcess(t *testing.T) {
+	asked := time.Unix(1000, 0)
+	told := asked.Add(5 * time.Second)
+	for _, row := range []struct{ since, want time.Time }{
+		{time.Time{}, told},
+		{asked.Add(time.Second), asked.Add(time.Second)},
+		{asked.Add(-time.Millisecond), asked},
+		{told.Add(time.Millisecond), told},
+	} {
+		s, _ := Step(Policy{}, State{}, asked, Start{})
+		s, _ = Step(Policy{}, s, told, Spawned{Gen: s.Cur.Gen, PID: 7, Since: row.since})
+		if !s.Cur.Since.Equal(row.want) {
+			t.Errorf("since %v: %v, want %v", row.since, s.Cur.Since, row.want)
+		}
 	}
 }
