@@ -40,6 +40,7 @@ func (d *daemon) serviceStarted(r *http.Request, q hotQuery, s *saying) {
 			s.complain("cannot start %s: %v", one.Name, err)
 			return
 		}
+		d.sup.SampleAgain(one.Instances[i].ID) // what it used when it was hardly there says nothing
 	}
 	if list, ok = d.services(q, s); !ok {
 		return

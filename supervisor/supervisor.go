@@ -307,6 +307,15 @@ func (s *Supervisor) usage(k *keeper, pid int, gen uint64) app.Usage {
 	return app.Usage{At: u.At, CPU: u.CPU, Memory: app.Bytes(u.RSS), Threads: u.Threads, Procs: u.Procs}
 }
 
+// SampleAgain has the next look at what a process uses be a new one.
+func (s *Supervisor) SampleAgain(id app.ID) {
+	if k := s.reg.get(id); k != nil {
+		if v := k.view.Load(); v.PID != 0 {
+			s.sampleAgain(k.measured(v.PID, v.Gen))
+		}
+	}
+}
+
 func (s *Supervisor) sampleAgain(pid int) {
 	if s.opts.Sampler != nil {
 		s.opts.Sampler.Invalidate(pid)
