@@ -13,7 +13,7 @@ import (
 	"weaver/supervisor"
 )
 
-// A service is up when it listens (workers of a cluster are online by that), or has said that it is ready, or, for one that does neither, has lived for as long as
+// A service is up when it listens, or has said that it is ready, or, for one that does neither, has lived for as long as
 // makes a start good. It is not up if it came to rest, or is about to try again later than anybody waits.
 const (
 	settleMost     = 5 * time.Second // of a long min_uptime
@@ -146,5 +146,8 @@ func (d *daemon) isUp(p *app.Process) (done bool, err error) {
 	if p.Unstable > 0 { // it has failed before: only time tells
 		return false, nil
 	}
-	return p.Mode == app.Cluster || p.Spec.WaitReady || p.Spec.Health.WaitsReady() || len(procstat.Listening(d.sup.Tree(p.ID))) > 0, nil
+	if p.Mode == app.Cluster && d.sup.Listens(p.ID) { // by a socket that may not be its own
+		return true, nil
+	}
+	return p.Spec.WaitReady || p.Spec.Health.WaitsReady() || len(procstat.Listening(d.sup.Tree(p.ID))) > 0, nil
 }

@@ -62,5 +62,15 @@ func (s *Supervisor) clusterTrouble(group, text string) {
 	s.bus.publish(app.Event{Kind: app.EventFailed, ID: -1, Name: name, Message: "cluster: " + text})
 }
 
+// Listens reports whether a worker of a cluster listens to something, be it through the primary.
+func (s *Supervisor) Listens(id app.ID) bool {
+	k := s.reg.get(id)
+	if k == nil {
+		return false
+	}
+	gen := k.life.Load().Cur.Gen
+	return gen != 0 && k.listens.Load() == gen
+}
+
 // removeSocket removes the file of a Unix socket that nobody listens on any more.
 func removeSocket(path string) { os.Remove(path) } // somebody may have been faster

@@ -93,7 +93,12 @@ func (h *host) member(p *app.Process, gen uint64, env app.Env, held []int) (node
 	m := nodeipc.Member{Group: groupOf(p.Spec), Slot: int(p.ID), Policy: policy, Held: held, Dir: p.Spec.Cwd}
 	id := p.ID // not p, as in hooks
 	if !policyOf(p.Spec).WaitReady {
-		m.Listening = func() { h.sup.tell(id, lifecycle.Ready{Gen: gen}) }
+		m.Listening = func() {
+			if k := h.sup.reg.get(id); k != nil {
+				k.listens.Store(gen)
+			}
+			h.sup.tell(id, lifecycle.Ready{Gen: gen})
+		}
 	}
 	hooks := h.hooks(p, gen)
 	hooks.Closed = func() { h.sup.tell(id, lifecycle.Drained{Gen: gen}) }

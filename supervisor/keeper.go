@@ -52,9 +52,11 @@ type keeper struct {
 	sup  *Supervisor
 	view atomic.Pointer[app.Process] // as of the last step; readers copy it and never change it
 	life atomic.Pointer[lifecycle.State]
-	told toldBy        // what the process says of itself
-	done chan struct{} // closed when the keeper has ended
-	past past          // its own events
+	told toldBy // what the process says of itself
+	// listens is the last incarnation of a cluster's worker that listened to something.
+	listens atomic.Uint64
+	done    chan struct{} // closed when the keeper has ended
+	past    past          // its own events
 
 	stale atomic.Bool // it is about to be restarted: others count on what comes then
 
