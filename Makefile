@@ -8,7 +8,7 @@ SEED     ?= 1
 CHAOS    ?= 10m
 PREFIX   ?= /usr/local
 
-.PHONY: all test race script fuzz chaos bench oracle oracle-check reload-proof lint vet check demo install clean
+.PHONY: all test race script fuzz chaos bench oracle oracle-check reload-proof lint vet check demo soak compare install clean
 
 all: ## two static executables in bin/
 	$(BUILD) -o bin/weaver ./cmd/weaver
@@ -56,6 +56,13 @@ check: lint vet test race ## what must hold before a commit
 
 chaos: all ## kill whatever there is, and look from outside; SEED, CHAOS (how long)
 	go run ./testdata/chaos -bin bin -seed $(SEED) -for $(CHAOS)
+
+SOAK ?= 20m
+soak: all ## 200 services and commands all the time; SOAK (how long): memory, descriptors, threads, goroutines stay flat
+	go run ./testdata/soak -bin bin -for $(SOAK)
+
+compare: all ## what survives the deaths of weaver, PM2 and supervisord: the table in docs/survival.md
+	go run ./testdata/compare -bin bin
 
 demo: ## the main job, shown
 	go run ./testdata/demo

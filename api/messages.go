@@ -18,7 +18,7 @@ import (
 const (
 	PathTrigger = "/v1/trigger" // POST TriggerRequest → TriggerLine a line
 	PathSend    = "/v1/send"    // POST SendRequest
-	PathProfile = "/v1/profile" // POST ?kind=cpu|heap, ?ms= → the daemon's own profile
+	PathProfile = "/v1/profile" // POST ?kind=cpu|heap|goroutine, ?ms= → the daemon's own profile
 )
 
 // TriggerRequest asks programs to do something.

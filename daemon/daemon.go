@@ -70,6 +70,7 @@ type daemon struct {
 	left        map[string]int // descriptors of the former supervisor, by name
 	dump        *dump
 	audit       *audit
+	past        *past
 	settings    atomic.Pointer[config.Settings]
 	history     *history.Store
 	renderings  *cache.Cache[view, rendering]
@@ -147,6 +148,7 @@ func run(ctx context.Context, o Options, l *link) error {
 	defer d.memory.stop()
 	defer d.machine.stop()
 	defer d.audit.close()
+	defer d.past.close()
 	defer d.sampler.Close()
 	defer d.spawner.Close()
 	defer d.ipc.Close()
@@ -209,6 +211,7 @@ func (d *daemon) open() (err error) {
 	}
 	d.dump = newDump(d.home, d.env)
 	d.audit = &audit{path: d.home.Audit()}
+	d.past = &past{path: d.home.Events()}
 	d.preload = preload.Place(d.home.Dir, identity)
 	d.sup = supervisor.New(supervisor.Options{
 		Spawner: d.spawner, Logs: d.logs, Sampler: d.sampler, IPC: d.ipc, Identity: identity,

@@ -39,6 +39,7 @@ func (d *daemon) logEvents(ctx context.Context) {
 			d.log.Warn("events missed", zap.Uint64("count", e.Seq-seq-1))
 		}
 		seq = e.Seq
+		d.past.add(&e)
 		if d.home.PM2 {
 			if text := eventWords(&e); text != "" {
 				d.log.Log(level(e.Kind), text)

@@ -202,8 +202,12 @@ func (d *daemon) profile(w http.ResponseWriter, r *http.Request) error {
 		if err := pprof.Lookup("heap").WriteTo(&out, 0); err != nil {
 			return op.failed(fmt.Errorf("write the heap profile: %w", err))
 		}
+	case "goroutine": // in words
+		if err := pprof.Lookup("goroutine").WriteTo(&out, 1); err != nil {
+			return op.failed(fmt.Errorf("write the profile of goroutines: %w", err))
+		}
 	default:
-		return &api.Error{Kind: api.Invalid, Message: "a profile is of cpu or heap"}
+		return &api.Error{Kind: api.Invalid, Message: "a profile is of cpu, heap or goroutine"}
 	}
 	w.Header().Set("Content-Type", "application/octet-stream")
 	w.Write(out.Bytes()) // the peer may be gone

@@ -85,19 +85,16 @@ func (d *daemon) describe(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	out := make([]api.Description, len(list))
+	pasts := d.pasts(list)
 	for i := range list {
-		out[i] = d.description(list[i])
+		out[i] = d.description(list[i], pasts[list[i].ID])
 	}
 	return answer(w, out)
 }
 
-// description gathers what is known of one process. What the system does not tell is left out.
-func (d *daemon) description(p app.Process) api.Description {
-	desc := api.Description{Process: p, Events: d.sup.History(p.ID), Next: supervisor.Next(&p, time.Now())}
-	const keep = 20
-	if n := len(desc.Events); n > keep {
-		desc.Events = desc.Events[n-keep:]
-	}
+// description gathers what is known of one process, of which past is what happened. What the system does not tell is left out.
+func (d *daemon) description(p app.Process, past []app.Event) api.Description {
+	desc := api.Description{Process: p, Events: past, Next: supervisor.Next(&p, time.Now())}
 	for _, s := range []app.Stream{app.Out, app.Err} {
 		desc.Recent = append(desc.Recent, d.logs.Recent(p.ID, s, 10)...)
 	}

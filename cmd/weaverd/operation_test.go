@@ -89,5 +89,7 @@ func TestCommandsAreCarriedOutOnceWhateverDies(t *testing.T) {
 			assert.Equal(t, "online", now[name].Env.Status)
 		}
 	}
+	h.killSupervisor()
+	assert.Greater(t, strings.Count(string(h.weaver("why", "one", "--json")), `"kind"`), 10, "what former supervisors saw is told")
 	h.weaver("delete", "all")
 }

@@ -97,23 +97,24 @@ func (e *TwoError) Error() string {
 func (e *TwoError) Hint() string { return "set WEAVER_HOME to the one that is meant" }
 
 // The files of a home.
-func (h Home) Socket() string     { return h.Dir + "/weaver.sock" }   // the API
-func (h Home) DaemonLock() string { return h.Dir + "/daemon.lock" }   // held by the anchor for life
-func (h Home) SpawnLock() string  { return h.Dir + "/spawn.lock" }    // held by the CLI that starts a daemon
-func (h Home) Locks() string      { return h.Dir + "/locks" }         // one file per app
-func (h Home) Logs() string       { return h.Dir + "/logs" }          // out and error logs of services
-func (h Home) PIDs() string       { return h.Dir + "/pids" }          // pid files of services
-func (h Home) Modules() string    { return h.Dir + "/modules" }       // what `install` installed
-func (h Home) AnchorLog() string  { return h.Dir + "/anchor.log" }    // what the anchor and a crash have to say
-func (h Home) Dump() string       { return h.Dir + "/dump.pm2" }      // the saved list, readable by PM2
-func (h Home) Journal() string    { return h.Dir + "/state" }         // the directory of what the next supervisor must know
-func (h Home) State() string      { return h.Dir + "/state.json" }    // the list of processes, as the first weavers kept it
-func (h Home) Audit() string      { return h.Dir + "/audit.log" }     // who asked for what, JSON lines
-func (h Home) Settings() string   { return h.Dir + "/settings.json" } // what `weaver set` wrote
-func (h Home) Touch() string      { return h.Dir + "/touch" }         // tells PM2 that the home is no new one
-func (h Home) PM2Socket() string  { return h.Dir + "/rpc.sock" }      // PM2's calls
-func (h Home) PubSocket() string  { return h.Dir + "/pub.sock" }      // PM2's bus
-func (h Home) Metrics() string    { return h.Dir + "/metrics" }       // histories of services
+func (h Home) Socket() string     { return h.Dir + "/weaver.sock" }      // the API
+func (h Home) DaemonLock() string { return h.Dir + "/daemon.lock" }      // held by the anchor for life
+func (h Home) SpawnLock() string  { return h.Dir + "/spawn.lock" }       // held by the CLI that starts a daemon
+func (h Home) Locks() string      { return h.Dir + "/locks" }            // one file per app
+func (h Home) Logs() string       { return h.Dir + "/logs" }             // out and error logs of services
+func (h Home) PIDs() string       { return h.Dir + "/pids" }             // pid files of services
+func (h Home) Modules() string    { return h.Dir + "/modules" }          // what `install` installed
+func (h Home) AnchorLog() string  { return h.Dir + "/anchor.log" }       // what the anchor and a crash have to say
+func (h Home) Dump() string       { return h.Dir + "/dump.pm2" }         // the saved list, readable by PM2
+func (h Home) Journal() string    { return h.Dir + "/state" }            // the directory of what the next supervisor must know
+func (h Home) State() string      { return h.Dir + "/state.json" }       // the list of processes, as the first weavers kept it
+func (h Home) Audit() string      { return h.Dir + "/audit.log" }        // who asked for what, JSON lines
+func (h Home) Events() string     { return h.Dir + "/state/events.log" } // what happened to processes, JSON lines
+func (h Home) Settings() string   { return h.Dir + "/settings.json" }    // what `weaver set` wrote
+func (h Home) Touch() string      { return h.Dir + "/touch" }            // tells PM2 that the home is no new one
+func (h Home) PM2Socket() string  { return h.Dir + "/rpc.sock" }         // PM2's calls
+func (h Home) PubSocket() string  { return h.Dir + "/pub.sock" }         // PM2's bus
+func (h Home) Metrics() string    { return h.Dir + "/metrics" }          // histories of services
 
 // DaemonLog is the daemon's own log, JSON lines.
 func (h Home) DaemonLog() string {
