@@ -8,7 +8,7 @@ SEED     ?= 1
 CHAOS    ?= 10m
 PREFIX   ?= /usr/local
 
-.PHONY: all test race script fuzz chaos bench oracle oracle-check reload-proof lint vet check demo soak compare install clean
+.PHONY: all test race script fuzz chaos bench oracle oracle-check oracle-live reload-proof lint vet check demo soak compare install clean
 
 all: ## two static executables in bin/
 	$(BUILD) -o bin/weaver ./cmd/weaver
@@ -46,6 +46,9 @@ oracle: ## the npm pm2's answers to every session that is new or has changed ($$
 
 oracle-check: ## every session replayed against weaver
 	go test ./pm2/oracle -run Sessions -all -timeout 20m
+
+oracle-live: ## ten sessions, others each time, asked of the npm pm2 again: it says what is recorded
+	go test ./pm2/oracle -run Live -live 10 -v -timeout 10m
 
 lint:
 	@files=$$(go tool gofumpt -l $$(git ls-files '*.go')); if [ -n "$$files" ]; then echo "not gofumpt-ed:"; echo "$$files"; exit 1; fi

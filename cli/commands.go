@@ -282,6 +282,15 @@ func commands() []command {
 			group: groupSet, help: "end modules and remove them", run: runUninstall,
 		},
 		{
+			name: "package", args: "[DIR]", max: 1,
+			group: groupSet, help: "pack a module into an archive that install takes", run: runPackage,
+		},
+		{name: "publish", alias: "module:publish", max: -1, hidden: true, run: runInstead},
+		{name: "module:generate", max: -1, hidden: true, run: runInstead},
+		{name: "logrotate", max: -1, hidden: true, run: runInstead},
+		{name: "deepUpdate", max: -1, hidden: true, run: runInstead},
+		{name: "autoinstall", max: -1, hidden: true, run: runInstead},
+		{
 			name: "report", max: 0, group: groupLook, help: "print what a report of a fault needs", run: runReport,
 		},
 		{

@@ -148,8 +148,12 @@ func (v *logView) line(l app.Line) {
 		}
 		v.c.out.data(stamp + v.paint(streamColor(logFile{id: l.ID, stream: l.Stream}), l.Name+"-"+l.ID.String()) + " | " + l.Text + "\n")
 	case labelled:
-		v.width = max(v.width, utf8.RuneCountInString(l.Name))
-		label := l.ID.String() + "|" + l.Name + blanks(v.width-utf8.RuneCountInString(l.Name)) + "  | "
+		label := l.ID.String() + "|" + l.Name
+		n := utf8.RuneCountInString(label)
+		if v.width = max(v.width, 3); n > v.width {
+			v.width = n + 1 // PM2's way: from three characters on, one more than the longest so far
+		}
+		label += blanks(v.width-n) + " | "
 		stamp := ""
 		if v.stamp != "" {
 			stamp = logs.FormatDate(l.At, v.stamp) + " "

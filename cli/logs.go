@@ -29,7 +29,7 @@ type logView struct {
 	form   logForm
 	stamp  string // of followed lines: a date format, or ""
 	mark   string // word to highlight
-	width  int    // of the longest name followed so far
+	width  int    // of the labels of what is followed
 	begun  time.Time
 	// For commands that do more than follow: when to end, instead of with the command; what to call once nothing can be
 	// missed any more, and after each line.

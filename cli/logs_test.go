@@ -68,7 +68,7 @@ func TestLogsFollowAcrossADeath(t *testing.T) {
 	stamp := at.Local().Format("15:04") + " "
 	o := d.runner().until("line 2\n"+stamp+"10|longer  | oops\n", "logs", "--lines", "0", "--timestamp", "HH:mm")
 	assert.Zero(t, o.code)
-	assert.Equal(t, stamp+"0|web  | line 1\n"+stamp+"10|longer  | oops\n"+stamp+"0|web     | line 2\n"+stamp+"10|longer  | oops\n", o.stdout)
+	assert.Equal(t, stamp+"0|web  | line 1\n"+stamp+"10|longer  | oops\n"+stamp+"0|web      | line 2\n"+stamp+"10|longer  | oops\n", o.stdout)
 	assert.NotContains(t, o.stderr, "went away", "one that is back at once is not worth a word")
 	assert.Contains(t, o.stderr, "weaver: 1 lines of longer not shown")
 }

@@ -20,13 +20,14 @@ import (
 
 // manifest is what matters of a package.json.
 type manifest struct {
-	Name   string                     `json:"name"`
-	Main   string                     `json:"main"`
-	Bin    json.RawMessage            `json:"bin"`
-	Apps   json.RawMessage            `json:"apps"`
-	PM2    json.RawMessage            `json:"pm2"`
-	Config map[string]json.RawMessage `json:"config"`
-	Deps   map[string]string          `json:"dependencies"`
+	Name    string                     `json:"name"`
+	Version string                     `json:"version"`
+	Main    string                     `json:"main"`
+	Bin     json.RawMessage            `json:"bin"`
+	Apps    json.RawMessage            `json:"apps"`
+	PM2     json.RawMessage            `json:"pm2"`
+	Config  map[string]json.RawMessage `json:"config"`
+	Deps    map[string]string          `json:"dependencies"`
 }
 
 func readManifest(dir string) (manifest, error) {

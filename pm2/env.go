@@ -177,6 +177,7 @@ func (b *builder) settings(p *app.Process, s *app.Spec, o EnvOptions) {
 	b.millisGiven("min_uptime", s.MinUptime)
 	b.intGiven("max_restarts", s.MaxRestarts)
 	b.flagOrNo(s, "force", s.Force)
+	b.extra(s, "write")
 	b.flagIf("pmx_module", s.Module)
 	b.flagIf("append_env_to_name", s.AppendEnvToName)
 	b.extra(s, "post_update", "trace", "v8", "event_loop_inspector", "deep_monitoring")

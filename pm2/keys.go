@@ -9,7 +9,7 @@ var schemaKeys = [...]string{
 	"log_type", "log_date_format", "time", "env", "max_memory_restart", "restart_delay", "exp_backoff_restart_delay",
 	"source_map_support", "disable_source_map_support", "wait_ready", "instances", "kill_timeout",
 	"shutdown_with_message", "listen_timeout", "cron_restart", "merge_logs", "vizion", "autostart", "autorestart",
-	"stop_exit_codes", "watch_delay", "watch", "ignore_watch", "watch_options", "min_uptime", "max_restarts", "force",
+	"stop_exit_codes", "watch_delay", "watch", "ignore_watch", "watch_options", "min_uptime", "max_restarts", "force", "write",
 	"append_env_to_name", "post_update", "trace", "v8", "event_loop_inspector", "deep_monitoring", "increment_var",
 	"instance_var", "pmx", "automation", "treekill", "port", "username", "uid", "gid", "windowsHide",
 	"kill_retry_time", "io",

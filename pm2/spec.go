@@ -164,7 +164,7 @@ func (r reader) carried(s *app.Spec) {
 	}
 	for _, m := range r.top.members {
 		switch m.Key {
-		case "install_url", "post_update", "trace", "v8", "event_loop_inspector", "deep_monitoring", "io", "cwd":
+		case "install_url", "post_update", "trace", "v8", "event_loop_inspector", "deep_monitoring", "io", "cwd", "write":
 			keep(m.Key, m.Value)
 		case "time", "force":
 			if on, isBool := m.Value.Bool(); !on && isBool {

@@ -256,6 +256,7 @@ Settings and files:
   schema                                  print the JSON Schema of config files
   install, module:install, module:update  install modules of npm's and start them
   uninstall, module:uninstall             end modules and remove them
+  package                                 pack a module into an archive that install takes
   create                                  make a small app to begin with, and start it
   deploy                                  deploy by ssh and git, as the deploy section of a config file says
   pull                                    update the working copy of an app by git, and reload it

@@ -253,7 +253,7 @@ func (s *stage) seen(args []string) answer {
 }
 
 // own are files of weaver's home that PM2's does not have, and the other way round.
-var own = regexp.MustCompile(`^(rpc\.sock|pub\.sock|touch|pm2\.log|pm2\.pid|weaver\..*|daemon\.lock|spawn\.lock|locks|locks/.*|audit\.log|state|state/.*|state\.json.*|anchor\..*|.*\.sum|dump\.pm2\.bak[23]|module_conf\.json|modules|reload\.lock|settings\.json)$`)
+var own = regexp.MustCompile(`^(rpc\.sock|pub\.sock|touch|pm2\.log|pm2\.pid|weaver\..*|daemon\.lock|spawn\.lock|locks|locks/.*|metrics|metrics/.*|conf\.lock|audit\.log|state|state/.*|state\.json.*|anchor\..*|.*\.sum|dump\.pm2\.bak[23]|module_conf\.json|modules|reload\.lock|settings\.json)$`)
 
 // home lists the files of the home, without those that only one of the two has.
 func (s *stage) home() answer {
