@@ -113,7 +113,7 @@ func Run(ctx context.Context, o Options) int {
 }
 
 func run(ctx context.Context, o Options, l *link) error {
-	bustle()
+	bustle(0)
 	for _, dir := range []string{o.Home.Dir, o.Home.Logs(), o.Home.PIDs(), o.Home.Locks()} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return fmt.Errorf("make the home: %w", err)

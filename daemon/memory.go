@@ -1,8 +1,8 @@
 package daemon
 
 import (
+	"runtime"
 	"runtime/debug"
-	"runtime/metrics"
 	"sync"
 	"time"
 )
@@ -23,16 +23,15 @@ const (
 	worthIt = 1 << 20
 )
 
-// heapNow returns how many bytes the last collection left, and how many there are with the garbage since.
-func heapNow() (live, with uint64) {
-	samples := [...]metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/memory/classes/heap/objects:bytes"}}
-	metrics.Read(samples[:])
-	return samples[0].Value.Uint64(), samples[1].Value.Uint64()
+// heapNow returns how many bytes there are on the heap, with what is garbage.
+func heapNow() uint64 {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m) // stops the world for a moment, when nobody waits
+	return m.HeapAlloc
 }
 
-// bustle sets the pace for when there is much to do.
-func bustle() {
-	live, _ := heapNow()
+// bustle sets the pace for when there is much to do and so much lives.
+func bustle(live uint64) {
 	debug.SetGCPercent(min(max(busyGarbage, int(100*leastToFind/max(live, 1))), 100)) // Go's least heap is 4 MB of so many percent
 }
 
@@ -43,6 +42,7 @@ type tidy struct {
 	big   bool      // something worth a collection happened
 	lean  bool      // it is calm
 	last  time.Time // of the last collection
+	live  uint64    // bytes that it left
 }
 
 // soon has it done once it is calm.
@@ -68,8 +68,7 @@ func (t *tidy) later(big bool) {
 
 func (t *tidy) run() {
 	t.mu.Lock()
-	live, with := heapNow()
-	collect := t.big || time.Since(t.last) >= rest || with > live+worthIt
+	collect := t.big || time.Since(t.last) >= rest || heapNow() > t.live+worthIt
 	if collect {
 		t.big, t.last = false, time.Now()
 	}
@@ -78,6 +77,10 @@ func (t *tidy) run() {
 	t.mu.Unlock()
 	if collect {
 		debug.FreeOSMemory()
+		live := heapNow()
+		t.mu.Lock()
+		t.live = live
+		t.mu.Unlock()
 	}
 	releaseProgram()
 }
@@ -87,7 +90,7 @@ func (t *tidy) hurry() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if !t.lean {
-		bustle()
+		bustle(t.live)
 	}
 }
 
