@@ -36,8 +36,8 @@
 // # Limits
 //
 // Go raises its own soft RLIMIT_NOFILE at start and gives children the original back. RaiseNoFile raises the hard limit
-// too; from then on the original is put back into each child just after its exec (a window of some microseconds, in which
-// only the number is wrong), or before its first instruction when it is launched through Options.Trampoline. Limits asked
+// too; the original is put back into each child before its first instruction, or, where package vfork is of no use, just after
+// its exec (a window of some microseconds, in which only the number is wrong) unless it is launched through Options.Trampoline. Limits asked
 // for in Cmd (Rlimits, OOMScoreAdj) always go through the trampoline and hold before the program's first instruction.
 //
 // # Bounds
