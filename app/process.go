@@ -53,6 +53,8 @@ type Process struct {
 	Reason string `json:"reason,omitempty"`
 	// WaitsFor is what is in the way of a process that is due. Shared by readers: never changed in place.
 	WaitsFor []Awaited `json:"waits_for,omitempty"`
+	// OnDemand says that it is stopped until somebody connects.
+	OnDemand bool `json:"on_demand,omitempty"`
 
 	Usage Usage `json:"usage"`
 	// Health is what the probes of the current incarnation last found; nil if none has found anything.

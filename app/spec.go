@@ -101,6 +101,9 @@ type Spec struct {
 	// Listen names sockets that weaver opens and keeps, as ParseListen reads them: each instance inherits them from
 	// descriptor 3 on, by systemd's convention (LISTEN_FDS, LISTEN_PID, LISTEN_FDNAMES).
 	Listen []string `json:"listen,omitempty"`
+	// Idle has the app run on demand: it is started when somebody connects to one of Listen, and ended when nobody was
+	// connected for so long.
+	Idle Duration `json:"idle,omitempty"`
 	// Overlap has a reload start the new process before the old one ends. It is so by itself with Listen and in cluster mode;
 	// other programs must be able to run twice.
 	Overlap bool `json:"overlap,omitempty"`

@@ -245,7 +245,7 @@ func outcomeOf(list []app.Process) (code int, over bool) {
 	var last time.Time
 	for i := range list {
 		p := &list[i]
-		if p.Alive() || (p.Status != app.Stopped && p.Status != app.Errored) {
+		if p.Alive() || p.OnDemand || (p.Status != app.Stopped && p.Status != app.Errored) {
 			return 0, false
 		}
 		if p.Spec != nil && p.Spec.CronRestart != "" {

@@ -105,6 +105,7 @@ var attributes = [...]attribute{
 	{key: "max_pids", types: "N", as: asWhole},
 	{key: "io_weight", types: "N", as: asWhole},
 	{key: "listen", types: "ANS", as: asTree},
+	{key: "idle", aliases: "idle_timeout", types: "NS", as: asSpan},
 	{key: "overlap", types: "B", as: asFlag},
 	{key: "depends_on", aliases: "dependencies", types: "AOS", as: asTree},
 	{key: "wait_for", types: "AOS", as: asTree},

@@ -82,6 +82,9 @@ type Flags struct {
 	Breaker, PortCheck, AutoPort, AutoRestore, CreateMissing             bool
 	Health, Startup, Readiness, Liveness                                 string // probes in their short form
 
+	Held []string // --listen: sockets that weaver opens
+	Idle string   // they have it started, and it ends when nobody was connected for so long
+
 	DependsOn, WaitFor []string // NAME[:CONDITION][:TIMEOUT]
 
 	Vars []string // KEY=VALUE, each over the caller's environment
@@ -120,6 +123,7 @@ func (f *Flags) object() object {
 		{"log_date_format", f.LogDate},
 		{"kill_timeout", f.KillTimeout},
 		{"listen_timeout", f.Listen},
+		{"idle", f.Idle},
 		{"restart_delay", f.RestartDelay},
 		{"exp_backoff_restart_delay", f.ExpBackoff},
 		{"max_memory_restart", f.MaxMemory},
@@ -197,6 +201,7 @@ func (f *Flags) object() object {
 	}
 	list("filter_env", f.FilterEnv)
 	list("stop_exit_codes", f.stopCodes())
+	list("listen", f.Held)
 	if len(f.DependsOn) > 0 {
 		word("depends_on", strings.Join(f.DependsOn, ","))
 	}

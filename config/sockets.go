@@ -10,6 +10,9 @@ import (
 // listen leaves the sockets to be held, each as app.ParseListen reads it: a port, "address:port", or a path.
 func (v values) listen() error {
 	given, ok := v["listen"]
+	if idle, _ := v["idle"].(app.Duration); idle > 0 && !ok && v["script"] != nil {
+		return fmt.Errorf("idle says when an app on demand ends, which needs listen: what has it started again")
+	}
 	if !ok {
 		return nil
 	}

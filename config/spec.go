@@ -203,7 +203,7 @@ func (c Context) apply(s *app.Spec, v values) {
 	}
 	for key, field := range map[string]*app.Duration{
 		"restart_delay": &s.RestartDelay, "exp_backoff_restart_delay": &s.ExpBackoff, "kill_retry_time": &s.KillRetryTime,
-		"watch_delay": &s.WatchDelay, "max_log_age": &s.MaxLogAge,
+		"watch_delay": &s.WatchDelay, "idle": &s.Idle, "max_log_age": &s.MaxLogAge,
 	} {
 		if d, ok := v[key].(app.Duration); ok {
 			*field = d

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -31,6 +32,12 @@ func newDump(h home.Home, env pm2.EnvOptions) *dump {
 
 // save makes list the saved one.
 func (d *dump) save(list []app.Process) error {
+	list = slices.Clone(list)
+	for i := range list {
+		if list[i].OnDemand { // stopped, and meant to be there: what is stopped in a dump stays so
+			list[i].Status = app.Online
+		}
+	}
 	data, err := pm2.WriteDump(list, d.env)
 	if err != nil {
 		return fmt.Errorf("encode the list of processes: %w", err)

@@ -96,6 +96,12 @@ func (d *daemon) inspect(ctx context.Context, svc *service.Service, in inspectio
 	seen := map[string]bool{} // instances that share a port share an endpoint
 	for i := range svc.Instances {
 		p := &svc.Instances[i]
+		if p.OnDemand { // it is as it is meant to be, and a look would start it
+			mu.Lock()
+			h.Looks = append(h.Looks, service.Look{ID: p.ID, Kind: "process", What: "on demand"})
+			mu.Unlock()
+			continue
+		}
 		if p.Status != app.Online {
 			h.Looks = append(h.Looks, service.Look{ID: p.ID, Kind: "process", Verdict: service.Unhealthy, Cause: "it is " + notRunning(p)})
 			continue

@@ -123,6 +123,9 @@ func (d *daemon) isUp(p *app.Process) (done bool, err error) {
 	case app.Errored:
 		return true, fmt.Errorf("it is errored: %s", why("it ended too often"))
 	case app.Stopped:
+		if p.OnDemand {
+			return true, nil
+		}
 		if p.Exit == nil || p.Exit.Code == 0 && p.Exit.Signal == "" && p.Exit.Err == "" {
 			return true, nil // it has done what it had to, or somebody stopped it
 		}

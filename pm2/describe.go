@@ -149,6 +149,9 @@ func (d *description) ownRows(p *app.Process) []styled {
 		}
 		add("depends on", strings.Join(on, ", "), none)
 	}
+	if p.Spec != nil && p.Spec.Idle > 0 && len(p.Spec.Listen) > 0 {
+		add("on demand", "by "+strings.Join(p.Spec.Listen, ", ")+", until nobody is connected for "+p.Spec.Idle.D().String(), none)
+	}
 	if !p.RestartAt.IsZero() {
 		add("restart due", "in "+max(p.RestartAt.Sub(d.Now), 0).Round(time.Millisecond).String(), yellow)
 	}

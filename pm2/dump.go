@@ -51,6 +51,7 @@ type own struct {
 	FailureThreshold int           `json:"failure_threshold,omitempty"`
 
 	DependsOn []app.Dependency `json:"depends_on,omitempty"`
+	Idle      app.Duration     `json:"idle,omitempty"`
 }
 
 func restoreOwn(s *app.Spec, v Value) error {
@@ -73,7 +74,7 @@ func restoreOwn(s *app.Spec, v Value) error {
 	s.PortCheck, s.AutoPort, s.PortRetry = o.PortCheck, o.AutoPort, o.PortRetry
 	s.RestartBackoff, s.MaxRestartDelay, s.RestartJitter = o.RestartBackoff, o.MaxRestartDelay, o.RestartJitter
 	s.RestartWindow, s.CircuitBreaker, s.FailureThreshold = o.RestartWindow, o.CircuitBreaker, o.FailureThreshold
-	s.DependsOn = o.DependsOn
+	s.DependsOn, s.Idle = o.DependsOn, o.Idle
 	return nil
 }
 
@@ -174,7 +175,7 @@ func (b *builder) addOwn(s *app.Spec) error {
 		Health: s.Health, Data: s.Data, StateFile: s.StateFile, PortCheck: s.PortCheck, AutoPort: s.AutoPort, PortRetry: s.PortRetry,
 		RestartBackoff: s.RestartBackoff, MaxRestartDelay: s.MaxRestartDelay, RestartJitter: s.RestartJitter,
 		RestartWindow: s.RestartWindow, CircuitBreaker: s.CircuitBreaker, FailureThreshold: s.FailureThreshold,
-		DependsOn: s.DependsOn,
+		DependsOn: s.DependsOn, Idle: s.Idle,
 	}
 	if _, err := strconv.Atoi(s.User); err != nil {
 		o.User = s.User

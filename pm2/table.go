@@ -133,6 +133,9 @@ func (t *table) appendRow(dst []byte, p *app.Process) []byte {
 			if p.Status == app.WaitingRestart && c.width < waitingWidth {
 				text = "waiting"
 			}
+			if p.OnDemand { // nobody has to do anything about it
+				text = "on demand"
+			}
 		case cpuCell:
 			s = appendCPU(s, p.Usage.CPU)
 		case memoryCell:

@@ -97,7 +97,7 @@ func AppendStatus(dst []byte, s *Status) []byte {
 // AppendStarted appends what `service start` prints once the service is up.
 func AppendStarted(dst []byte, s *Status) []byte {
 	if s.PID == 0 && s.Reason != "" { // it was asked for no more than to be recorded
-		dst = append(dst, s.Name+" started: it "+s.Reason+"\n"...)
+		dst = append(dst, s.Name+" started: "+s.Reason+"\n"...)
 		return line(dst, "PID", "0")
 	}
 	dst = append(dst, s.Name+" started"...)

@@ -23,7 +23,7 @@ func (e estate) claim(name string) (fd int, ok bool) {
 // Handle says how to find the child again.
 func (k *kid) Handle() handle {
 	group, why := k.Group()
-	hd := handle{Start: k.StartTime, Group: group, Why: why, Pipes: k.inodes, Extra: k.line.extra()}
+	hd := handle{Start: k.StartTime, Group: group, Why: why, Pipes: k.inodes, Extra: k.extra()}
 	if holds := k.Holds(); len(holds) > 0 {
 		hd.Bounds = &boundsRecord{k.Bounds(), holds}
 	}
@@ -66,6 +66,7 @@ func (h *host) adoptHere(p *app.Process, c lifecycle.Child, hd handle, left esta
 		crew: h.crew, wholeTree: app.IsTrue(p.Spec.TreeKill), byMessage: p.Spec.ShutdownWithMessage, pidFile: p.PIDPath,
 		inodes: hd.Pipes, sampled: h.opts.Sampler != nil,
 	}
+	k.proxy, _ = strconv.Atoi(string(hd.Extra[proxyKey])) // 0 is none
 	var alive bool
 	var err error
 	if k.Child, alive, err = h.opts.Spawner.Adopt(former, exited); err != nil {

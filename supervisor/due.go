@@ -19,6 +19,10 @@ func Next(p *app.Process, now time.Time) []app.Due {
 		due = append(due, app.Due{At: p.RestartAt, What: "restart"})
 	}
 	for _, w := range p.WaitsFor {
+		if p.OnDemand {
+			due = append(due, app.Due{What: "start when somebody connects"})
+			continue
+		}
 		due = append(due, app.Due{What: "start once " + w.Name + " is " + string(w.Condition)})
 	}
 	if p.Spec != nil && p.Spec.CronRestart != "" {

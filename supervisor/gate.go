@@ -26,7 +26,7 @@ type reconsider struct{}
 func (reconsider) message() {}
 
 // gated reports whether a process of this spec may have to wait before it is spawned.
-func gated(s *app.Spec) bool { return len(s.DependsOn) > 0 }
+func gated(s *app.Spec) bool { return len(s.DependsOn) > 0 || onDemand(s) }
 
 // look answers an Await: it looks at what the process needs. While something is in the way whoever changes wakes the keeper.
 func (k *keeper) look() lifecycle.Input {
@@ -36,6 +36,11 @@ func (k *keeper) look() lifecycle.Input {
 		k.sup.lookouts.add(k) // before looking: what changes from here on is seen
 	}
 	waits, next := k.sup.missing(k.proc.Spec, g.since, time.Now())
+	if len(waits) == 0 && onDemand(k.proc.Spec) {
+		if w := k.demandOf(k.proc.Spec); w != nil {
+			waits = []app.Awaited{*w}
+		}
+	}
 	if g.timer != nil {
 		g.timer.Stop()
 		g.timer = nil
@@ -52,6 +57,8 @@ func (k *keeper) look() lifecycle.Input {
 		g.failed = g.failed || waits[i].Failed
 	}
 	switch {
+	case len(waits) == 1 && waits[0].Name == "" && !g.failed:
+		return lifecycle.Wait{Hold: lifecycle.Asleep}
 	case g.failed && !was:
 		k.publishEvent(app.Event{Kind: app.EventFailed, ID: k.id, Name: k.proc.Name, Message: waitText(waits)})
 	case !g.told:
@@ -87,6 +94,9 @@ func (k *keeper) ungate() {
 func waitText(waits []app.Awaited) string {
 	var failed, open []string
 	for _, w := range waits {
+		if w.Name == "" {
+			return w.Is
+		}
 		text := w.Name + " " + w.Is
 		if w.Failed {
 			failed = append(failed, text)

@@ -41,6 +41,7 @@ type kid struct {
 	keptSigns func() // has the store forget them; nil if it has none
 	byMessage bool   // it is asked to end by a message
 	sampled   bool   // its memory is looked at
+	proxy     int    // the port that it finds in its environment, for what is passed on to it
 }
 
 func (h *host) launch(p *app.Process, gen uint64, exited func(spawn.Exit)) (c child, err error) {
@@ -103,6 +104,9 @@ func (h *host) launchHere(p *app.Process, gen uint64, exited func(spawn.Exit)) (
 			}
 		}
 	}()
+	if k.proxy, err = proxyPort(spec, &env); err != nil {
+		return nil, err
+	}
 	if k.line, err = h.connect(p, gen, &env, &extra); err != nil {
 		return nil, err
 	}

@@ -16,7 +16,7 @@ import (
 // sources are what restarts one process from outside: its schedule, its watched files, its probes. They tell the keeper, like anybody
 // else; a keeper that has none costs nothing.
 type sources struct {
-	cron, files, probes *source
+	cron, files, probes, demand *source
 }
 
 // source is one that runs.
@@ -48,6 +48,12 @@ func (k *keeper) attach() {
 	}
 	k.sources.files = k.replace(k.sources.files, files, k.runWatch)
 	k.sources.probes = k.replace(k.sources.probes, k.probesKey(), k.runProbes())
+	switch key, old := k.demandKey(), k.sources.demand; {
+	case key == "" && old != nil:
+		k.sources.demand = k.replace(old, key, nil)
+	case key != "" && (old == nil || old.key != key):
+		k.sources.demand = k.replace(old, key, k.runDemand())
+	}
 }
 
 // replace leaves a source alone that was made from the same, and otherwise stops it and starts another; "" is none.
@@ -70,7 +76,7 @@ func (k *keeper) replace(old *source, key string, run func(context.Context, *app
 
 // detach stops all sources, and returns when they are over.
 func (k *keeper) detach() {
-	for _, s := range []*source{k.sources.cron, k.sources.files, k.sources.probes} {
+	for _, s := range []*source{k.sources.cron, k.sources.files, k.sources.probes, k.sources.demand} {
 		if s != nil {
 			s.stop()
 		}

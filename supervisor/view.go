@@ -29,7 +29,7 @@ func (k *keeper) publish() {
 		p.PID, p.Started = s.Old.PID, s.Old.Since
 	}
 	if s.Hold != lifecycle.Free {
-		p.RestartAt, p.WaitsFor = time.Time{}, k.gate.waits
+		p.RestartAt, p.WaitsFor, p.OnDemand = time.Time{}, k.gate.waits, s.Hold == lifecycle.Asleep
 		if len(p.WaitsFor) > 0 {
 			p.Reason = waitText(p.WaitsFor)
 		}
