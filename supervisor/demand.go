@@ -160,12 +160,6 @@ func proxyPort(spec *app.Spec, env *app.Env) (int, error) {
 	}
 	text, _ := env.Get("PORT")
 	port, err := strconv.Atoi(text)
-	if clusters(spec) { // Node gets the held socket for its own
-		if err != nil && len(held) > 0 {
-			env.Set("PORT", strconv.Itoa(held[0]))
-		}
-		return 0, nil
-	}
 	if err == nil && port > 0 && port <= 65535 && !slices.Contains(held, port) {
 		return port, nil
 	}

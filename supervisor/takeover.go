@@ -111,6 +111,7 @@ func resumeKeeper(sup *Supervisor, p *remembered) *keeper {
 	k.specKey, k.state = p.specKey, p.state
 	k.view.Store(nil)
 	k.publish()
+	k.expect() // what is held for it stays so, before anybody gives back what nobody wants
 	return k
 }
 
