@@ -13,13 +13,16 @@ import (
 func openGates(fds []int) (gates []*os.File, err error) {
 	for _, fd := range fds {
 		own, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
+		if err == nil {
+			err = unix.SetNonblock(own, true) // a program that had it may have made it block, and then it cannot be waited on
+		}
 		if err != nil {
 			for _, g := range gates {
 				g.Close()
 			}
 			return nil, fmt.Errorf("watch a held socket: %w", err)
 		}
-		gates = append(gates, os.NewFile(uintptr(own), "held socket")) // it does not block, so it can be waited on
+		gates = append(gates, os.NewFile(uintptr(own), "held socket"))
 	}
 	return gates, nil
 }
