@@ -299,6 +299,53 @@ func TestControllersAreSwitchedOnFromTheTop(t *testing.T) {
 	assert.Equal(t, "11", get(filepath.Join(own, aside, "cgroup.procs")), "the last one that was written")
 }
 
+// A group with processes of its own has no controllers for its children, until these processes step aside.
+func TestProcessesInTheWayOfControllersStepAside(t *testing.T) {
+	own, err := ownCgroup2("/proc/self/mountinfo", "/proc/self/cgroup")
+	if err != nil {
+		t.Skip(err)
+	}
+	dir := filepath.Join(own, fmt.Sprintf("spawn-test-aside-%d", os.Getpid()))
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Skip("no writable cgroup2 hierarchy here: ", err)
+	}
+	t.Cleanup(func() { require.NoError(t, (&cgroup{dir: dir}).remove()) })
+	text, err := os.ReadFile(dir + "/cgroup.controllers")
+	require.NoError(t, err)
+	words := strings.Fields(string(text))
+	if len(words) == 0 {
+		t.Skip("cgroup2 has no controllers here")
+	}
+	s := newSpawner(t, mode{})
+	ours, stranger := launch(t, s, command("/bin/sleep", "100")), launch(t, s, command("/bin/sleep", "100"))
+	t.Cleanup(func() { // before the groups are removed
+		_, _ = ours.Kill(), stranger.Kill()
+		wait(t, ours.empty)
+		wait(t, stranger.empty)
+	})
+	for _, r := range []*run{ours, stranger} {
+		require.NoError(t, writeFile(dir+"/cgroup.procs", fmt.Sprint(r.PID)))
+	}
+	g := &cgroups{dir: filepath.Join(dir, "weaver", "home")}
+	require.NoError(t, os.MkdirAll(g.dir, 0o755))
+	assert.ErrorContains(t, g.switchOn(words[0], []int{ours.PID}), "device or resource busy")
+	require.NoError(t, stranger.Kill())
+	wait(t, stranger.exit)
+	eventually(t, func() bool { return g.switchOn(words[0], []int{ours.PID}) == nil }, "the stranger is gone")
+	has, err := lists(g.dir+"/cgroup.subtree_control", words[0])
+	require.NoError(t, err)
+	assert.True(t, has)
+	where, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", ours.PID))
+	require.NoError(t, err)
+	assert.Contains(t, string(where), "/"+aside+"\n")
+	// From there, the successor finds the group that it came from.
+	memberships := filepath.Join(t.TempDir(), "cgroup")
+	require.NoError(t, os.WriteFile(memberships, where, 0o600))
+	found, err := ownCgroup2("/proc/self/mountinfo", memberships)
+	require.NoError(t, err)
+	assert.Equal(t, dir, found)
+}
+
 // hog takes more memory than it may.
 func hog() int {
 	var all [][]byte
