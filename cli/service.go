@@ -75,10 +75,15 @@ func serviceReload() *command {
 		args: "NAME", min: 1, max: 1, run: runServiceReload,
 		flags: []flag{
 			{name: "config", arity: one, meta: "FILE", help: "apply this configuration"},
-			{name: "env", arity: one, repeats: true, meta: "K=V|FILE", help: "set a variable (repeatable)"},
+			envFlag(),
 		},
 		hot: serviceHot(api.HotServiceReload, true, 1, 1, "no-lock"),
 	}
+}
+
+// envFlag is --env of services, which is not that of apps.
+func envFlag() flag {
+	return flag{name: "env", arity: one, repeats: true, meta: "K=V|FILE", help: "set a variable (repeatable)"}
 }
 
 func serviceDelete() *command {
@@ -128,18 +133,22 @@ func serviceMetrics() *command {
 		args: "[NAME]", max: 1, run: runServiceMetrics,
 		flags: []flag{
 			{name: "duration", arity: one, meta: "1h", help: "over which time (1h)"},
-			{name: "format", arity: one, meta: "table|json|prometheus", help: "how to print it"},
+			formatFlag("table|json|prometheus"),
 			{name: "export", arity: one, meta: "FILE", help: "write it into a file"},
 		},
 		hot: serviceHot(api.HotServiceMetrics, false, 0, 1, "json"),
 	}
 }
 
+func formatFlag(kinds string) flag {
+	return flag{name: "format", arity: one, meta: kinds, help: "how to print it"}
+}
+
 func serviceStats() *command {
 	return &command{
 		max: 0, run: runServiceStats,
 		flags: []flag{
-			{name: "format", arity: one, meta: "table|json", help: "how to print it"},
+			formatFlag("table|json"),
 			{name: "sort-by", arity: one, meta: "FIELD", help: "cpu, memory, uptime or restarts: the largest first"},
 		},
 		hot: serviceHot(api.HotServiceStats, false, 0, 0, "json"),
@@ -277,22 +286,24 @@ func (c *call) tell(verb string, flags ...string) error {
 	})
 }
 
-func runServiceStop(c *call) error {
-	var flags []string
-	if c.bool("force") {
-		flags = append(flags, "force")
+func runServiceStop(c *call) error { return c.tell(api.HotServiceStop, c.passed("force", "timeout")...) }
+
+// passed are those of the flags that were given, as the daemon reads them: NAME, or NAME=VALUE.
+func (c *call) passed(names ...string) (out []string) {
+	for _, name := range names {
+		switch f := c.cmd.flag(name); {
+		case !c.given(name):
+		case f != nil && f.arity != none:
+			out = append(out, name+"="+c.str(name))
+		case c.bool(name):
+			out = append(out, name)
+		}
 	}
-	if c.given("timeout") {
-		flags = append(flags, "timeout="+c.str("timeout"))
-	}
-	return c.tell(api.HotServiceStop, flags...)
+	return out
 }
 
 func runServiceRestart(c *call) error {
-	var flags []string
-	if c.bool("zero-downtime") {
-		flags = append(flags, "zero-downtime")
-	}
+	flags := c.passed("zero-downtime")
 	path := c.str("state-file")
 	if path == "" && c.bool("save-state") {
 		path = strings.ReplaceAll(c.args[0], "/", "-") + ".state.json"
@@ -314,36 +325,18 @@ func runServiceDelete(c *call) error { return c.tell(api.HotServiceDelete) }
 func runServiceList(c *call) error   { return c.ask(api.HotServiceList) }
 
 func runServiceStats(c *call) error {
-	var flags []string
-	if f := c.str("format"); c.given("format") {
-		if f != "table" && f != "json" {
-			return &usageError{message: fmt.Sprintf("option `--format' is table or json, not %q", f)}
-		}
-		flags = append(flags, "format="+f)
+	if f := c.str("format"); c.given("format") && f != "table" && f != "json" {
+		return &usageError{message: fmt.Sprintf("option `--format' is table or json, not %q", f)}
 	}
-	if c.given("sort-by") {
-		flags = append(flags, "sort-by="+c.str("sort-by"))
-	}
-	return c.ask(api.HotServiceStats, flags...)
+	return c.ask(api.HotServiceStats, c.passed("format", "sort-by")...)
 }
 
 func runServiceHealth(c *call) error {
-	var flags []string
-	for _, name := range []string{"endpoint", "timeout", "retries", "interval"} {
-		if c.given(name) {
-			flags = append(flags, name+"="+c.str(name))
-		}
-	}
-	return c.ask(api.HotServiceHealth, flags...)
+	return c.ask(api.HotServiceHealth, c.passed("endpoint", "timeout", "retries", "interval")...)
 }
 
 func runServiceMetrics(c *call) error {
-	var flags []string
-	for _, name := range []string{"duration", "format"} {
-		if c.given(name) {
-			flags = append(flags, name+"="+c.str(name))
-		}
-	}
+	flags := c.passed("duration", "format")
 	if !c.given("export") {
 		return c.ask(api.HotServiceMetrics, flags...)
 	}
@@ -364,10 +357,7 @@ func runServiceMetrics(c *call) error {
 }
 
 func runServiceStatus(c *call) error {
-	var flags []string
-	if c.bool("verbose") {
-		flags = append(flags, "verbose")
-	}
+	flags := c.passed("verbose")
 	if !c.given("refresh") {
 		return c.ask(api.HotServiceStatus, flags...)
 	}

@@ -17,7 +17,7 @@ func serviceStart() *command {
 		flags: []flag{
 			{name: "script", arity: one, meta: "PATH", help: "what to run"},
 			{name: "config", arity: one, meta: "FILE", help: "JSON, YAML, TOML or JavaScript: keys as those of an app"},
-			{name: "env", arity: one, repeats: true, meta: "K=V|FILE", help: "set a variable (repeatable)"},
+			envFlag(),
 			{name: "watch", help: "restart when files change"},
 			{name: "lazy-init", help: "return as soon as the process is spawned"},
 			{name: "log-level", arity: one, meta: "L", help: "exported as LOG_LEVEL"},

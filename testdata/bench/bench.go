@@ -73,6 +73,7 @@ func (b *bench) suites() []suite {
 		{"sampling", b.sampling},
 		{"logs", b.logs},
 		{"cluster", b.cluster},
+		{"targets", b.targets},
 		{"messages", b.messages},
 		{"preload", b.preload},
 	}
