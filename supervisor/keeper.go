@@ -69,6 +69,7 @@ type keeper struct {
 	waiters []*join
 	byHand  bool   // the last input came from an operator
 	cause   string // who or what the last input came from
+	asked   string // who or what the child that is dying was asked by: what comes of its end is their doing
 	sources sources
 	probed  probed
 	hurried bool // policy has another kill timeout than the spec
@@ -173,11 +174,16 @@ func (k *keeper) handle(m message) {
 	switch m := m.(type) {
 	case tell:
 		k.byHand, k.cause = m.by, m.cause
+		switch m.in.(type) {
+		case lifecycle.Empty, lifecycle.Drained:
+			k.cause = k.asked
+		}
 		gen := k.state.LastGen
 		if m.part.op != nil {
 			k.mark, k.marked = m.part.tells(k, gen), true
 		}
 		k.step(m.in)
+		k.remember(m.cause)
 		k.unwait()
 		if m.join != nil {
 			m.join.gen = gen
@@ -188,12 +194,13 @@ func (k *keeper) handle(m message) {
 		if c := k.kids[m.gen]; c != nil {
 			c.WhenEmpty(func() { k.mail.put(tell{in: lifecycle.Empty{Gen: m.gen}}) })
 		}
-		k.byHand, k.cause = false, ""
+		k.byHand, k.cause = false, k.asked
 		x := lifecycle.Exited{Gen: m.gen, Code: m.exit.Code, Signal: int(m.exit.Signal)}
 		if m.exit.Lost {
 			x.Code, x.Err = 0, exitLost
 		}
 		k.step(x)
+		k.remember("")
 	case respec:
 		k.respecify(m.spec)
 		if k.state.Hold != lifecycle.Free {
@@ -265,6 +272,16 @@ func (k *keeper) respecify(spec *app.Spec) {
 	k.proc.Name, k.proc.Namespace, k.proc.Mode = spec.Name, spec.NamespaceOrDefault(), spec.Mode
 	k.policy = policyOf(spec)
 	k.publish()
+}
+
+// remember keeps a cause for as long as what it has led to is under way.
+func (k *keeper) remember(cause string) {
+	switch {
+	case !k.state.Cur.Asked && !k.state.Old.Asked:
+		k.asked = ""
+	case cause != "":
+		k.asked = cause
+	}
 }
 
 // step lets the machine decide, then does what it decided, in order.

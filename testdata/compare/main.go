@@ -24,6 +24,7 @@ func main() {
 	bin := flag.String("bin", "bin", "where weaver and weaverd are")
 	pm2 := flag.String("pm2", "/tmp/weaver-ci-tools/node_modules/.bin/pm2", "PM2's command")
 	services := flag.Int("services", 10, "how many services")
+	of := flag.String("of", "", "only those whose names have this in them")
 	flag.Parse()
 	abs, err := filepath.Abs(*bin)
 	if err != nil {
@@ -33,6 +34,9 @@ func main() {
 	rivals := []rival{&weaver{command: filepath.Join(abs, "weaver")}, &pm2Rival{command: *pm2}, &supervisord{}}
 	var columns [][]string
 	for _, r := range rivals {
+		if !strings.Contains(r.name(), *of) {
+			continue
+		}
 		column := []string{r.name()}
 		for _, a := range acts {
 			text, err := play(r, a, *services)
@@ -162,7 +166,7 @@ func play(r rival, a act, n int) (string, error) {
 		return "", err
 	}
 	var before map[string]map[int]bool
-	for range 100 {
+	for range 600 {
 		if before = running(home); len(before) == n {
 			break
 		}
