@@ -286,7 +286,9 @@ func (c *call) tell(verb string, flags ...string) error {
 	})
 }
 
-func runServiceStop(c *call) error { return c.tell(api.HotServiceStop, c.passed("force", "timeout")...) }
+func runServiceStop(c *call) error {
+	return c.tell(api.HotServiceStop, c.passed("force", "timeout")...)
+}
 
 // passed are those of the flags that were given, as the daemon reads them: NAME, or NAME=VALUE.
 func (c *call) passed(names ...string) (out []string) {

@@ -206,7 +206,7 @@ func serveBy(t *testing.T, by, script string, needs []string, more map[string]an
 		modules = npm(t, needs...)
 		env["NODE_PATH"] = modules
 		path += string(os.PathListSeparator) + filepath.Join(modules, ".bin") // last: there may be some node in it
-		if name, _, isAlias := strings.Cut(needs[0], "@npm:"); isAlias { // a Node of its own
+		if name, _, isAlias := strings.Cut(needs[0], "@npm:"); isAlias {      // a Node of its own
 			spec["interpreter"] = filepath.Join(modules, name, "bin", "node")
 		}
 	}

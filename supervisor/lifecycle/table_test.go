@@ -22,9 +22,13 @@ var places = map[string]func(*script){
 	"spawning":  func(sc *script) { sc.do(Start{}) },
 	"launching": func(sc *script) { sc.do(Start{}, Spawned{Gen: 1, PID: 11}) },
 	"online":    func(sc *script) { sc.do(Start{}, Spawned{Gen: 1, PID: 11}, Ready{1}) },
-	"overlap":   func(sc *script) { sc.do(Start{}, Spawned{Gen: 1, PID: 11}, Ready{1}, Reload{}, Spawned{Gen: 2, PID: 22}) },
-	"draining":  func(sc *script) { sc.do(Start{}, Spawned{Gen: 1, PID: 11}, Ready{1}, Reload{}, Spawned{Gen: 2, PID: 22}, Ready{2}) },
-	"stopping":  func(sc *script) { sc.do(Start{}, Spawned{Gen: 1, PID: 11}, Ready{1}, Stop{}) },
+	"overlap": func(sc *script) {
+		sc.do(Start{}, Spawned{Gen: 1, PID: 11}, Ready{1}, Reload{}, Spawned{Gen: 2, PID: 22})
+	},
+	"draining": func(sc *script) {
+		sc.do(Start{}, Spawned{Gen: 1, PID: 11}, Ready{1}, Reload{}, Spawned{Gen: 2, PID: 22}, Ready{2})
+	},
+	"stopping": func(sc *script) { sc.do(Start{}, Spawned{Gen: 1, PID: 11}, Ready{1}, Stop{}) },
 	"restarting": func(sc *script) {
 		sc.do(Start{}, Spawned{Gen: 1, PID: 11}, Ready{1}, Restart{})
 	},
@@ -33,7 +37,9 @@ var places = map[string]func(*script){
 	"deleted":            func(sc *script) { sc.do(Delete{}) },
 	"survivors":          func(sc *script) { sc.do(Start{}, Spawned{Gen: 1, PID: 11}, Ready{1}, Exited{Gen: 1, Code: 1}) },
 	"stopped survivors":  func(sc *script) { sc.do(Start{}, Spawned{Gen: 1, PID: 11}, Stop{}, Exited{Gen: 1}) },
-	"dying both":         func(sc *script) { sc.do(Start{}, Spawned{Gen: 1, PID: 11}, Ready{1}, Reload{}, Spawned{Gen: 2, PID: 22}, Restart{}) },
+	"dying both": func(sc *script) {
+		sc.do(Start{}, Spawned{Gen: 1, PID: 11}, Ready{1}, Reload{}, Spawned{Gen: 2, PID: 22}, Restart{})
+	},
 }
 
 // Each row of the table in the package comment, cell by cell. The wish after the input is in want.

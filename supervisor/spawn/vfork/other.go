@@ -39,15 +39,15 @@ func (e *Error) Error() string { return e.Errno.Error() }
 // Unwrap returns the errno.
 func (e *Error) Unwrap() error { return e.Errno }
 
-func (*Script) Unshare(int)                          {}
-func (*Script) Put(int, int)                         {}
-func (*Script) Close(int)                            {}
-func (*Script) Setsid()                              {}
-func (*Script) Limit(int, unix.Rlimit)               {}
-func (*Script) Umask(int)                            {}
-func (*Script) Nice(int)                             {}
-func (*Script) User(uint32, uint32, []uint32)        {}
-func (*Script) Chdir(string) error                   { return nil }
+func (*Script) Unshare(int)                           {}
+func (*Script) Put(int, int)                          {}
+func (*Script) Close(int)                             {}
+func (*Script) Setsid()                               {}
+func (*Script) Limit(int, unix.Rlimit)                {}
+func (*Script) Umask(int)                             {}
+func (*Script) Nice(int)                              {}
+func (*Script) User(uint32, uint32, []uint32)         {}
+func (*Script) Chdir(string) error                    { return nil }
 func (*Script) Exec(string, []string, []string) error { return nil }
 
 // Process is a child that runs its program.

@@ -74,7 +74,9 @@ func (s *Script) Unshare(low int) {
 }
 
 // Put makes descriptor from, which is below Unshare's low, the child's number to, which is another.
-func (s *Script) Put(from, to int) { s.add(StepDescriptors, unix.SYS_DUP3, uintptr(from), uintptr(to), 0) }
+func (s *Script) Put(from, to int) {
+	s.add(StepDescriptors, unix.SYS_DUP3, uintptr(from), uintptr(to), 0)
+}
 
 // Close closes a number that may be open.
 func (s *Script) Close(fd int) { s.add(StepDescriptors, unix.SYS_CLOSE, uintptr(fd)).mayErr = 1 }
@@ -93,7 +95,9 @@ func (s *Script) Limit(resource int, lim unix.Rlimit) {
 func (s *Script) Umask(mask int) { s.add(StepDescriptors, unix.SYS_UMASK, uintptr(mask)) }
 
 // Nice sets the niceness.
-func (s *Script) Nice(nice int) { s.add(StepNice, unix.SYS_SETPRIORITY, unix.PRIO_PROCESS, 0, uintptr(nice)) }
+func (s *Script) Nice(nice int) {
+	s.add(StepNice, unix.SYS_SETPRIORITY, unix.PRIO_PROCESS, 0, uintptr(nice))
+}
 
 // User changes the user, the group and all supplementary groups.
 func (s *Script) User(uid, gid uint32, groups []uint32) {

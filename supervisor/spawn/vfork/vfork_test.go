@@ -177,4 +177,3 @@ func TestManyAtOnce(t *testing.T) {
 	close(stop)
 	busy.Wait()
 }
-
