@@ -21,7 +21,7 @@ var means = []struct {
 }{
 	{"quota", "", func(*Spawner) {}},
 	{"freezer", ByFreezer, func(s *Spawner) { s.withoutControllers() }},
-	{"signals", BySignals, func(s *Spawner) { s.withoutControllers(); s.system.groups = nil }},
+	{"signals", BySignals, func(s *Spawner) { s.withoutControllers(); s.withoutGroups() }},
 }
 
 // withoutControllers makes of the machine one whose control groups have none.
@@ -33,6 +33,13 @@ func (s *Spawner) withoutControllers() {
 			g.offered[r.v2] = errNoController
 		}
 	}
+}
+
+func (s *Spawner) withoutGroups() {
+	if g := s.system.groups; g != nil {
+		g.forsake()
+	}
+	s.system.groups = nil
 }
 
 func eachMeans(t *testing.T, test func(t *testing.T, s *Spawner)) {
@@ -121,7 +128,7 @@ func paused(c *Child) bool {
 	}
 	tree, err := c.Tree()
 	for _, pid := range tree {
-		if st, ok := readTimes(pid); ok && !st.stopped {
+		if st, ok := readTimes(pid); ok && st.runs {
 			return false
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"os"
+	"slices"
 	"strconv"
 	"syscall"
 	"time"
@@ -83,6 +84,35 @@ func (s *stopper) meet(tree []member) {
 func (s *stopper) pause() error {
 	s.resting = true
 	s.stopped = s.stopped[:0]
+	for {
+		// A fork that was under way when its process got the signal is seen once that process has really stopped.
+		before := len(s.stopped)
+		if err := s.stopAll(); err != nil || len(s.stopped) == before || !s.settled() {
+			return err
+		}
+	}
+}
+
+// settleTime bounds the wait for processes to stop: one that waits for a disk takes as long as that does.
+const settleTime = 100 * time.Millisecond
+
+// settled returns when all that were signalled have stopped; false if that takes too long.
+func (s *stopper) settled() bool {
+	for end := time.Now().Add(settleTime); ; time.Sleep(200 * time.Microsecond) {
+		if !slices.ContainsFunc(s.stopped, func(m member) bool {
+			st, ok := readTimes(m.pid)
+			return ok && st.start == m.start && st.runs
+		}) {
+			return true
+		}
+		if time.Now().After(end) {
+			return false
+		}
+	}
+}
+
+// stopAll signals those that are not stopped yet.
+func (s *stopper) stopAll() error {
 	err := sweep(maxSweeps, func() (census, error) {
 		all, err := s.child.members()
 		if err == nil {
@@ -94,7 +124,7 @@ func (s *stopper) pause() error {
 			return nil
 		}
 		err := s.child.sendMember(m, syscall.SIGSTOP)
-		if err == nil {
+		if err == nil && !slices.Contains(s.stopped, m) {
 			s.stopped = append(s.stopped, m)
 		}
 		return err
@@ -119,6 +149,7 @@ func (s *stopper) resume() error {
 type stat struct {
 	start   uint64
 	stopped bool
+	runs    bool // neither stopped, dead, nor waiting: for a disk, or for a child of vfork that is stopped
 	times
 }
 
@@ -151,6 +182,7 @@ func parseTimes(line []byte) (s stat, ok bool) {
 		switch n {
 		case fieldState:
 			s.stopped = len(word) == 1 && word[0] == 'T'
+			s.runs = len(word) == 1 && !bytes.ContainsAny(word, "TtZXD")
 		case fieldUser, fieldSystem:
 			s.own += time.Duration(atoi(word)) * time.Second / ticks
 		case fieldReapedUser, fieldReapedSystem:
