@@ -139,9 +139,14 @@ func (s *Script) Exec(path string, argv, env []string) error {
 	return nil
 }
 
-// cloneArgs is the kernel's struct clone_args.
+// cloneArgs is the kernel's struct clone_args, of which the rest stays zero.
 type cloneArgs struct {
-	flags, pidfd, childTID, parentTID, exitSignal, stack, stackSize, tls, setTID, setTIDSize, cgroup uint64
+	flags, pidfd uint64
+	_, _         uint64 // where to put thread ids
+	exitSignal   uint64
+	_, _, _      uint64 // stack and thread-local storage: the parent's
+	_, _         uint64 // wished pids
+	cgroup       uint64
 }
 
 // Process is a child that runs its program.
