@@ -272,6 +272,7 @@ func (d *daemon) live(ctx context.Context, endStreams func()) error {
 			return err
 		}
 	}
+	d.wire.Store(d.openWire()) // before the API answers: who has heard of this daemon may come either way
 	server := &http.Server{
 		Handler:           d.noticed(d.handler()),
 		ReadHeaderTimeout: 5 * time.Second,
@@ -285,7 +286,6 @@ func (d *daemon) live(ctx context.Context, endStreams func()) error {
 	d.served = make(chan error, 4)
 	go func() { d.served <- server.Serve(door) }() // ends when the server is shut down
 	go d.accept(door, l)                           // ends when the door is closed, which the server does
-	d.wire.Store(d.openWire())
 	os.WriteFile(d.home.PIDFile(), strconv.AppendInt(nil, int64(os.Getpid()), 10), 0o644) // for people
 	d.log.Info("ready", zap.String("version", d.opts.Version), zap.Int("pid", os.Getpid()), zap.Int("processes", d.sup.Count()))
 	d.sup.Served()
