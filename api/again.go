@@ -46,13 +46,19 @@ func (c *Client) change(ctx context.Context, path string, query url.Values, lock
 		if err == nil {
 			err = use(rc)
 		}
-		if err == nil || ctx.Err() != nil || left == 0 || !errors.Is(err, errCut) && !isCut(err) {
+		if err == nil || ctx.Err() != nil || left == 0 || !c.died(err) {
 			return err
 		}
 		if next := c.successor(ctx); next != nil {
 			return fmt.Errorf("%w, and there is none after it: %w", err, next)
 		}
 	}
+}
+
+// died reports that the daemon that was asked is gone: it was cut off, or died with its anchor before it was asked, and who
+// asks can bring another.
+func (c *Client) died(err error) bool {
+	return errors.Is(err, errCut) || isCut(err) || c.Revive != nil && IsDown(err)
 }
 
 // successor returns when a daemon answers.
