@@ -8,13 +8,25 @@ import (
 
 const noFollow = syscall.O_NOFOLLOW
 
-// syncData writes the file's data and size to disk, and leaves its times alone.
+// syncData writes the file's data and size to disk, and leaves its times alone. Whoever closes the file meanwhile closes it
+// after that.
 func syncData(f *os.File) error {
-	for {
-		if err := syscall.Fdatasync(int(f.Fd())); err != syscall.EINTR {
-			return err
-		}
+	raw, err := f.SyscallConn()
+	if err != nil {
+		return err
 	}
+	var failed error
+	err = raw.Control(func(fd uintptr) {
+		for {
+			if failed = syscall.Fdatasync(int(fd)); failed != syscall.EINTR {
+				return
+			}
+		}
+	})
+	if err != nil {
+		return err
+	}
+	return failed
 }
 
 func isUnknown(err error) bool  { return errors.Is(err, syscall.EINVAL) }
