@@ -42,10 +42,11 @@ type end struct {
 }
 
 // ask has an operation carried out, and returns what was said, nil if the supervisor died before it was.
-func (f *mortal) ask(w wish) (said []string) {
+func (f *mortal) ask(w wish) []string {
 	ctx, over, err := f.Operation(context.Background(), "x")
 	require.NoError(f.t, err)
 	var mu sync.Mutex
+	var said []string
 	done := make(chan struct{})
 	go func() { // ends with the operation or the supervisor
 		defer close(done)
@@ -62,6 +63,8 @@ func (f *mortal) ask(w wish) (said []string) {
 		}
 		select {
 		case <-done:
+			mu.Lock()
+			defer mu.Unlock()
 			slices.Sort(said)
 			return said
 		default:
