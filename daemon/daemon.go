@@ -389,6 +389,7 @@ func (d *daemon) end(server *http.Server, door *hotDoor) {
 	os.Remove(d.home.PIDFile())
 	// Only now, with nothing left running: if we die before, the anchor starts a successor, which takes care of it.
 	d.preload.Remove()
+	logs.RemoveLedger(d.ledgerName())
 	d.link.tell(anchor.MessageBye) // the anchor may be gone
 	d.wire.Load().wake()
 	d.log.Info("ended", zap.Duration("uptime", time.Since(d.started)))

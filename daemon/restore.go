@@ -31,8 +31,11 @@ func (d *daemon) openLedger() (*logs.Ledger, error) {
 		fd, ok := d.left[name]
 		delete(d.left, name)
 		return fd, ok
-	}, d.link.store.Put)
+	}, d.link.store.Put, d.ledgerName())
 }
+
+// ledgerName is that of the ledger's file in memory, for when the anchor dies together with the supervisor.
+func (d *daemon) ledgerName() string { return "weaver-" + Identity(d.home) }
 
 // openJournal opens what the former supervisor left on disk.
 func (d *daemon) openJournal() (err error) {

@@ -82,8 +82,8 @@ const (
 )
 
 // OpenLedger goes on with the ledger of a former supervisor, or makes one. claim returns a descriptor that was kept under a
-// name; keep has one kept.
-func OpenLedger(claim func(name string) (fd int, ok bool), keep func(name string, fd int) error) (*Ledger, error) {
+// name; keep has one kept. name is that of a file in memory for when nobody is left who keeps any; "" is none.
+func OpenLedger(claim func(name string) (fd int, ok bool), keep func(name string, fd int) error, name string) (*Ledger, error) {
 	l := &Ledger{}
 	fd, ok := claim(ledgerName)
 	var st unix.Stat_t
@@ -93,7 +93,10 @@ func OpenLedger(claim func(name string) (fd int, ok bool), keep func(name string
 	}
 	var err error
 	if !ok {
-		if fd, err = newMemory(); err != nil {
+		if fd, err = namedMemory(name); err != nil {
+			fd, err = newMemory()
+		}
+		if err != nil {
 			return nil, fmt.Errorf("make a ledger of logs: %w", err)
 		}
 		if err := keep(ledgerName, fd); err != nil {
@@ -119,12 +122,44 @@ func OpenLedger(claim func(name string) (fd int, ok bool), keep func(name string
 		if err := keep(name, p.spent); err != nil {
 			return nil, fmt.Errorf("keep a ledger of logs: %w", err)
 		}
-		if p.state() != pageWriting { // what was consumed is not known any more
+		if p.state() == pageConsuming { // what was consumed is not known any more
 			p.set(wordState, pageIdle)
 		}
 	}
 	return l, nil
 }
+
+// sharedMemory is where files are memory: they outlive processes and not the boot, as pipes do, and no disk can refuse them.
+const sharedMemory = "/dev/shm/"
+
+// namedMemory opens a ledger that outlives whoever keeps descriptors, too, or makes it.
+func namedMemory(name string) (fd int, err error) {
+	if name == "" {
+		return -1, os.ErrNotExist
+	}
+	fd, err = unix.Open(sharedMemory+name, unix.O_RDWR|unix.O_CREAT|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
+	if err != nil {
+		return -1, err
+	}
+	var st unix.Stat_t
+	var fs unix.Statfs_t
+	if err = errors.Join(unix.Fstat(fd, &st), unix.Fstatfs(fd, &fs)); err == nil {
+		switch {
+		case fs.Type != unix.TMPFS_MAGIC, st.Uid != uint32(os.Geteuid()), st.Mode != unix.S_IFREG|0o600, st.Nlink != 1:
+			err = os.ErrPermission // of somebody else, who may have put it there before us
+		case st.Size != ledgerSize:
+			err = errors.Join(unix.Ftruncate(fd, 0), unix.Fallocate(fd, 0, 0, ledgerSize)) // all of it now: a write must find room
+		}
+	}
+	if err != nil {
+		unix.Close(fd)
+		return -1, err
+	}
+	return fd, nil
+}
+
+// RemoveLedger takes the file in memory away, at the end of a supervisor that leaves nothing to a successor.
+func RemoveLedger(name string) { _ = unix.Unlink(sharedMemory + name) } // it may never have been
 
 func newMemory() (int, error) {
 	fd, err := unix.MemfdCreate("weaver-logs", unix.MFD_CLOEXEC)

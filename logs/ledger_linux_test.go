@@ -62,7 +62,7 @@ func succeed(int) {
 		check(err)
 		return heirSpent + i, true
 	}
-	ledger, err := OpenLedger(claim, func(string, int) error { return nil })
+	ledger, err := OpenLedger(claim, func(string, int) error { return nil }, "")
 	check(err)
 	e, err := NewEngine(Options{Ledger: ledger, OnError: func(path string, err error) { fmt.Fprintln(os.Stderr, path, err) }})
 	check(err)
@@ -91,7 +91,7 @@ func TestEveryLineIsInItsFileOnceWhoeverDies(t *testing.T) {
 	_, err := OpenLedger(func(string) (int, bool) { return 0, false }, func(name string, fd int) error {
 		kept[name] = fd
 		return nil
-	})
+	}, "")
 	require.NoError(t, err)
 	extra := make([]*os.File, heirPipes-3)
 	for name, fd := range kept {
@@ -184,4 +184,41 @@ func checkOnce(t *testing.T, path string, id, lines int) {
 		want++
 	}
 	require.Equal(t, lines, want, "%s, printer %d", path, id)
+}
+
+// What was on its way when supervisor and anchor died at once is known by the file in memory.
+func TestALedgerOutlivesThoseWhoKeepIt(t *testing.T) {
+	name := fmt.Sprintf("weaver-test-%d", os.Getpid())
+	t.Cleanup(func() { RemoveLedger(name) })
+	nobody := func(string) (int, bool) { return 0, false }
+	forget := func(string, int) error { return nil }
+	open := func() *Ledger {
+		l, err := OpenLedger(nobody, forget, name)
+		require.NoError(t, err)
+		return l
+	}
+	l := open()
+	page := l.take()
+	page.begin(1234, 100, 100, time.Now(), false, nil)
+	other := l.take()
+	other.begin(77, 10, 10, time.Now(), false, nil)
+	other.set(wordState, pageConsuming)
+
+	l = open()
+	again := l.pending(1234)
+	require.NotNil(t, again)
+	assert.Equal(t, uint64(100), again.get(wordUsed))
+	assert.Nil(t, l.pending(77), "how much was consumed nobody knows")
+	again.set(wordState, pageIdle)
+	l.giveBack(again)
+	assert.Nil(t, open().pending(1234))
+
+	info, err := os.Stat(sharedMemory + name)
+	require.NoError(t, err)
+	assert.Equal(t, os.FileMode(0o600), info.Mode())
+	require.NoError(t, os.Chmod(sharedMemory+name, 0o644))
+	_, err = namedMemory(name)
+	assert.Error(t, err, "others could have put it there")
+	RemoveLedger(name)
+	assert.NoFileExists(t, sharedMemory+name)
 }

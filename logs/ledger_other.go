@@ -17,7 +17,12 @@ const maxSinks = 0
 var noEntry entry
 
 // OpenLedger returns none.
-func OpenLedger(func(string) (int, bool), func(string, int) error) (*Ledger, error) { return nil, nil }
+func OpenLedger(func(string) (int, bool), func(string, int) error, string) (*Ledger, error) {
+	return nil, nil
+}
+
+// RemoveLedger has nothing to remove.
+func RemoveLedger(string) {}
 
 func (entry) writing(fileKey, int64, int) {}
 func (entry) wrote(int)                   {}
