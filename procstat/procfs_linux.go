@@ -30,12 +30,14 @@ type procfs struct {
 	children bool              // the kernel has children files
 	census   map[int32][]int32 // else: who are whose children, as of this look
 
-	clocks bool   // the kernel tells of the CPU time of processes by clock_gettime
-	looks  uint32 // numbers the looks; a process is read once in each
-	walks  uint32 // numbers the trees taken
-	sweeps uint32
-	stack  []*proc
-	buf    [4096]byte
+	clocks  bool          // the kernel tells of the CPU time of processes by clock_gettime
+	looks   uint32        // numbers the looks; a process is read once in each
+	clock   time.Duration // the time since boot,
+	clocked uint32        // in this look
+	walks   uint32        // numbers the trees taken
+	sweeps  uint32
+	stack   []*proc
+	buf     [4096]byte
 }
 
 // proc is one process kept in mind.
@@ -198,13 +200,16 @@ func (p *procfs) duration(ticks uint64) time.Duration {
 	return time.Duration(ticks) * time.Second / time.Duration(p.hz)
 }
 
-// now is the time since boot, as start times are.
+// now is the time since boot, as start times are, as of this look.
 func (p *procfs) now() time.Duration {
-	var ts unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &ts); err != nil {
-		return 0
+	if p.clock == 0 || p.clocked != p.looks {
+		var ts unix.Timespec
+		if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &ts); err != nil {
+			return 0
+		}
+		p.clock, p.clocked = time.Duration(ts.Nano()), p.looks
 	}
-	return time.Duration(ts.Nano())
+	return p.clock
 }
 
 // meet takes a process not kept in mind yet, and links it to its parent. It
