@@ -284,8 +284,8 @@ func (d *daemon) live(ctx context.Context, endStreams func()) error {
 	l := d.listener()
 	door := newHotDoor(d, l)
 	d.served = make(chan error, 4)
-	go func() { d.served <- server.Serve(door) }() // ends when the server is shut down
-	go d.accept(door, l)                           // ends when the door is closed, which the server does
+	go func() { d.served <- server.Serve(door) }()                                        // ends when the server is shut down
+	go d.accept(door, l)                                                                  // ends when the door is closed, which the server does
 	os.WriteFile(d.home.PIDFile(), strconv.AppendInt(nil, int64(os.Getpid()), 10), 0o644) // for people
 	d.log.Info("ready", zap.String("version", d.opts.Version), zap.Int("pid", os.Getpid()), zap.Int("processes", d.sup.Count()))
 	d.sup.Served()
