@@ -98,6 +98,9 @@ type connKey struct{}
 
 // Run is the daemon. It returns the exit code when somebody asked it to end, with everything stopped.
 func Run(ctx context.Context, o Options) int {
+	// From the start: the kernel sends SIGHUP to a process that is stopped when its anchor dies. Not signal.Ignore: services would
+	// inherit that, and most programs leave ignored what they find ignored.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP, syscall.SIGPIPE)
 	l, err := dialAnchor()
 	if err == nil {
 		err = run(ctx, o, l)
@@ -333,8 +336,6 @@ func (d *daemon) accept(door *hotDoor, l listener) {
 func (d *daemon) wait(ctx context.Context, door *hotDoor) error {
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT)
-	// Not signal.Ignore: services would inherit that, and most programs leave ignored what they find ignored.
-	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP, syscall.SIGPIPE)
 	notifyReload(signals)
 	defer signal.Stop(signals)
 	lost := d.link.lost

