@@ -54,33 +54,32 @@ type Options struct {
 
 // daemon is the whole of it, while it runs.
 type daemon struct {
-	opts        Options
-	home        home.Home
-	env         pm2.EnvOptions
-	log         *zap.Logger
-	link        *link
-	sup         *supervisor.Supervisor
-	spawner     *spawn.Spawner
-	logs        *logs.Engine
-	sampler     *procstat.Sampler
-	ipc         *nodeipc.Exchange
-	journal     *journal.Journal
-	found       journal.Found  // when it was opened
-	skipped     string         // what was left out of it, if anything was
-	left        map[string]int // descriptors of the former supervisor, by name
-	dump        *dump
-	audit       *audit
-	past        *past
-	settings    atomic.Pointer[config.Settings]
-	history     *history.Store
-	renderings  *cache.Cache[view, rendering]
-	machine     gauge[api.HostStats]
-	memory      tidy
-	allocations sync.Mutex // held while they are profiled
-	preload     *preload.File
-	wire        atomic.Pointer[wireDoor] // nil while PM2's sockets are not open
-	rotator     rotator
-	started     time.Time
+	opts       Options
+	home       home.Home
+	env        pm2.EnvOptions
+	log        *zap.Logger
+	link       *link
+	sup        *supervisor.Supervisor
+	spawner    *spawn.Spawner
+	logs       *logs.Engine
+	sampler    *procstat.Sampler
+	ipc        *nodeipc.Exchange
+	journal    *journal.Journal
+	found      journal.Found  // when it was opened
+	skipped    string         // what was left out of it, if anything was
+	left       map[string]int // descriptors of the former supervisor, by name
+	dump       *dump
+	audit      *audit
+	past       *past
+	settings   atomic.Pointer[config.Settings]
+	history    *history.Store
+	renderings *cache.Cache[view, rendering]
+	machine    gauge[api.HostStats]
+	memory     tidy
+	preload    *preload.File
+	wire       atomic.Pointer[wireDoor] // nil while PM2's sockets are not open
+	rotator    rotator
+	started    time.Time
 
 	active   atomic.Int64 // requests under way
 	socket   *keptSocket  // the API's
@@ -132,9 +131,7 @@ func run(ctx context.Context, o Options, l *link) error {
 	log, closeLog := openLog(o.Home.DaemonLog(), o.Home.PM2)
 	defer closeLog()
 	d := &daemon{opts: o, home: o.Home, log: log, link: l, started: time.Now(), stopping: make(chan struct{}), leaving: make(chan struct{})}
-	if soft, hard, err := spawn.RaiseNoFile(wantDescriptors); err != nil { // it works with fewer services
-		log.Warn("limit of open files not raised", zap.Uint64("soft", soft), zap.Uint64("hard", hard), zap.Error(err))
-	}
+	d.raiseNoFile()
 	d.env = pm2.EnvOptions{Home: o.Home.Dir}
 	streams, endStreams := context.WithCancel(ctx)
 	defer endStreams()
@@ -172,6 +169,13 @@ func (d *daemon) noticed(next http.Handler) http.Handler {
 
 // wantDescriptors is room for 5,000 services.
 const wantDescriptors = 65536
+
+// raiseNoFile makes that room as far as it may. With less it works with fewer services.
+func (d *daemon) raiseNoFile() {
+	if soft, hard, err := spawn.RaiseNoFile(wantDescriptors); err != nil {
+		d.log.Warn("limit of open files not raised", zap.Uint64("soft", soft), zap.Uint64("hard", hard), zap.Error(err))
+	}
+}
 
 // open makes the parts.
 func (d *daemon) open() (err error) {

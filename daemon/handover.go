@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap"
 
 	"weaver/daemon/anchor"
+	"weaver/supervisor/spawn"
 )
 
 // How long requests under way have to be answered before this process gives way to another.
@@ -69,7 +70,13 @@ func (d *daemon) becomeAnchor() error {
 	if err != nil {
 		return err
 	}
-	return execAnchor(&l, fd, d.home.Dir, executable())
+	// The supervisor below must find the limits that services are to get.
+	if err := spawn.RestoreNoFile(); err != nil {
+		d.log.Error("restore the limit of open files", zap.Error(err))
+	}
+	err = execAnchor(&l, fd, d.home.Dir, executable())
+	d.raiseNoFile() // it goes on as it was
+	return err
 }
 
 // anchorExecutable is the one that the anchor ran; where that is not known, the one on disk.

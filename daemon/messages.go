@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"runtime/pprof"
 	"strconv"
+	"sync"
 	"time"
 
 	"weaver/api"
@@ -175,6 +176,9 @@ const profileMost = 10 * time.Minute
 // heapProfileRate is after how many bytes a profile of the heap takes note of an allocation.
 const heapProfileRate = 4096
 
+// heapProfiles is held by the one that is taken: the rate is the whole process's.
+var heapProfiles sync.Mutex
+
 // profile answers with a profile of the daemon itself, in pprof's format: of the heap, what was allocated meanwhile and lives.
 func (d *daemon) profile(w http.ResponseWriter, r *http.Request) error {
 	ms, err := strconv.Atoi(r.URL.Query().Get("ms"))
@@ -192,8 +196,8 @@ func (d *daemon) profile(w http.ResponseWriter, r *http.Request) error {
 		d.pause(r, ms)
 		pprof.StopCPUProfile()
 	case "heap":
-		d.allocations.Lock() // one at a time: the rate is the process's
-		defer d.allocations.Unlock()
+		heapProfiles.Lock()
+		defer heapProfiles.Unlock()
 		before := runtime.MemProfileRate
 		runtime.MemProfileRate = heapProfileRate
 		d.pause(r, ms)

@@ -93,6 +93,8 @@ func superviseForTest() int {
 			answer = fmt.Sprint(keepFiles(strings.Fields(rest)))
 		case "stored":
 			answer = strings.Join(slices.Sorted(maps.Keys(stored)), " ")
+		case "number": // of a descriptor that was inherited
+			answer = strconv.Itoa(stored[rest])
 		case "read": // what is in a descriptor that was inherited
 			text := make([]byte, 100)
 			n, err := syscall.Pread(stored[rest], text, 0)

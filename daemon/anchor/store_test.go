@@ -33,6 +33,7 @@ func TestDescriptorsOutliveTheSupervisor(t *testing.T) {
 
 	second := s.supervisor()
 	assert.Equal(t, "exe/weaver exe/weaverd last/word listen/a log/1/1/out", second.do("stored"))
+	assert.Equal(t, strconv.Itoa(firstStored), second.do("number last/word"), "low numbers are free")
 	for _, name := range []string{"listen/a", "log/1/1/out", "last/word"} {
 		assert.Equal(t, fmt.Sprintf("%s of %d <nil>", name, first.pid), second.do("read "+name))
 	}

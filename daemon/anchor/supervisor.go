@@ -23,7 +23,8 @@ type supervisor struct {
 }
 
 // launch starts a supervisor: stdin is /dev/null, output goes to the log, 3 is the control socket, 4 the lock, 5 the listing
-// of what the store holds, 6 the executable itself, 7 ours, and what the store holds follows. path leads to the executable.
+// of what the store holds, 6 the executable itself, 7 ours, and what the store holds begins at firstStored. path leads to the
+// executable.
 func launch(o Options, path string, exe, self, lock, log int, st *store) (*supervisor, error) {
 	ours, theirs, err := socketPair()
 	if err != nil {
@@ -42,6 +43,9 @@ func launch(o Options, path string, exe, self, lock, log int, st *store) (*super
 	if self >= 0 {
 		listing.FDs[AnchorName] = len(files)
 		files = append(files, uintptr(self))
+	}
+	for len(files) < firstStored {
+		files = append(files, ^uintptr(0)) // closed
 	}
 	for _, name := range st.names() {
 		listing.FDs[name] = len(files)
@@ -82,6 +86,9 @@ const (
 	lockFD    = 4
 	listFD    = 5
 	exeFD     = 6
+	// firstStored leaves the low numbers free: what a supervisor gives to children goes there, and its starts cost the more the
+	// higher the numbers are.
+	firstStored = 64
 )
 
 const homeEnv = "WEAVER_HOME"

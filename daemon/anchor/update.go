@@ -73,12 +73,12 @@ func (l *Listing) Become(fd int, home, weaverd string) error {
 	for _, fd := range l.FDs {
 		keep = append(keep, fd)
 	}
+	syscall.ForkLock.Lock() // nobody is being forked until all is as it was, and so nobody inherits these
+	defer syscall.ForkLock.Unlock()
 	setCloseOnExec(keep, 0)
 	defer setCloseOnExec(keep, syscall.FD_CLOEXEC)
 	env := without(os.Environ(), homeEnv, ControlEnv, LockEnv, StoreEnv, InheritEnv)
 	env = append(env, homeEnv+"="+home, InheritEnv+"="+strconv.Itoa(list))
-	syscall.ForkLock.Lock() // nobody is being forked meanwhile, and nobody inherits these
-	defer syscall.ForkLock.Unlock()
 	err = syscall.Exec(fdDir+"/"+strconv.Itoa(fd), []string{"weaver", "--anchor", home, weaverd}, env)
 	return &os.PathError{Op: "exec", Path: "the anchor", Err: err}
 }

@@ -99,7 +99,7 @@ func (l *lowNumbers) children() *unix.Rlimit {
 	if original := originalNoFile.Load(); original != nil {
 		return original
 	}
-	if known := l.known.Load(); !known.same {
+	if known := l.known.Load(); known != nil && !known.same {
 		return &known.limit
 	}
 	return nil

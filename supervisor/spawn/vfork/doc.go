@@ -5,8 +5,9 @@
 //   - The child shares the table of descriptors until it has its own, which holds the low numbers only (close_range with
 //     CLOSE_RANGE_UNSHARE). A copy of the whole table, whose entries exec then closes one by one, costs as much as the rest
 //     once there are some thousands.
-//   - Nothing is locked while the program is loaded: launches go on beside each other. All descriptors of this process must
-//     therefore be close-on-exec from the start, or at numbers of at least Script.Low.
+//   - Launches go on beside each other: syscall.ForkLock is only read-locked, which keeps out those that fork the other way and
+//     a process that is about to exec and has made descriptors inheritable for that. All descriptors of this process must
+//     therefore be close-on-exec from their first moment, or at numbers that Script.Unshare cuts off.
 //   - The scheduler knows that the thread waits, and hands its processor on.
 //   - Which step has failed is told, without a pipe.
 //

@@ -171,7 +171,9 @@ func (s *Script) Run(cgroup int) (Process, error) {
 	}
 	f := new(failure)
 	s.held = append(s.held, unsafe.Pointer(pidfd)) // on the heap, which does not move
+	syscall.ForkLock.RLock()                       // see the package: who takes it whole is about to exec, with descriptors that it hands on
 	pid := run(args, &s.calls[0], len(s.calls), f)
+	syscall.ForkLock.RUnlock()
 	runtime.KeepAlive(s)
 	if pid < 0 {
 		return Process{}, syscall.Errno(-pid)

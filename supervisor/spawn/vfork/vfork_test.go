@@ -10,6 +10,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -176,4 +177,40 @@ func TestManyAtOnce(t *testing.T) {
 	launches.Wait()
 	close(stop)
 	busy.Wait()
+}
+
+// Who holds ForkLock has made descriptors inheritable, for a program of its own: no child gets them.
+func TestNothingIsStartedWhileForkLockIsHeld(t *testing.T) {
+	fd, err := unix.FcntlInt(0, unix.F_DUPFD_CLOEXEC, 20)
+	require.NoError(t, err)
+	require.Less(t, fd, 64)
+	defer unix.Close(fd)
+	syscall.ForkLock.Lock()
+	_, err = unix.FcntlInt(uintptr(fd), unix.F_SETFD, 0)
+	require.NoError(t, err)
+	ended := make(chan int, 1)
+	go func() { // ends with the child
+		var s vfork.Script
+		s.Unshare(64)
+		if err := s.Exec("/bin/sh", []string{"sh", "-c", fmt.Sprintf("test ! -e /proc/self/fd/%d", fd)}, nil); err != nil {
+			t.Error(err)
+		}
+		p, err := s.Run(-1)
+		if err != nil {
+			t.Error(err)
+			ended <- -1
+			return
+		}
+		ended <- wait(t, p).ExitStatus()
+	}()
+	select {
+	case <-ended:
+		t.Error("it was started")
+		ended <- 0
+	case <-time.After(50 * time.Millisecond): // time to go wrong
+	}
+	_, err = unix.FcntlInt(uintptr(fd), unix.F_SETFD, unix.FD_CLOEXEC)
+	require.NoError(t, err)
+	syscall.ForkLock.Unlock()
+	assert.Zero(t, <-ended, "it has the descriptor")
 }
