@@ -90,6 +90,9 @@ type lifeRecord struct {
 	RowSince  int64          `json:"row_since,omitempty"`
 	Born      int64          `json:"born,omitempty"`
 	GaveUp    bool           `json:"gave_up,omitempty"`
+	Open      bool           `json:"open,omitempty"`      // the circuit
+	InWindow  int            `json:"in_window,omitempty"` // restarts since WindowAt
+	WindowAt  int64          `json:"window_since,omitempty"`
 	Exit      *lifecycleExit `json:"exit,omitempty"`
 	LastGen   uint64         `json:"last_gen,omitempty"`
 	Reason    string         `json:"reason,omitempty"`
@@ -195,7 +198,8 @@ func lifeOf(e epoch, s *lifecycle.State, p *app.Process, wanted bool, handleOf f
 		Wall: e.now.UnixNano(), Boot: e.boot, Wanted: wanted,
 		Want: uint8(s.Want), Cur: child(&s.Cur), Old: child(&s.Old), RestartAt: e.ns(s.RestartAt), Auto: s.Auto,
 		ReloadDue: s.ReloadDue, Backoff: s.Backoff, Restarts: s.Restarts, Unstable: s.Unstable, RowSince: e.ns(s.RowSince),
-		Born: e.ns(s.Born), GaveUp: s.GaveUp, LastGen: s.LastGen, Reason: p.Reason, Member: p.Membership, Started: e.ns(p.Started),
+		Born: e.ns(s.Born), GaveUp: s.GaveUp, Open: s.Open, InWindow: s.InWindow, WindowAt: e.ns(s.WindowSince),
+		LastGen: s.LastGen, Reason: p.Reason, Member: p.Membership, Started: e.ns(p.Started),
 	}
 	if x := s.Exit; x.Gen != 0 {
 		r.Exit = &lifecycleExit{Gen: x.Gen, Code: x.Code, Signal: x.Signal, Err: x.Err, At: e.ns(x.At)}
@@ -220,7 +224,8 @@ func (r *lifeRecord) state(e epoch) lifecycle.State {
 	s := lifecycle.State{
 		Want: lifecycle.Want(r.Want), Cur: child(r.Cur), Old: child(r.Old), RestartAt: e.time(r.RestartAt), Auto: r.Auto,
 		ReloadDue: r.ReloadDue, Backoff: r.Backoff, Restarts: r.Restarts, Unstable: r.Unstable, RowSince: e.time(r.RowSince),
-		Born: e.time(r.Born), GaveUp: r.GaveUp, LastGen: r.LastGen,
+		Born: e.time(r.Born), GaveUp: r.GaveUp, Open: r.Open, InWindow: r.InWindow, WindowSince: e.time(r.WindowAt),
+		LastGen: r.LastGen,
 	}
 	if x := r.Exit; x != nil {
 		s.Exit = lifecycle.ExitInfo{Gen: x.Gen, Code: x.Code, Signal: x.Signal, Err: x.Err, At: e.time(x.At)}
