@@ -244,7 +244,7 @@ func commands() []command {
 		},
 		{
 			name: "set", args: "[KEY VALUE]", max: -1,
-			group: groupSet, help: "change a setting: KEY, or SECTION:KEY for an app, a module or weaver (cache, lock, log)", run: runSet,
+			group: groupSet, help: "change a setting: KEY, or SECTION:KEY for an app, a module or weaver (cache, lock, log, metrics)", run: runSet,
 		},
 		{
 			name: "multiset", args: "\"KEY VALUE KEY VALUE…\"", wants: "value", min: 1, max: -1,

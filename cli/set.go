@@ -16,7 +16,7 @@ import (
 )
 
 // PM2's settings are texts under "key" and "section:key". A section that has the name of an app or a module is given to it
-// in its environment. Sections of weaver's own (cache, lock, log) and of pm2-logrotate act on weaver itself.
+// in its environment. Those of weaver's own (config.OwnSetting) and of pm2-logrotate act on weaver itself.
 
 // runSet sets one setting; without arguments it opens the file in an editor, as PM2 does.
 func runSet(c *call) error {
@@ -59,7 +59,7 @@ func (c *call) set(pairs [][2]string) error {
 	err := c.changeConf(func(m *config.ModuleConf) error {
 		for _, p := range pairs {
 			section, key := config.SplitKey(p[0])
-			if ours(section) {
+			if config.OwnSetting(section, key) {
 				if err := c.setOwn(map[string]string{section + "." + key: p[1]}); err != nil {
 					return err
 				}
@@ -103,9 +103,6 @@ func (c *call) set(pairs [][2]string) error {
 	}
 	return nil
 }
-
-// ours are the sections that are about weaver itself.
-func ours(section string) bool { return section == "cache" || section == "lock" || section == "log" }
 
 // setOwn changes settings of weaver's: at once where a supervisor runs.
 func (c *call) setOwn(change map[string]string) error {
@@ -257,7 +254,7 @@ func runGet(c *call) error {
 		return nil
 	}
 	section, key := config.SplitKey(c.args[0])
-	if ours(section) {
+	if config.OwnSetting(section, key) {
 		own, err := config.LoadSettings(c.home)
 		if err != nil {
 			c.out.warn("%v", err)
@@ -305,7 +302,7 @@ func runUnset(c *call) error {
 		return err
 	}
 	section, key := config.SplitKey(c.args[0])
-	if ours(section) {
+	if config.OwnSetting(section, key) {
 		own := config.DefaultSettings()
 		standard, ok := own.Get(section + "." + key)
 		if !ok {

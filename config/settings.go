@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -38,7 +39,10 @@ type Settings struct {
 		DateFormat  string    // in the names of rotated files; "" is pm2-logrotate's
 		RotateAt    string    // a schedule at which all are rotated; "" is none
 	}
-	// given is what somebody set, by name, as it was written. Names outside of the three sections are kept for others.
+	Metrics struct {
+		Listen string // address on which /metrics is served by TCP; "" is not at all
+	}
+	// given is what somebody set, by name, as it was written. Names that are not weaver's own are kept for others.
 	given map[string]string
 }
 
@@ -61,6 +65,7 @@ var settings = [...]setting{
 	{"log.compress", "false", func(s *Settings) any { return &s.Log.Compress }},
 	{"log.date_format", "", func(s *Settings) any { return &s.Log.DateFormat }},
 	{"log.rotate_at", "", func(s *Settings) any { return &s.Log.RotateAt }},
+	{"metrics.listen", "", func(s *Settings) any { return &s.Metrics.Listen }},
 	{"log.total_budget", "1G", func(s *Settings) any { return &s.Log.TotalBudget }},
 }
 
@@ -75,7 +80,7 @@ func DefaultSettings() Settings {
 	return s
 }
 
-// Set gives name a value. Names of the sections cache, lock and log are weaver's: an unknown one, or a value that
+// Set gives name a value. Some names are weaver's own (OwnSetting): an unknown one, or a value that
 // cannot be read, is an error and changes nothing. Other names are kept as they are.
 func (s *Settings) Set(name, value string) error {
 	if err := s.set(name, value); err != nil {
@@ -89,7 +94,7 @@ func (s *Settings) set(name, value string) error {
 		return errors.New("not a name of at most 255 bytes with a value of at most 64 KB")
 	}
 	one := find(name)
-	if one == nil && ours(name) {
+	if one == nil && isOwn(name) {
 		err := saidf("unknown setting")
 		if near := Nearest(name, SettingNames()); near != "" {
 			return fmt.Errorf("%w, did you mean %s?", err, near)
@@ -154,10 +159,15 @@ func find(name string) *setting {
 	return nil
 }
 
-// ours reports a name in a section of weaver's own.
-func ours(name string) bool {
-	section, _, ok := strings.Cut(name, ".")
-	return ok && (section == "cache" || section == "lock" || section == "log")
+// OwnSetting reports a setting of weaver itself: all of the sections cache, lock and log, and metrics.listen. Other
+// settings belong to apps and modules, which may be called metrics.
+func OwnSetting(section, key string) bool {
+	return section == "cache" || section == "lock" || section == "log" || section == "metrics" && key == "listen"
+}
+
+func isOwn(name string) bool {
+	section, key, ok := strings.Cut(name, ".")
+	return ok && OwnSetting(section, key)
 }
 
 // put reads value into the setting's field. Nothing of weaver's counts below zero.
@@ -172,6 +182,13 @@ func (one *setting) put(s *Settings, value string) error {
 		}
 		if one.name == "log.date_format" && strings.ContainsAny(value, "/\x00\n") {
 			return fmt.Errorf("%q cannot stand in the name of a file", clip(value))
+		}
+		if one.name == "metrics.listen" {
+			address, err := listenAddress(value)
+			if err != nil {
+				return err
+			}
+			value = address
 		}
 		*field = value
 	case *bool:
@@ -203,6 +220,21 @@ func (one *setting) put(s *Settings, value string) error {
 		*field = n
 	}
 	return nil
+}
+
+// listenAddress is HOST:PORT, or a port alone, which is of this machine only.
+func listenAddress(value string) (string, error) {
+	if value == "" {
+		return "", nil
+	}
+	if !strings.Contains(value, ":") {
+		value = "127.0.0.1:" + value
+	}
+	_, port, err := net.SplitHostPort(value)
+	if n, bad := strconv.ParseUint(port, 10, 16); err != nil || bad != nil || n == 0 {
+		return "", fmt.Errorf("%q is neither a port nor HOST:PORT", clip(value))
+	}
+	return value, nil
 }
 
 // LoadSettings reads the settings of a home. A missing file is none set. Settings are usable whatever the error:

@@ -79,6 +79,7 @@ type daemon struct {
 	preload    *preload.File
 	wire       atomic.Pointer[wireDoor] // nil while PM2's sockets are not open
 	rotator    rotator
+	exposer    exposer
 	started    time.Time
 
 	active   atomic.Int64 // requests under way
@@ -307,6 +308,7 @@ func (d *daemon) live(ctx context.Context, endStreams func()) error {
 		d.log.Warn("ready", zap.Error(err))
 	}
 	background.Go(func() { boot.lives(ctx, d.log, func() bool { d.sup.List(); return true }) })
+	d.expose(d.settings.Load().Metrics.Listen)
 	d.memory.soon()
 	err = d.wait(ctx, door)
 	if errors.Is(err, errLeave) {
@@ -364,6 +366,7 @@ func (d *daemon) wait(ctx context.Context, door *hotDoor) error {
 			return errLeave
 		case <-tick.C:
 			d.mendDoor(door)
+			d.exposeAgain()
 		case s := <-signals:
 			if isReload(s) {
 				if err := d.logs.Reopen(); err != nil {
@@ -385,6 +388,7 @@ func (d *daemon) end(server *http.Server, door *hotDoor) {
 		d.log.Error("stop every service", zap.Error(err))
 	}
 	d.rotator.at("", nil)
+	d.exposer.end()
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	d.wire.Load().close()

@@ -115,7 +115,27 @@ func add(f *service.Figures, i int, value, most float64) {
 
 // exposition answers all services in Prometheus' text format.
 func (d *daemon) exposition(w http.ResponseWriter, _ *http.Request) error {
+	d.serveMetrics(w, nil)
+	return nil
+}
+
+func (d *daemon) serveMetrics(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
 	w.Write(service.AppendPrometheus(nil, d.statuses())) // the peer may be gone
-	return nil
+}
+
+// expose has /metrics served by TCP when a supervisor starts.
+func (d *daemon) expose(address string) {
+	if err := d.exposer.want(address, d.serveMetrics, d.log); err != nil {
+		text := "metrics are not served at " + address + ": " + err.Error() + "; it is tried again"
+		d.log.Error(text)
+		d.sup.Publish(app.Event{Kind: app.EventWarning, ID: -1, Name: "weaver", Message: text})
+	}
+}
+
+// exposeAgain tries once more, if that could not be.
+func (d *daemon) exposeAgain() {
+	if d.exposer.retry(d.serveMetrics, d.log) {
+		d.log.Info("metrics are served", zap.String("address", d.settings.Load().Metrics.Listen))
+	}
 }

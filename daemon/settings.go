@@ -59,7 +59,14 @@ func (d *daemon) settingsSet(w http.ResponseWriter, r *http.Request) error {
 			return op.failed(&api.Error{Kind: api.Invalid, Message: err.Error()})
 		}
 	}
+	was := d.settings.Load().Metrics.Listen
+	if _, given := change["metrics.listen"]; given {
+		if err := d.exposer.at(s.Metrics.Listen, d.serveMetrics, d.log); err != nil {
+			return op.failed(&api.Error{Kind: api.Invalid, Message: "set metrics.listen: " + err.Error()})
+		}
+	}
 	if err := config.SaveSettings(d.home, s); err != nil {
+		d.expose(was)
 		return op.failed(err)
 	}
 	d.settings.Store(&s)
