@@ -29,12 +29,24 @@ type Publisher struct {
 	subs      map[*subscriber]struct{}
 	switching sync.Mutex // calls of Active
 	active    bool
+	settling  settling
 }
 
 // Serve takes subscribers from l until it is closed. They are hung up on when ctx ends.
 func (p *Publisher) Serve(ctx context.Context, l net.Listener) error {
-	return serve(ctx, l, p.feed)
+	p.settling.serves(l.Addr())
+	return serve(ctx, l, func(c net.Conn) talk {
+		if p.settling.met(c) {
+			return nil
+		}
+		s := p.subscribe(c)
+		return func(ctx context.Context, c net.Conn) { p.feed(ctx, c, s) }
+	})
 }
+
+// Settle returns when everybody is subscribed who had connected before it was called, and at the latest when ctx ends. Clients
+// subscribe and then call for something whose news they wait for; the two come in by different sockets.
+func (p *Publisher) Settle(ctx context.Context) { p.settling.wait(ctx) }
 
 // Subscribed reports that somebody listens: publishing anything is in vain otherwise.
 func (p *Publisher) Subscribed() bool { return p.count.Load() > 0 }
@@ -55,7 +67,7 @@ func (p *Publisher) Publish(topic string, payload []byte) {
 	}
 }
 
-func (p *Publisher) feed(ctx context.Context, c net.Conn) {
+func (p *Publisher) subscribe(c net.Conn) *subscriber {
 	s := &subscriber{conn: c, ready: make(chan struct{}, 1)}
 	p.mu.Lock()
 	if p.subs == nil {
@@ -65,6 +77,11 @@ func (p *Publisher) feed(ctx context.Context, c net.Conn) {
 	p.count.Store(int64(len(p.subs)))
 	p.mu.Unlock()
 	p.tell()
+	return s
+}
+
+// feed sends a subscriber what is published until one of the two has gone.
+func (p *Publisher) feed(ctx context.Context, c net.Conn, s *subscriber) {
 	defer func() {
 		p.mu.Lock()
 		delete(p.subs, s)

@@ -51,15 +51,21 @@ type Server struct {
 // Serve answers on every connection of l, until l is closed. It returns when the last connection is done; those are closed
 // when ctx ends.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
-	return serve(ctx, l, func(ctx context.Context, c net.Conn) {
-		if err := s.talk(ctx, c); err != nil && s.Warn != nil {
-			s.Warn(err)
+	return serve(ctx, l, func(net.Conn) talk {
+		return func(ctx context.Context, c net.Conn) {
+			if err := s.talk(ctx, c); err != nil && s.Warn != nil {
+				s.Warn(err)
+			}
 		}
 	})
 }
 
-// serve runs talk for every connection, as many as are allowed at a time.
-func serve(ctx context.Context, l net.Listener, talk func(context.Context, net.Conn)) error {
+// talk is what is done with a connection, until it returns.
+type talk func(context.Context, net.Conn)
+
+// serve takes connections, as many as are allowed at a time, and talks on each. greet is called with them one after the other,
+// in the order in which they came; one for which it returns nil is hung up on.
+func serve(ctx context.Context, l net.Listener, greet func(net.Conn) talk) error {
 	ctx, cancel := context.WithCancel(ctx)
 	var conns sync.WaitGroup
 	defer conns.Wait()
@@ -76,6 +82,12 @@ func serve(ctx context.Context, l net.Listener, talk func(context.Context, net.C
 		select {
 		case room <- struct{}{}:
 		default:
+			c.Close()
+			continue
+		}
+		talk := greet(c)
+		if talk == nil {
+			<-room
 			c.Close()
 			continue
 		}

@@ -87,11 +87,17 @@ var names = func() []axon.Method {
 // Methods lists what can be called.
 func (s *Server) Methods() []axon.Method { return names }
 
+// reads are the methods which nothing comes of on the bus.
+var reads = map[string]bool{"getMonitorData": true, "getSystemData": true, "ping": true, "getVersion": true, "getReport": true}
+
 // Call answers one call.
 func (s *Server) Call(ctx context.Context, c axon.Call) ([]json.RawMessage, error) {
 	for i := range table {
 		if table[i].Name != c.Method {
 			continue
+		}
+		if !reads[c.Method] {
+			s.pub.Settle(ctx) // who calls may wait for what comes of it on the bus
 		}
 		result, err := table[i].serve(s, context.WithValue(ctx, callerKey{}, c.Conn), c)
 		if err != nil {
