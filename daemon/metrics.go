@@ -22,6 +22,12 @@ func (d *daemon) keepHistory(ctx context.Context) {
 	defer tick.Stop()
 	sums := map[string]history.Point{}
 	complained := false
+	complain := func(err error) {
+		if err != nil && !complained { // the disk may be full for long: once is enough
+			complained = true
+			d.log.Warn("metrics history", zap.Error(err))
+		}
+	}
 	for {
 		select {
 		case <-ctx.Done():
@@ -33,16 +39,14 @@ func (d *daemon) keepHistory(ctx context.Context) {
 		}
 		clear(sums)
 		now := time.Now()
+		complain(d.history.Settle(now))
 		d.sup.EachUsage(func(name string, u app.Usage) {
 			p := sums[name]
 			p.At, p.CPU, p.Memory = now, p.CPU+u.CPU, p.Memory+uint64(u.Memory)
 			sums[name] = p
 		})
 		for name, p := range sums {
-			if err := d.history.Add(name, p); err != nil && !complained { // the disk may be full for long: once is enough
-				complained = true
-				d.log.Warn("metrics history", zap.Error(err))
-			}
+			complain(d.history.Add(name, p))
 		}
 	}
 }

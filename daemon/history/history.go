@@ -1,14 +1,14 @@
 // Package history keeps what services used: each second for an hour, every ten seconds for a day.
 //
 // A service has one file of fixed size, two rings whose slots are told by time: there is no head that could be wrong after
-// a crash, and a slot that is too old is none. Points wait in memory and are written ten seconds at a time.
+// a crash, and a slot that is too old is none. The points of ten seconds, as the clock has them, wait in memory and are
+// written together: they lie side by side in one ring and are one slot of the other.
 package history
 
 import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"math"
 	"os"
@@ -31,39 +31,70 @@ const (
 	coarseSlots = 8640
 	coarseStep  = 10 // seconds
 	slotSize    = 20
-	batch       = 10 // points that wait
+	blockSize   = coarseStep * slotSize // never goes round a ring
 	fileSize    = (fineSlots + coarseSlots) * slotSize
 )
 
 // Store keeps the histories below a directory. It is safe for concurrent use.
 type Store struct {
-	dir     string
-	mu      sync.Mutex
-	pending map[string][]slot
+	dir    string
+	mu     sync.Mutex
+	step   int64 // the last that Settle has seen
+	series map[string]*series
 }
 
-// slot is a point as it is in the file: a third of what it takes otherwise, which counts with thousands of services.
-type slot [slotSize]byte
+// series is what waits of one service: the points of one step, as they are in the file, which is a third of what they take
+// otherwise; that counts with thousands of services.
+type series struct {
+	step  int64 // the ten seconds that these are of, since 1970
+	set   uint16
+	sized bool // the file is known to be as long as it must be
+	block [blockSize]byte
+}
 
 // Open returns the store in dir, which is made when it is needed.
-func Open(dir string) *Store { return &Store{dir: dir, pending: map[string][]slot{}} }
+func Open(dir string) *Store { return &Store{dir: dir, series: map[string]*series{}} }
 
-// Add keeps a point. Every ten of them are written.
-func (s *Store) Add(name string, p Point) error {
+// Add keeps a point. Of two in the same second the later one counts. It writes what waits from before these ten seconds.
+func (s *Store) Add(name string, p Point) (err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p.MaxCPU, p.MaxMemory = p.CPU, p.Memory
-	waiting := s.pending[name]
-	if waiting == nil {
-		waiting = make([]slot, 0, batch)
+	w := s.series[name]
+	if w == nil {
+		w = &series{}
+		s.series[name] = w
 	}
-	var b slot
-	encode(b[:], p)
-	s.pending[name] = append(waiting, b)
-	if len(s.pending[name]) < batch {
+	t := p.At.Unix()
+	if t/coarseStep != w.step {
+		err = s.write(name, w)
+		w.step = t / coarseStep
+	}
+	p.MaxCPU, p.MaxMemory = p.CPU, p.Memory
+	at := t % coarseStep
+	encode(w.block[at*slotSize:], p)
+	w.set |= 1 << at
+	return err
+}
+
+// Settle writes what waits from before the ten seconds that now is in, and forgets who has nothing to tell any more.
+func (s *Store) Settle(now time.Time) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	step := now.Unix() / coarseStep
+	if step == s.step {
 		return nil
 	}
-	return s.write(name)
+	s.step = step
+	var errs []error
+	for name, w := range s.series {
+		switch {
+		case w.set == 0:
+			delete(s.series, name)
+		case w.step != step:
+			errs = append(errs, s.write(name, w))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // Flush writes what waits.
@@ -71,8 +102,8 @@ func (s *Store) Flush() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var errs []error
-	for name := range s.pending {
-		errs = append(errs, s.write(name))
+	for name, w := range s.series {
+		errs = append(errs, s.write(name, w))
 	}
 	return errors.Join(errs...)
 }
@@ -81,7 +112,7 @@ func (s *Store) Flush() error {
 func (s *Store) Forget(name string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.pending, name)
+	delete(s.series, name)
 	if err := os.Remove(s.path(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("forget the history of %s: %w", name, err)
 	}
@@ -92,8 +123,10 @@ func (s *Store) Forget(name string) error {
 func (s *Store) Window(name string, from, now time.Time) ([]Point, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.write(name); err != nil {
-		return nil, err
+	if w := s.series[name]; w != nil {
+		if err := s.write(name, w); err != nil {
+			return nil, err
+		}
 	}
 	data, err := os.ReadFile(s.path(name))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -118,88 +151,103 @@ func (s *Store) Window(name string, from, now time.Time) ([]Point, error) {
 
 var errShort = errors.New("the file is too short")
 
+var escape = strings.NewReplacer("/", "%2F", "%", "%25")
+
 func (s *Store) path(name string) string {
-	clean := strings.NewReplacer("/", "%2F", "%", "%25").Replace(name)
-	return filepath.Join(s.dir, clean+".ring")
+	return s.dir + string(filepath.Separator) + escape.Replace(name) + ".ring"
 }
 
 // write puts what waits into the file. What cannot be written is dropped: a history is not worth memory without end.
-func (s *Store) write(name string) (err error) {
-	waiting := s.pending[name]
-	if len(waiting) == 0 {
+func (s *Store) write(name string, w *series) error {
+	if w.set == 0 {
 		return nil
 	}
-	s.pending[name] = waiting[:0]
-	points := make([]Point, 0, batch)
-	for i := range waiting {
-		if p, ok := decode(waiting[i][:], int64(binary.LittleEndian.Uint32(waiting[i][:]))); ok {
-			points = append(points, p)
-		}
+	err := s.put(s.path(name), w)
+	w.set = 0
+	clear(w.block[:])
+	if err != nil {
+		w.sized = false
+		return fmt.Errorf("keep the history of %s: %w", name, err)
 	}
-	defer func() {
-		if err != nil {
-			err = fmt.Errorf("keep the history of %s: %w", name, err)
-		}
-	}()
-	f, err := os.OpenFile(s.path(name), os.O_RDWR|os.O_CREATE, 0o600)
-	if errors.Is(err, fs.ErrNotExist) {
-		if err = os.MkdirAll(s.dir, 0o700); err == nil {
-			f, err = os.OpenFile(s.path(name), os.O_RDWR|os.O_CREATE, 0o600)
-		}
-	}
+	return nil
+}
+
+func (s *Store) put(path string, w *series) error {
+	f, err := s.open(path, w)
 	if err != nil {
 		return err
 	}
-	defer f.Close()
-	if info, err := f.Stat(); err != nil || info.Size() != fileSize {
-		if err := errors.Join(err, f.Truncate(fileSize)); err != nil {
+	defer f.close()
+	at := w.step * coarseStep % fineSlots * slotSize
+	if w.set&1 == 0 { // the first part of these seconds may be there already
+		if err := w.join(f, at); err != nil {
 			return err
 		}
 	}
-	for _, p := range points {
-		if err := writeSlot(f, 0, p, 1, fineSlots); err != nil {
-			return err
-		}
+	if err := f.writeAt(w.block[:], at); err != nil {
+		return err
 	}
-	return coarse(f, points)
+	var slot [slotSize]byte
+	encode(slot[:], w.sum())
+	return f.writeAt(slot[:], fineSlots*slotSize+w.step%coarseSlots*slotSize)
 }
 
-// coarse adds points to the slots of ten seconds that they fall into.
-func coarse(f *os.File, points []Point) error {
-	for len(points) > 0 {
-		t := points[0].At.Unix() / coarseStep
-		n := 0
-		sum := Point{At: time.Unix(t*coarseStep, 0)}
-		for n < len(points) && points[n].At.Unix()/coarseStep == t {
-			p := points[n]
-			n++
-			sum.CPU += (p.CPU - sum.CPU) / float64(n)
-			sum.Memory = uint64(float64(sum.Memory) + (float64(p.Memory)-float64(sum.Memory))/float64(n))
-			sum.MaxCPU, sum.MaxMemory = max(sum.MaxCPU, p.MaxCPU), max(sum.MaxMemory, p.MaxMemory)
+// open opens the file, and makes it, of its full size, if there is none.
+func (s *Store) open(path string, w *series) (f file, err error) {
+	if w.sized {
+		if f, err = openFile(path, os.O_RDWR); !errors.Is(err, fs.ErrNotExist) {
+			return f, err
 		}
-		points = points[n:]
-		var buf [slotSize]byte
-		base := int64(fineSlots * slotSize)
-		if _, err := f.ReadAt(buf[:], base+t%coarseSlots*slotSize); err == nil || err == io.EOF {
-			if old, ok := decode(buf[:], t*coarseStep); ok { // the first part of these seconds came with the batch before
-				w := float64(n) / coarseStep
-				sum.CPU = old.CPU + (sum.CPU-old.CPU)*w
-				sum.Memory = uint64(float64(old.Memory) + (float64(sum.Memory)-float64(old.Memory))*w)
-				sum.MaxCPU, sum.MaxMemory = max(sum.MaxCPU, old.MaxCPU), max(sum.MaxMemory, old.MaxMemory)
-			}
+		w.sized = false // somebody has removed it
+	}
+	if f, err = openFile(path, os.O_RDWR|os.O_CREATE); errors.Is(err, fs.ErrNotExist) {
+		if err = os.MkdirAll(s.dir, 0o700); err == nil {
+			f, err = openFile(path, os.O_RDWR|os.O_CREATE)
 		}
-		if err := writeSlot(f, base, sum, coarseStep, coarseSlots); err != nil {
-			return err
+	}
+	if err != nil {
+		return f, err
+	}
+	if err := f.resize(fileSize); err != nil {
+		f.close()
+		return f, err
+	}
+	w.sized = true
+	return f, nil
+}
+
+// join adds those points of the step that are in the file.
+func (w *series) join(f file, at int64) error {
+	var old [blockSize]byte
+	if err := f.readAt(old[:], at); err != nil {
+		return err
+	}
+	for i := range int64(coarseStep) {
+		slot := old[i*slotSize:][:slotSize]
+		if _, ok := decode(slot, w.step*coarseStep+i); ok && w.set&(1<<i) == 0 {
+			copy(w.block[i*slotSize:], slot)
 		}
 	}
 	return nil
 }
 
-func writeSlot(f *os.File, base int64, p Point, step, slots int64) error {
-	var buf [slotSize]byte
-	encode(buf[:], p)
-	_, err := f.WriteAt(buf[:], base+p.At.Unix()/step%slots*slotSize)
-	return err
+// sum is the point of all ten seconds.
+func (w *series) sum() Point {
+	sum := Point{At: time.Unix(w.step*coarseStep, 0)}
+	n := 0.0
+	var memory float64
+	for i := range int64(coarseStep) {
+		p, ok := decode(w.block[i*slotSize:], w.step*coarseStep+i)
+		if !ok {
+			continue
+		}
+		n++
+		sum.CPU += (p.CPU - sum.CPU) / n
+		memory += (float64(p.Memory) - memory) / n
+		sum.MaxCPU, sum.MaxMemory = max(sum.MaxCPU, p.MaxCPU), max(sum.MaxMemory, p.MaxMemory)
+	}
+	sum.Memory = uint64(memory)
+	return sum
 }
 
 func read(ring []byte, t, step, slots int64) (Point, bool) {

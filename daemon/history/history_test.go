@@ -61,3 +61,58 @@ func TestADamagedFileIsSaidSo(t *testing.T) {
 	_, err := s.Window("x", time.Unix(1, 0), time.Unix(2, 0))
 	require.ErrorContains(t, err, "too short")
 }
+
+func TestTheSecondsOfAStepAreOnePointHoweverTheyWereWritten(t *testing.T) {
+	s := Open(t.TempDir())
+	t0 := time.Unix(1_700_000_000, 0)
+	for i := range 20 {
+		now := t0.Add(time.Duration(i) * time.Second)
+		require.NoError(t, s.Add("x", Point{At: now, CPU: float64(i), Memory: uint64(i) << 20}))
+		if i == 2 || i == 6 || i == 12 {
+			require.NoError(t, s.Flush())
+		}
+		if i == 4 { // another supervisor goes on
+			require.NoError(t, s.Flush())
+			s = Open(s.dir)
+		}
+	}
+	now := t0.Add(19 * time.Second)
+	points, err := s.Window("x", t0, now)
+	require.NoError(t, err)
+	require.Len(t, points, 20)
+	points, err = s.Window("x", now.Add(-2*time.Hour), now)
+	require.NoError(t, err)
+	require.Len(t, points, 2)
+	require.InDelta(t, 4.5, points[0].CPU, 1e-6)
+	require.Equal(t, uint64(4.5*(1<<20)), points[0].Memory)
+	require.InDelta(t, 9, points[0].MaxCPU, 0)
+	require.InDelta(t, 14.5, points[1].CPU, 1e-6)
+}
+
+func TestWhoHasEndedIsSettled(t *testing.T) {
+	s := Open(t.TempDir())
+	t0 := time.Unix(1_700_000_000, 0)
+	require.NoError(t, s.Add("x", Point{At: t0, CPU: 1}))
+	require.NoError(t, s.Settle(t0))
+	require.NoFileExists(t, s.path("x"), "these ten seconds are not over")
+	require.NoError(t, s.Settle(t0.Add(10*time.Second)))
+	require.FileExists(t, s.path("x"))
+	require.Len(t, s.series, 1)
+	require.NoError(t, s.Settle(t0.Add(20*time.Second)))
+	require.Empty(t, s.series)
+	points, err := s.Window("x", t0, t0.Add(20*time.Second))
+	require.NoError(t, err)
+	require.Len(t, points, 1)
+}
+
+func TestAFileThatWasRemovedIsMadeAnew(t *testing.T) {
+	s := Open(t.TempDir())
+	t0 := time.Unix(1_700_000_000, 0)
+	require.NoError(t, s.Add("x", Point{At: t0, CPU: 1}))
+	require.NoError(t, s.Flush())
+	require.NoError(t, os.Remove(s.path("x")))
+	require.NoError(t, s.Add("x", Point{At: t0.Add(time.Second), CPU: 2}))
+	points, err := s.Window("x", t0, t0.Add(time.Second))
+	require.NoError(t, err)
+	require.Len(t, points, 1)
+}
