@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -288,7 +289,9 @@ func (p *procfs) cpuTime(q *proc) int64 {
 func cpuTime(pid int32) int64 {
 	const clockSched = 2
 	var ts unix.Timespec
-	if err := unix.ClockGettime(^pid<<3|clockSched, &ts); err != nil {
+	// The runtime need not know of a call that never waits: telling it takes a tenth of the whole.
+	_, _, errno := unix.RawSyscall(unix.SYS_CLOCK_GETTIME, uintptr(^pid<<3|clockSched), uintptr(unsafe.Pointer(&ts)), 0)
+	if errno != 0 {
 		return 0
 	}
 	return ts.Nano()

@@ -42,7 +42,7 @@ func (s *Spawner) findOrphans() map[string][]int {
 	self := os.Getpid()
 	var found map[string][]int
 	for _, pid := range childrenOf(reaper) {
-		if pid == self {
+		if pid == self || s.system.isMain(pid) { // of whom there may be a thousand, after a takeover
 			continue
 		}
 		if tag := s.tagOf(pid); tag != "" {
