@@ -34,7 +34,7 @@ bench: all ## weaver, its rivals and the floor, side by side: table and picture 
 	go run ./testdata/bench
 
 reload-proof: ## 50 reloads under load, 100,000 requests of each runtime, none may fail
-	WEAVER_RELOAD_PROOF=1 go test ./cmd/weaverd -run TestReloadProof -v -timeout 120m
+	WEAVER_RELOAD_PROOF=50 go test ./cmd/weaverd -run TestReloadProof -v -timeout 120m
 
 vet:
 	go vet ./...

@@ -41,12 +41,14 @@ var served = []struct {
 	needs  []string       // npm packages
 	script string         // or a program
 	app    map[string]any // what its ecosystem file says beside the script
+	closes bool           // connections that look idle to it, when it ends: what every client of HTTP must be ready for
 	loses  bool           // by its nature: what it lost is told
 	pm2    bool           // by the npm PM2, to compare
 }{
 	{name: "node http", short: true, script: "http.js", app: workers(nil)},
-	{name: "PM2, node http", loses: true, pm2: true, script: "http.js", app: workers(nil)},
+	{name: "PM2, node http", closes: true, loses: true, pm2: true, script: "http.js", app: workers(nil)},
 	{name: "node https", script: "https.js", app: workers(nil)},
+	{name: "node http2", script: "http2.js", app: workers(nil)},
 	{name: "node http, rr", script: "http.js", app: workers(map[string]any{"cluster_policy": "rr"})},
 	{name: "express", script: "express.js", needs: []string{"express"}, app: workers(nil)},
 	{name: "fastify", script: "fastify.js", needs: []string{"fastify"}, app: workers(nil)},
@@ -61,22 +63,22 @@ var served = []struct {
 	{name: "node 24", short: true, needs: []string{nodeOf(24)}, script: "http.js", app: workers(nil)},
 	{name: "bun", script: "bun.js", needs: []string{"bun"}, app: map[string]any{"interpreter": "bun", "kill_timeout": 5000}},
 	{name: "python", script: "held.py", app: map[string]any{"interpreter": "python3", "kill_timeout": 5000}},
-	{name: "gunicorn", script: "gunicorn", app: map[string]any{
+	{name: "gunicorn", closes: true, script: "gunicorn", app: map[string]any{
 		"interpreter": "none", "args": "wsgi:app --workers 2 --chdir {apps}", "listen": []string{"127.0.0.1:{port}"},
 		"kill_signal": "SIGTERM", "kill_timeout": 20000,
 	}},
-	{name: "uvicorn", loses: true, script: "uvicorn", app: map[string]any{ // closes what it has accepted and not read from
+	{name: "uvicorn", closes: true, loses: true, script: "uvicorn", app: map[string]any{ // closes what it has accepted and not read from
 		"interpreter": "none", "args": "asgi:app --fd 3 --no-access-log --app-dir {apps}", "listen": []string{"127.0.0.1:{port}"},
 		"kill_timeout": 20000,
 	}},
-	{name: "puma", script: "puma", app: map[string]any{
+	{name: "puma", closes: true, script: "puma", app: map[string]any{
 		"interpreter": "none", "args": "--bind tcp://127.0.0.1:{port} --quiet {apps}/config.ru", "listen": []string{"127.0.0.1:{port}"},
 		"kill_signal": "SIGTERM", "kill_timeout": 20000,
 	}},
-	{name: "Bun.serve", loses: true, needs: []string{"bun"}, script: "bunserve.js", app: map[string]any{
+	{name: "Bun.serve", closes: true, loses: true, needs: []string{"bun"}, script: "bunserve.js", app: map[string]any{
 		"interpreter": "bun", "overlap": true, "kill_timeout": 5000,
 	}},
-	{name: "deno", loses: true, needs: []string{"deno"}, script: "deno.js", app: map[string]any{
+	{name: "deno", closes: true, loses: true, needs: []string{"deno"}, script: "deno.js", app: map[string]any{
 		"interpreter": "deno", "node_args": "run --allow-all --unstable-net", "overlap": true, "kill_timeout": 5000,
 	}},
 	{name: "go", short: true, script: "held.go", app: map[string]any{"interpreter": "none", "kill_timeout": 5000}},
@@ -98,13 +100,16 @@ func nodeOf(major int) string {
 	return fmt.Sprintf("node-%d@npm:node-linux-%s@%d", major, arch, major)
 }
 
-// TestReloadProof reloads programs under load and counts what fails. WEAVER_RELOAD_PROOF=1 makes it the whole proof, as
-// `make reload-proof` does: 50 reloads and 100,000 requests of every program.
+// TestReloadProof reloads programs under load and counts what fails. WEAVER_RELOAD_PROOF makes it the whole proof, as `make
+// reload-proof` does, of so many reloads of every program, and 2,000 requests for each.
 func TestReloadProof(t *testing.T) {
 	reloads, requests := 5, int64(10_000)
 	whole := os.Getenv("WEAVER_RELOAD_PROOF") != ""
 	if whole {
-		reloads, requests = 50, 100_000
+		var err error
+		reloads, err = strconv.Atoi(os.Getenv("WEAVER_RELOAD_PROOF"))
+		require.NoError(t, err, "WEAVER_RELOAD_PROOF is how many reloads")
+		requests = 2000 * int64(reloads)
 	}
 	only := os.Getenv("WEAVER_RELOAD_ONLY")
 	for i, s := range served {
@@ -142,6 +147,9 @@ func TestReloadProof(t *testing.T) {
 			if !s.loses {
 				require.Empty(t, l.failed)
 			}
+			if !s.closes {
+				require.Zero(t, l.idle.Load(), "a request on its way over a connection that was kept was lost")
+			}
 			require.GreaterOrEqual(t, l.done.Load(), requests)
 			require.Greater(t, len(l.pids), reloads, "each reload brought new processes, and they served")
 		})
@@ -155,6 +163,7 @@ type target struct {
 	home string
 	port int
 	tls  *tls.Config
+	h2   bool
 }
 
 func (a *target) weaver(args ...string) (string, error) {
@@ -210,7 +219,7 @@ func serveBy(t *testing.T, by, script string, needs []string, more map[string]an
 			spec["interpreter"] = filepath.Join(modules, name, "bin", "node")
 		}
 	}
-	if script == "https.js" {
+	if a.h2 = script == "http2.js"; a.h2 || script == "https.js" {
 		a.tls = &tls.Config{InsecureSkipVerify: true} // its own
 		env["TLS_KEY"], env["TLS_CERT"] = selfSigned(t, dir)
 	}
@@ -238,7 +247,7 @@ func serveBy(t *testing.T, by, script string, needs []string, more map[string]an
 	out, err := a.weaver("start", file)
 	require.NoError(t, err, out)
 	for begin := time.Now(); ; time.Sleep(20 * time.Millisecond) {
-		c, err := a.dial()
+		c, err := a.client()
 		if err == nil {
 			_, err = c.ask()
 			c.Close()
@@ -301,6 +310,58 @@ func selfSigned(t *testing.T, dir string) (key, cert string) {
 	require.NoError(t, os.WriteFile(key, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: text}), 0o600))
 	require.NoError(t, os.WriteFile(cert, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600))
 	return key, cert
+}
+
+// asker is one that asks, over one connection at a time.
+type asker interface {
+	ask() (string, error)
+	Close() error
+}
+
+func (a *target) client() (asker, error) {
+	if a.h2 {
+		return newSession(a), nil
+	}
+	return a.dial()
+}
+
+// session asks over HTTP/2, whose clients do again what a server that leaves says it has not begun.
+type session struct {
+	url       string
+	transport *http.Transport
+}
+
+func newSession(a *target) *session {
+	return &session{fmt.Sprintf("https://127.0.0.1:%d/", a.port), &http.Transport{
+		TLSClientConfig: a.tls.Clone(), ForceAttemptHTTP2: true,
+	}}
+}
+
+func (s *session) Close() error {
+	s.transport.CloseIdleConnections()
+	return nil
+}
+
+func (s *session) ask() (string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url, nil)
+	if err != nil {
+		return "", err
+	}
+	res, err := s.transport.RoundTrip(req)
+	if err != nil {
+		return "", err
+	}
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	if err != nil {
+		return "", fmt.Errorf("read the body of an answer: %w", err)
+	}
+	if res.StatusCode != http.StatusOK || res.ProtoMajor != 2 {
+		return "", fmt.Errorf("status %s, %s: %.100s", res.Status, res.Proto, text)
+	}
+	return string(text), nil
 }
 
 // client is one connection. It is strict: whatever is wrong with an answer, or the lack of one, is an error.
@@ -382,14 +443,22 @@ type pressure struct {
 // press keeps n connections busy: half of them are kept, half are made anew for each request.
 func press(a *target, n int) *pressure {
 	p := &pressure{a: a, quit: make(chan struct{}), pids: map[string]bool{}}
+	var kept asker
 	for i := range n {
-		p.wg.Go(func() { p.push(i%2 == 0) })
+		if a.h2 && i%16 == 0 { // for eight
+			kept = newSession(a)
+		}
+		p.wg.Go(func() { p.push(i%2 == 0, kept) })
 	}
 	return p
 }
 
-func (p *pressure) push(keep bool) {
-	var c *client
+// push asks over a connection that is kept, over one that others ask over at the same time, or over a new one each time.
+func (p *pressure) push(keep bool, c asker) {
+	shared := keep && c != nil
+	if !shared {
+		c = nil
+	}
 	for {
 		select {
 		case <-p.quit:
@@ -401,7 +470,7 @@ func (p *pressure) push(keep bool) {
 		}
 		var err error
 		if c == nil {
-			if c, err = p.a.dial(); err != nil {
+			if c, err = p.a.client(); err != nil {
 				c = nil
 				p.fail(err)
 				continue
@@ -416,7 +485,7 @@ func (p *pressure) push(keep bool) {
 		default:
 			p.fail(err)
 		}
-		if err != nil || !keep {
+		if !shared && (err != nil || !keep) {
 			c.Close()
 			c = nil
 		}

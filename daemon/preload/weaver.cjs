@@ -23,12 +23,14 @@ function watch(options) {
   };
   const tell = (type, data) => post({ type, data });
   const requests = countRequests();
+  const sessions = followSessions();
   catchErrors(tell, options);
   process.on('internalMessage', (m) => {
     if (m && m.cmd === 'NODE_WEAVER') act(m, tell);
-    // A worker that is replaced closes its servers, which keeps the connections that are busy then, as long as requests come.
-    // Each is told to end with its next answer: its client goes on with the worker that is new.
-    if (m && m.cmd === 'NODE_CLUSTER' && m.act === 'disconnect') requests.leaving = true;
+  });
+  // Before Node's own listener, which closes the servers.
+  process.prependListener('internalMessage', (m) => {
+    if (m && m.cmd === 'NODE_CLUSTER' && m.act === 'disconnect') leave(requests, sessions);
   });
 
   // The figures: often while something happens, seldom while nothing does, and only those that have changed.
@@ -101,6 +103,59 @@ function countRequests() {
     return some[Math.min(some.length - 1, Math.floor(q * some.length))];
   };
   return r;
+}
+
+// followSessions knows the sessions of HTTP/2 servers: Node tells who listens, nobody tells what is open.
+function followSessions() {
+  const all = { open: new Set(), heard: null }, known = new WeakSet();
+  const open = (session) => {
+    if (all.open.has(session)) return;
+    all.open.add(session);
+    session.once('close', () => all.open.delete(session));
+    if (all.heard) all.heard(session);
+  };
+  all.follow = (server) => {
+    if (!server || known.has(server)) return;
+    known.add(server);
+    if (!/^Http2(Secure)?Server$/.test(server.constructor.name)) return;
+    server.on('session', open);
+    server.prependListener('stream', (stream) => open(stream.session)); // the first began before this
+  };
+  try {
+    require('diagnostics_channel').channel('net.server.socket').subscribe(({ socket }) => all.follow(socket.server));
+  } catch {
+    // an old Node
+  }
+  return all;
+}
+
+// lastCall is how long clients have to go elsewhere, in ms.
+const lastCall = 1000;
+
+// leave has a worker that is replaced finish with its clients. Node closes the servers now, and with them, left alone, each kept
+// connection that is idle: a request that is on its way there would be lost. So these have a while for one more request, and
+// every connection is told to end with its next answer; those of HTTP/2, that no new request should come.
+function leave(requests, sessions) {
+  requests.leaving = true;
+  const servers = new Set();
+  for (const handle of process._getActiveHandles ? process._getActiveHandles() : []) {
+    const server = handle.server;
+    sessions.follow(server);
+    if (server && typeof server.closeIdleConnections === 'function') servers.add(server);
+  }
+  for (const server of servers) {
+    if (Object.prototype.hasOwnProperty.call(server, 'closeIdleConnections')) continue; // the program's own
+    server.closeIdleConnections = () => {};
+    process.nextTick(() => { delete server.closeIdleConnections; });
+    // Right after what has come was read.
+    setTimeout(() => setImmediate(() => server.closeIdleConnections()), lastCall).unref();
+  }
+  sessions.heard = (session) => {
+    if (session.closed || session.destroyed) return;
+    session.goaway(0, 0x7fffffff); // what is on its way is still taken
+    setTimeout(() => setImmediate(() => session.close()), lastCall).unref();
+  };
+  sessions.open.forEach(sessions.heard);
 }
 
 // figures returns a function that measures.

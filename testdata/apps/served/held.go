@@ -9,7 +9,9 @@ import (
 	"os/signal"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"syscall"
+	"time"
 )
 
 func main() {
@@ -22,7 +24,11 @@ func main() {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
+	var ending atomic.Bool
 	server := http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if ending.Load() {
+			w.Header().Set("Connection", "close")
+		}
 		fmt.Fprintln(w, "go", os.Getpid())
 	})}
 	var open sync.WaitGroup
@@ -48,6 +54,8 @@ func main() {
 	// Not Shutdown: it drops requests that are read once it has begun, of connections that were accepted before.
 	l.Close()
 	<-served
-	server.SetKeepAlivesEnabled(false)
+	// Connections that are kept may bring one more request: who closed them at once would lose one that is on its way.
+	ending.Store(true)
+	time.AfterFunc(time.Second, func() { server.SetKeepAlivesEnabled(false) })
 	open.Wait()
 }

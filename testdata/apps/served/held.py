@@ -1,5 +1,5 @@
 # A server that takes a socket that was opened for it, by systemd's convention, and finishes what it began when asked to end.
-import http.server, os, signal, socket, threading
+import http.server, os, signal, socket, threading, time
 
 assert int(os.environ["LISTEN_PID"]) == os.getpid() and os.environ["LISTEN_FDS"] == "1"
 
@@ -17,8 +17,6 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
         server.kept.add(self.connection)
-        if server.ending:  # since this was looked at before
-            hang_up(self.connection)
 
     def finish(self):
         server.kept.discard(self.connection)
@@ -60,17 +58,21 @@ server = Server()
 server.socket.setblocking(False)
 
 
-def end(*_):
+def ask_to_end(*_):
     server.ending = True
     threading.Thread(target=server.shutdown).start()
 
 
-signal.signal(signal.SIGINT, end)
+signal.signal(signal.SIGINT, ask_to_end)
 if "NODE_CHANNEL_FD" in os.environ:
     os.write(int(os.environ["NODE_CHANNEL_FD"]), b'"ready"\n')
 server.serve_forever(poll_interval=0.05)
 server.socket.close()
-# A connection that is kept and idle is closed; one that brought no request yet was accepted for it.
+# A connection that is kept may bring one more request: who closed it at once would lose one that is on its way. One that
+# brought no request yet was accepted for it.
+end = time.monotonic() + 1
+while server.kept and time.monotonic() < end:
+    time.sleep(0.01)
 for c in list(server.kept):
     hang_up(c)
 server.server_close()
