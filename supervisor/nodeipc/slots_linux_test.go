@@ -24,7 +24,7 @@ func (s slowStore) Put(_ string, fd int) error {
 func (slowStore) Remove(...string) error { return nil }
 
 // slots makes a server with a socket for each of n slots, none of which has a worker.
-func slots(t *testing.T, n int) (*Primary, *server, []*socket) {
+func slots(t *testing.T, policy Policy, n int) (*Primary, *server, []*socket) {
 	t.Helper()
 	x, err := New()
 	require.NoError(t, err)
@@ -38,7 +38,7 @@ func slots(t *testing.T, n int) (*Primary, *server, []*socket) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	g := p.group("web")
-	g.policy = Slots
+	g.policy = policy
 	s := newServer(p, g, "", r.key(), r)
 	g.servers[s.key] = s
 	var all []*socket
@@ -85,7 +85,7 @@ func waiting(k *socket) (n int) {
 func TestASlotScaledAwayTakesNothing(t *testing.T) {
 	for gone := range 4 {
 		t.Run(strconv.Itoa(gone), func(t *testing.T) {
-			p, s, all := slots(t, 4)
+			p, s, all := slots(t, Slots, 4)
 			away := all[(gone+1)%4]
 			p.mu.Lock()
 			defer p.mu.Unlock()
@@ -106,5 +106,70 @@ func TestASlotScaledAwayTakesNothing(t *testing.T) {
 			}
 			assert.Equal(t, 60, got)
 		})
+	}
+}
+
+// TestAnAddressKeepsItsSlot: whatever becomes of other slots; and the addresses of one that is gone do not all go to the same.
+func TestAnAddressKeepsItsSlot(t *testing.T) {
+	p, s, all := slots(t, Sticky, 4)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	const clients = 120
+	where := func() (slot [clients]int) {
+		t.Helper()
+		for i := range slot {
+			d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 1, byte(i+1))}}
+			c, err := d.Dial("tcp", "127.0.0.1:"+strconv.Itoa(s.at.Port))
+			require.NoError(t, err)
+			defer c.Close()
+			slot[i] = -1
+			for _, k := range s.sockets {
+				if waiting(k) == 1 {
+					slot[i] = k.slot
+				}
+			}
+			require.GreaterOrEqual(t, slot[i], 0)
+		}
+		return slot
+	}
+	share := func(slots []int) map[int]int {
+		n := map[int]int{}
+		for _, k := range slots {
+			n[k]++
+		}
+		return n
+	}
+	first := where()
+	for k, n := range share(first[:]) {
+		assert.Greater(t, n, clients/8, "slot %d of %v", k, share(first[:]))
+	}
+	assert.Equal(t, first, where())
+	check := func(now [clients]int) {
+		t.Helper()
+		var moved []int
+		for i := range now {
+			if first[i] == 1 {
+				moved = append(moved, now[i])
+			} else {
+				assert.Equal(t, first[i], now[i])
+			}
+		}
+		assert.Len(t, share(moved), 3)
+		assert.NotContains(t, moved, 1)
+	}
+	all[1].turn(true)
+	check(where())
+	all[1].close()
+	delete(s.sockets, 1)
+	check(where())
+	for _, slot := range []int{7, 1} { // another slot takes its share from everybody, and this one gets its own again
+		k, err := s.open(nil, &request{}, slot)
+		require.NoError(t, err)
+		s.sockets[slot] = k
+	}
+	for i, slot := range where() {
+		if slot != 7 {
+			assert.Equal(t, first[i], slot)
+		}
 	}
 }

@@ -87,8 +87,8 @@ func (g *port) steer(sticky bool) error {
 // x/sys lacks it; the kernel has it since 5.3.
 const soDetachReuseportBPF = 68
 
-// maxSteered keeps the program, a few instructions for each socket, below the kernel's 4096.
-const maxSteered = 500
+// maxSteered keeps the program, a dozen instructions for each socket, below the kernel's 4096.
+const maxSteered = 320
 
 // Where a filter finds things, see linux/filter.h.
 const (
@@ -117,20 +117,10 @@ func (g *port) random(live []uint32) []unix.SockFilter {
 	}, choose(live)...)
 }
 
-// sticky chooses by the client's address: among all slots, in their order, so that an address keeps its slot whatever
-// becomes of others; and if that has no worker, among those that have.
+// sticky chooses by the client's address: of the slots that are live the one whose score with it is highest. So an address
+// keeps its slot whatever becomes of others, and those of a slot that is gone are spread over all.
 func (g *port) sticky(live []uint32) []unix.SockFilter {
-	const nobody = ^uint32(0)
-	order := make([]uint32, len(g.members))
-	for i := range order {
-		order[i] = uint32(i)
-	}
-	slices.SortStableFunc(order, func(a, b uint32) int { return g.members[a].slot - g.members[b].slot })
-	for i, n := range order {
-		if !slices.Contains(live, n) {
-			order[i] = nobody
-		}
-	}
+	const address, best, chosen = 0, 1, 2 // where in memory
 	word := func(offset uint32) unix.SockFilter {
 		return statement(unix.BPF_LD|unix.BPF_W|unix.BPF_ABS, ipHeader+offset)
 	}
@@ -149,22 +139,31 @@ func (g *port) sticky(live []uint32) []unix.SockFilter {
 		{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, K: 6, Jt: 0, Jf: uint8(len(six))},
 	}
 	program = append(append(program, six...), word(12))
-	program = append(program,
-		statement(unix.BPF_ALU|unix.BPF_MUL|unix.BPF_K, 0x9E3779B1), // spread what differs in few bits
-		statement(unix.BPF_ALU|unix.BPF_RSH|unix.BPF_K, 8),
-		statement(unix.BPF_ST, 0),
-		statement(unix.BPF_ALU|unix.BPF_MOD|unix.BPF_K, uint32(len(order))))
-	for i, n := range order {
-		if n == nobody {
-			continue
-		}
+	program = append(program, spread(0x9E3779B1)...)
+	program = append(program, statement(unix.BPF_ST, address), statement(unix.BPF_LD|unix.BPF_IMM, 0), statement(unix.BPF_ST, best),
+		statement(unix.BPF_LD|unix.BPF_IMM, live[0]), statement(unix.BPF_ST, chosen))
+	for _, n := range live {
 		program = append(program,
-			unix.SockFilter{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, Jt: 0, Jf: 1, K: uint32(i)},
-			statement(unix.BPF_RET|unix.BPF_K, n))
+			statement(unix.BPF_LD|unix.BPF_MEM, address),
+			statement(unix.BPF_ALU|unix.BPF_XOR|unix.BPF_K, uint32(g.members[n].slot+1)*0x85EBCA6B))
+		program = append(program, spread(0xC2B2AE35)...)
+		program = append(program,
+			statement(unix.BPF_LDX|unix.BPF_MEM, best),
+			unix.SockFilter{Code: unix.BPF_JMP | unix.BPF_JGT | unix.BPF_X, Jt: 0, Jf: 3},
+			statement(unix.BPF_ST, best),
+			statement(unix.BPF_LD|unix.BPF_IMM, n),
+			statement(unix.BPF_ST, chosen))
 	}
-	program = append(program,
-		statement(unix.BPF_LD|unix.BPF_MEM, 0),
-		statement(unix.BPF_ALU|unix.BPF_DIV|unix.BPF_K, uint32(len(order))), // other bits than before
-		statement(unix.BPF_ALU|unix.BPF_MOD|unix.BPF_K, uint32(len(live))))
-	return append(program, choose(live)...)
+	return append(program, statement(unix.BPF_LD|unix.BPF_MEM, chosen), statement(unix.BPF_RET|unix.BPF_A, 0))
+}
+
+// spread has every bit of A tell on its high ones.
+func spread(factor uint32) []unix.SockFilter {
+	return []unix.SockFilter{
+		statement(unix.BPF_ALU|unix.BPF_MUL|unix.BPF_K, factor),
+		statement(unix.BPF_MISC|unix.BPF_TAX, 0),
+		statement(unix.BPF_ALU|unix.BPF_RSH|unix.BPF_K, 15),
+		statement(unix.BPF_ALU|unix.BPF_XOR|unix.BPF_X, 0),
+		statement(unix.BPF_ALU|unix.BPF_MUL|unix.BPF_K, factor),
+	}
 }
