@@ -10,9 +10,10 @@ PREFIX   ?= /usr/local
 
 .PHONY: all test race script fuzz chaos bench oracle oracle-check oracle-live reload-proof lint vet check demo soak compare install clean
 
-all: ## two static executables in bin/
+all: ## static executables in bin/
 	$(BUILD) -o bin/weaver ./cmd/weaver
 	$(BUILD) -o bin/weaverd ./cmd/weaverd
+	$(BUILD) -o bin/weaver-js ./cmd/weaver-js
 
 test: ## all tests
 	go test ./...
@@ -72,7 +73,7 @@ demo: ## the main job, shown
 
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin
-	install bin/weaver bin/weaverd $(DESTDIR)$(PREFIX)/bin
+	install bin/weaver bin/weaverd bin/weaver-js $(DESTDIR)$(PREFIX)/bin
 
 clean:
 	rm -rf bin

@@ -348,6 +348,7 @@ func (c *call) configContext() config.Context {
 	}
 	return config.Context{
 		Cwd: c.env.Cwd, Env: app.ParseEnviron(c.env.Environ), Home: c.home, Stdin: c.env.Stdin, Talk: c.env.Stderr,
+		Engine: filepath.Join(filepath.Dir(c.env.SelfPath), "weaver-js"),
 		Strict: c.env.Getenv("WEAVER_STRICT_PM2") == "1",
 	}
 }

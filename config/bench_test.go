@@ -19,7 +19,7 @@ func benchmarkLoad(b *testing.B, name, text, node string) {
 			b.Fatal(err)
 		}
 	}
-	c := Context{Cwd: dir, Env: app.ParseEnviron(os.Environ()), Home: home.Home{Dir: dir}, Node: func() string { return node }, CPUs: func() int { return 2 }}
+	c := Context{Engine: engine(b), Cwd: dir, Env: app.ParseEnviron(os.Environ()), Home: home.Home{Dir: dir}, Node: func() string { return node }, CPUs: func() int { return 2 }}
 	for b.Loop() {
 		l, err := Load(context.Background(), c, name, Flags{})
 		if err != nil || len(l.Apps)+len(l.Failed) == 0 {
@@ -40,7 +40,7 @@ func BenchmarkLoad(b *testing.B) {
 		benchmarkLoad(b, "x.yaml", "apps:\n- name: a\n  script: server.js\n  interpreter: sh\n", "")
 	})
 	b.Run("yaml with 1000 apps", func(b *testing.B) { benchmarkLoad(b, "x.yaml", many, "") })
-	b.Run("js by goja", func(b *testing.B) { benchmarkLoad(b, "x.config.js", "module.exports = "+one, "") })
+	b.Run("js by weaver-js", func(b *testing.B) { benchmarkLoad(b, "x.config.js", "module.exports = "+one, "") })
 	if node != "" {
 		b.Run("js by node", func(b *testing.B) { benchmarkLoad(b, "x.config.js", "module.exports = "+one, node) })
 	}

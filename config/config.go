@@ -6,9 +6,7 @@
 package config
 
 import (
-	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 
 	"weaver/app"
@@ -17,12 +15,14 @@ import (
 
 // Context is where and for whom something is configured.
 type Context struct {
-	Cwd   string  // absolute
-	Env   app.Env // the caller's
-	Home  home.Home
-	Node  func() string // path of node, or ""; nil looks it up in Env's PATH
-	Stdin io.Reader
-	CPUs  func() int // nil is CPUs
+	Cwd  string  // absolute
+	Env  app.Env // the caller's
+	Home home.Home
+	Node func() string // path of node, or ""; nil looks it up in Env's PATH
+	// Engine is the path of weaver-js, which reads JavaScript configs where there is no node; "" is none.
+	Engine string
+	Stdin  io.Reader
+	CPUs   func() int // nil is CPUs
 	// Talk receives what a config file prints while it is evaluated; nil drops it.
 	Talk io.Writer
 	// Server is the program that serves static files, which the script "serve" of a config file stands for; "" is none.
@@ -58,36 +58,4 @@ func (c Context) abs(dir, path string) string {
 		return filepath.Clean(path)
 	}
 	return filepath.Join(dir, path)
-}
-
-// readBounded reads a regular file that may be a config.
-func readBounded(path string) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if info.IsDir() {
-		return nil, fmt.Errorf("read %s: it is a directory", path)
-	}
-	if info.Size() > maxFile {
-		return nil, tooLarge(path, info.Size())
-	}
-	return readAll(f, path)
-}
-
-// readAll reads what may have no size that one could ask for: a pipe.
-func readAll(r io.Reader, path string) ([]byte, error) {
-	data, err := io.ReadAll(io.LimitReader(r, maxFile+1))
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", path, err)
-	}
-	if len(data) > maxFile {
-		return nil, tooLarge(path, int64(len(data)))
-	}
-	return data, nil
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"strings"
+
+	"weaver/config/source"
 )
 
 // expression is a sum of products.
@@ -39,7 +41,7 @@ func (p *jsonish) calculate(at int, op byte, left, right any) (any, error) {
 	_, rs := right.(string)
 	if op == '+' && (ls || rs) && scalar(left) && scalar(right) {
 		sum := text(left) + text(right)
-		if len(sum) > maxFile {
+		if len(sum) > source.MaxFile {
 			return nil, p.fail(at, "the text becomes too long")
 		}
 		return sum, nil

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"os/exec"
 	"strings"
 )
@@ -23,7 +22,7 @@ func evalJS(ctx context.Context, c Context, path string) (any, error) {
 	if isTypeScript(path) {
 		return nil, saidf("a TypeScript config needs node ≥ 22.6 in PATH").try("write it as JavaScript, YAML or JSON")
 	}
-	return evalGoja(ctx, c, path)
+	return evalEngine(ctx, c, path)
 }
 
 func isTypeScript(path string) bool {
@@ -48,8 +47,4 @@ func (l *limited) Write(p []byte) (int, error) {
 	l.text.Write(p[:room])
 	l.over += len(p) - room
 	return len(p), nil
-}
-
-func tooLarge(path string, size int64) error {
-	return fmt.Errorf("read %s: %d MB is too large for a config (%d MB)", path, size>>20, maxFile>>20)
 }

@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"weaver/config/source"
 )
 
 // evalScript is what node runs: it loads the file and writes a marker and the result as JSON.
@@ -38,7 +40,7 @@ func evalNode(ctx context.Context, c Context, node, path string) (any, error) {
 	cmd := exec.CommandContext(ctx, node, append(flags, "-e", evalScript, path, marker)...)
 	cmd.Dir, cmd.Env = c.Cwd, c.Env.Environ()
 	cmd.WaitDelay = time.Second
-	out, errs := &limited{most: maxFile + 1<<20}, &limited{most: 64 << 10}
+	out, errs := &limited{most: source.MaxFile + 1<<20}, &limited{most: 64 << 10}
 	cmd.Stdout, cmd.Stderr = out, errs
 	runErr := cmd.Run()
 	talk, result, done := bytes.Cut(out.text.Bytes(), []byte(marker))
@@ -47,7 +49,7 @@ func evalNode(ctx context.Context, c Context, node, path string) (any, error) {
 	case ctx.Err() != nil:
 		return nil, fmt.Errorf("evaluate %s: node did not finish: %w", path, ctx.Err())
 	case out.over > 0:
-		return nil, fmt.Errorf("evaluate %s: the result is larger than %d MB", path, maxFile>>20)
+		return nil, fmt.Errorf("evaluate %s: the result is larger than %d MB", path, source.MaxFile>>20)
 	case !done && runErr != nil:
 		var exit *exec.ExitError
 		if !errors.As(runErr, &exit) {
@@ -61,19 +63,19 @@ func evalNode(ctx context.Context, c Context, node, path string) (any, error) {
 	v, err := nodeResult(path, result)
 	var syntax *SyntaxError
 	if errors.As(err, &syntax) && syntax.Line == 0 && strings.HasPrefix(syntax.Message, "SyntaxError") {
-		syntax.check(ctx, c, node, path)
+		checkSyntax(ctx, c, node, path, syntax)
 	}
 	return v, err
 }
 
-// check finds the place of a syntax error that does not tell it, as those of ES modules.
-func (e *SyntaxError) check(ctx context.Context, c Context, node, path string) {
+// checkSyntax finds the place of a syntax error that does not tell it, as those of ES modules.
+func checkSyntax(ctx context.Context, c Context, node, path string, e *SyntaxError) {
 	cmd := exec.CommandContext(ctx, node, "--check", path)
 	cmd.Dir, cmd.Env = c.Cwd, c.Env.Environ()
 	errs := &limited{most: 64 << 10}
 	cmd.Stderr = errs
 	if cmd.Run() != nil { // it fails where there is something to tell
-		e.place(strings.Split(errs.text.String(), "\n"))
+		findPlace(e, strings.Split(errs.text.String(), "\n"))
 	}
 }
 
@@ -116,7 +118,7 @@ func (f *nodeFault) explain(path string) error {
 		e.Message += ` (name the file .mjs, or put "type": "module" into its package.json)`
 	}
 	lines := strings.Split(f.Stack, "\n")
-	if e.place(lines) {
+	if findPlace(e, lines) {
 		return e
 	}
 	for _, l := range lines {
@@ -135,8 +137,8 @@ func (f *nodeFault) explain(path string) error {
 	return e
 }
 
-// place reads what node puts before a syntax error: "file:3", the line, and a caret below where it goes wrong.
-func (e *SyntaxError) place(lines []string) bool {
+// findPlace reads what node puts before a syntax error: "file:3", the line, and a caret below where it goes wrong.
+func findPlace(e *SyntaxError, lines []string) bool {
 	file, line, _, ok := splitPlace(lines[0])
 	if !ok {
 		return false

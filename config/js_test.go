@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"weaver/app"
+	"weaver/config/js"
 )
 
 // engines are both ways to run a config. Whatever both can do, they have to do alike.
@@ -63,6 +64,7 @@ func TestBothEnginesReadAlike(t *testing.T) {
 			{"js", `module.exports = [require('os').cpus().length > 0, typeof require('os').hostname()]`, `[true,"string"]`},
 			{"js", `const {a = 1, ...rest} = {b: 2, c: 3}; class X { #p = 5; get v() { return this.#p ?? 0 } }
 				module.exports = {a, ...rest, v: new X().v, t: ` + "`${a}-x`" + `, n: null?.x, re: /a.b/i, d: [..."ab"].at(-1)}`, `{"a":1,"b":2,"c":3,"v":5,"t":"1-x","re":"/a.b/i","d":"b"}`},
+			{"js", `module.exports = [1e21, 1e-7, 0.1 + 0.2, -0, 123456789012, 1/0, new Number(7), "<a&b>"]`, `[1e21,1e-7,0.30000000000000004,0,123456789012,null,7,"<a&b>"]`},
 			{"mjs", "export default {x: 1}", `{"x":1}`},
 			{"mjs", "export const apps = [1]\nexport const deploy = {}", `{"apps":[1],"deploy":{}}`},
 			{"mjs", "import path from 'node:path'\nimport { existsSync as has } from 'fs'\nimport * as os from 'os'\nexport default [path.join('a', 'b'), has('/none'), typeof os.cpus]", `["a/b",false,"function"]`},
@@ -119,11 +121,11 @@ func TestConfigsThatNeverEndOrNeverStop(t *testing.T) {
 		"throw 5":                  "5",
 		"throw new Error('a\\nb')": "Error: a",
 		"module.exports = {get x() { throw new Error('in a getter') }}": "in a getter",
-		"require('dotenv')":                "needs a module",
-		"require('child_process')":         "needs a module",
-		strings.Repeat("[", 100_000):       "nested more than 256 deep",
-		strings.Repeat("!", 200_000) + "1": "",
-		strings.Repeat(" ", gojaSource+1):  "too large to be read without node",
+		"require('dotenv')":                 "needs a module",
+		"require('child_process')":          "needs a module",
+		strings.Repeat("[", 100_000):        "nested more than 256 deep",
+		strings.Repeat("!", 200_000) + "1":  "",
+		strings.Repeat(" ", js.MaxSource+1): "too large to be read without node",
 	} {
 		got, err := eval(t, c, "x.config.js", source)
 		if want == "" {
@@ -181,6 +183,12 @@ func TestANodeThatCannotRunIsNoNode(t *testing.T) {
 	got, err := eval(t, c, "x.config.js", `module.exports = [1]`)
 	require.NoError(t, err)
 	assert.Equal(t, `[1]`, got)
+	for engine, want := range map[string]string{"": "there is no node in PATH", c.Cwd + "/weaver-js": "there is neither node in PATH nor " + c.Cwd + "/weaver-js"} {
+		c := c
+		c.Engine = engine
+		_, err = eval(t, c, "x.config.js", `module.exports = [1]`)
+		assert.ErrorContains(t, err, want)
+	}
 	_, err = eval(t, c, "x.config.ts", `export default []`)
 	assert.ErrorContains(t, err, "a TypeScript config needs node")
 }
@@ -189,7 +197,7 @@ func TestSourcesOutsideOfBoundsAreNotRequired(t *testing.T) {
 	c := newContext(t)
 	c.Node = func() string { return "" }
 	path := write(t, c.Cwd, "big.js", "", 0o644)
-	require.NoError(t, os.Truncate(path, gojaSource+1))
+	require.NoError(t, os.Truncate(path, js.MaxSource+1))
 	_, err := eval(t, c, "x.config.js", `require('./big.js')`)
 	assert.ErrorContains(t, err, filepath.Base(path)+" is too large")
 }

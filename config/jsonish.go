@@ -6,6 +6,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"weaver/config/source"
 )
 
 // parseJSONish reads what PM2 reads as JSON: it evaluates the file as one JavaScript expression, so comments, names
@@ -49,8 +51,8 @@ func (p *jsonish) document() (any, error) {
 }
 
 func (p *jsonish) primary() (any, error) {
-	if p.values++; p.values > maxValues {
-		return nil, p.fail(p.pos, fmt.Sprintf("holds more than %d values", maxValues))
+	if p.values++; p.values > source.MaxValues {
+		return nil, p.fail(p.pos, fmt.Sprintf("holds more than %d values", source.MaxValues))
 	}
 	if err := p.space(); err != nil {
 		return nil, err
@@ -267,8 +269,8 @@ func (p *jsonish) space() error {
 }
 
 func (p *jsonish) enter(at int) error {
-	if p.depth++; p.depth > maxDepth {
-		return p.fail(at, fmt.Sprintf("nested more than %d deep", maxDepth))
+	if p.depth++; p.depth > source.MaxDepth {
+		return p.fail(at, fmt.Sprintf("nested more than %d deep", source.MaxDepth))
 	}
 	return nil
 }

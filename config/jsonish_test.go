@@ -11,6 +11,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"weaver/config/source"
 )
 
 func TestJSONishReadsWhatJavaScriptWould(t *testing.T) {
@@ -83,7 +85,7 @@ func TestHugeAndDeepJSONEndsQuickly(t *testing.T) {
 		"nots":     strings.Repeat("!", 4<<20) + "1",
 		"powers":   strings.Repeat("2**", 1<<20) + "1",
 		"groups":   strings.Repeat("(", 4<<20),
-		"values":   "[" + strings.Repeat("1,", maxValues+1) + "]",
+		"values":   "[" + strings.Repeat("1,", source.MaxValues+1) + "]",
 		"doubling": strings.Repeat("(", 30) + "'" + strings.Repeat("x", 1<<20) + "'" + strings.Repeat("+'"+strings.Repeat("y", 1<<18)+"'", 40),
 	} {
 		_, err := parseJSONish("f", []byte(in))

@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"weaver/app"
+
+	"weaver/config/source"
 )
 
 // Loaded is what a config file asks for.
@@ -129,7 +131,7 @@ func (c Context) read(ctx context.Context, path, abs string, kind format) (any, 
 		return nil, fmt.Errorf("read %s: its name is not that of a config (.json, .yaml, .toml, .config.js)", clip(path))
 	default:
 		var data []byte
-		data, err = readBounded(abs)
+		data, err = source.Read(abs)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 			return nil, saidf("File %s not found", path)
@@ -166,7 +168,7 @@ func (c Context) readStdin() (any, error) {
 	if c.Stdin == nil {
 		return nil, errors.New("read stdin: there is none")
 	}
-	data, err := readAll(c.Stdin, "stdin")
+	data, err := source.ReadAll(c.Stdin, "stdin")
 	if err != nil {
 		return nil, err
 	}

@@ -12,9 +12,26 @@ import (
 
 	"weaver/app"
 	"weaver/config/home"
+	"weaver/config/js"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// TestMain is the engine too, when it is called by its name.
+func TestMain(m *testing.M) {
+	if filepath.Base(os.Args[0]) == js.Name {
+		os.Exit(js.Main(os.Args[1:], os.Stdout, os.Stderr))
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// engine is a weaver-js.
+func engine(t testing.TB) string {
+	t.Helper()
+	self, err := os.Executable()
+	require.NoError(t, err)
+	path := filepath.Join(t.TempDir(), js.Name)
+	require.NoError(t, os.Symlink(self, path))
+	return path
+}
 
 // place is a directory with a server.js, and a Context in it with four processors, a small PATH and a pretended node.
 func newContext(t *testing.T) Context {
@@ -24,11 +41,12 @@ func newContext(t *testing.T) Context {
 	write(t, dir, "server.js", "1", 0o644)
 	write(t, dir, "bin/node", "#!/bin/sh\n", 0o755)
 	return Context{
-		Cwd:  dir,
-		Env:  app.Env{{Name: "PATH", Value: dir + "/bin:/usr/bin:/bin"}, {Name: "HOME", Value: "/home/u"}, {Name: "USER", Value: "u"}},
-		Home: home.Home{Dir: "/wh"},
-		CPUs: func() int { return 4 },
-		Node: func() string { return dir + "/bin/node" },
+		Cwd:    dir,
+		Env:    app.Env{{Name: "PATH", Value: dir + "/bin:/usr/bin:/bin"}, {Name: "HOME", Value: "/home/u"}, {Name: "USER", Value: "u"}},
+		Home:   home.Home{Dir: "/wh"},
+		CPUs:   func() int { return 4 },
+		Engine: engine(t),
+		Node:   func() string { return dir + "/bin/node" },
 	}
 }
 

@@ -10,6 +10,8 @@ import (
 
 	"weaver/app"
 	"weaver/config/home"
+
+	"weaver/config/source"
 )
 
 // ModuleConf is PM2's module_conf.json: texts by name, and by section and name. It keeps their order, and whatever else
@@ -21,7 +23,7 @@ type Setting struct{ Section, Key, Value string }
 
 // LoadModuleConf reads the file of a home. A missing one is empty.
 func LoadModuleConf(h home.Home) (ModuleConf, error) {
-	data, err := readBounded(h.ModuleConf())
+	data, err := source.Read(h.ModuleConf())
 	if errors.Is(err, fs.ErrNotExist) {
 		return ModuleConf{}, nil
 	}

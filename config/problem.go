@@ -3,6 +3,8 @@ package config
 import (
 	"fmt"
 	"strings"
+
+	"weaver/config/source"
 )
 
 // Problem is one thing that is wrong, or odd, in what was asked for. Messages are PM2's where PM2 has one.
@@ -47,23 +49,8 @@ type AppError struct {
 func (e AppError) Error() string { return e.Name + ": " + e.Err.Error() }
 func (e AppError) Unwrap() error { return e.Err }
 
-// SyntaxError is a place in a file that cannot be read. Line and Col count from 1; 0 is unknown.
-type SyntaxError struct {
-	File      string
-	Line, Col int
-	Message   string
-}
-
-func (e *SyntaxError) Error() string {
-	at := e.File
-	if e.Line > 0 {
-		at += fmt.Sprintf(":%d", e.Line)
-		if e.Col > 0 {
-			at += fmt.Sprintf(":%d", e.Col)
-		}
-	}
-	return at + ": " + e.Message
-}
+// SyntaxError is a place in a file that cannot be read.
+type SyntaxError = source.Error
 
 // said is an error in PM2's words, capitals and all, because scripts look for them.
 type said struct {

@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"weaver/app"
+
+	"weaver/config/source"
 )
 
 // ServiceFile is the service that a file of any name describes: JSON unless the name says otherwise. Of a file with
@@ -121,7 +123,7 @@ func Vars(c Context, words []string) ([]string, error) {
 			out = append(out, w)
 			continue
 		}
-		data, err := readBounded(c.abs(c.Cwd, w))
+		data, err := source.Read(c.abs(c.Cwd, w))
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil, fmt.Errorf("--env %s: neither KEY=VALUE nor a file", clip(w))
 		}

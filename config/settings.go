@@ -16,6 +16,8 @@ import (
 
 	"weaver/app"
 	"weaver/config/home"
+
+	"weaver/config/source"
 )
 
 // Settings are the choices for one home, kept in its settings.json. The zero value is not usable; see DefaultSettings.
@@ -241,7 +243,7 @@ func listenAddress(value string) (string, error) {
 // what could not be read has its default.
 func LoadSettings(h home.Home) (Settings, error) {
 	s := DefaultSettings()
-	data, err := readBounded(h.Settings())
+	data, err := source.Read(h.Settings())
 	if errors.Is(err, fs.ErrNotExist) {
 		return s, nil
 	}

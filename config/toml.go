@@ -9,11 +9,13 @@ import (
 	"time"
 
 	"github.com/BurntSushi/toml"
+
+	"weaver/config/source"
 )
 
 // parseTOML reads a TOML file: "[[apps]]" tables with the keys of an ecosystem file. Its tables come sorted by key.
 func parseTOML(file string, data []byte) (any, error) {
-	if err := bounded(file, data); err != nil {
+	if err := source.Nested(file, data); err != nil {
 		return nil, err
 	}
 	if err := fewDots(file, data); err != nil {
@@ -46,8 +48,8 @@ func fewDots(file string, data []byte) error {
 }
 
 func fromTOML(file string, v any, depth int) (any, error) {
-	if depth > maxDepth {
-		return nil, &SyntaxError{File: file, Message: fmt.Sprintf("nested more than %d deep", maxDepth)}
+	if depth > source.MaxDepth {
+		return nil, &SyntaxError{File: file, Message: fmt.Sprintf("nested more than %d deep", source.MaxDepth)}
 	}
 	switch v := v.(type) {
 	case map[string]any:

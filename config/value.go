@@ -17,13 +17,6 @@ type (
 	}
 )
 
-// Bounds of what a config may hold. They are far above what people write and far below what hurts.
-const (
-	maxFile   = 8 << 20 // bytes
-	maxDepth  = 256     // nested arrays and objects
-	maxValues = 500_000 // values after aliases are expanded
-)
-
 // get returns the value of key and whether it is there.
 func (o object) get(key string) (any, bool) {
 	for i := range o {

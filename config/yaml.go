@@ -11,6 +11,8 @@ import (
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
 	"github.com/goccy/go-yaml/token"
+
+	"weaver/config/source"
 )
 
 // parseYAML reads one YAML document. Plain scalars mean what they mean to PM2's reader (YAML 1.2's core schema):
@@ -18,7 +20,7 @@ import (
 // a few lines that mean a billion values, are errors.
 func parseYAML(file string, data []byte) (any, error) {
 	y := &yamlDoc{file: file, anchors: map[string]ast.Node{}, open: map[string]bool{}}
-	if err := bounded(file, data); err != nil {
+	if err := source.Nested(file, data); err != nil {
 		return nil, err
 	}
 	parsed, err := parser.ParseBytes(bytes.ToValidUTF8(data, []byte("\ufffd")), 0)
@@ -41,33 +43,6 @@ func parseYAML(file string, data []byte) (any, error) {
 	return y.value(body)
 }
 
-// bounded refuses what would make a recursive parser use memory without end: brackets nested too deep, and lists in
-// lists written on one line.
-func bounded(file string, data []byte) error {
-	depth, line, col, dashes := 0, 1, 0, 0
-	for _, c := range data {
-		col++
-		switch c {
-		case '\n':
-			line, col, dashes = line+1, 0, 0
-		case '[', '{':
-			depth++
-		case ']', '}':
-			depth = max(0, depth-1)
-		case '-', '?', ':':
-			dashes++
-		case ' ', '\t':
-		default:
-			dashes = 0
-		}
-		// A long rule of dashes is common in comments; its width is not.
-		if depth > maxDepth || dashes > 4*maxDepth {
-			return &SyntaxError{File: file, Line: line, Col: col, Message: fmt.Sprintf("nested more than %d deep", maxDepth)}
-		}
-	}
-	return nil
-}
-
 type yamlDoc struct {
 	file    string
 	anchors map[string]ast.Node
@@ -77,11 +52,11 @@ type yamlDoc struct {
 }
 
 func (y *yamlDoc) value(n ast.Node) (any, error) {
-	if y.values++; y.values > maxValues {
-		return nil, y.fail(n, fmt.Sprintf("expands to more than %d values", maxValues))
+	if y.values++; y.values > source.MaxValues {
+		return nil, y.fail(n, fmt.Sprintf("expands to more than %d values", source.MaxValues))
 	}
-	if y.depth++; y.depth > maxDepth {
-		return nil, y.fail(n, fmt.Sprintf("nested more than %d deep", maxDepth))
+	if y.depth++; y.depth > source.MaxDepth {
+		return nil, y.fail(n, fmt.Sprintf("nested more than %d deep", source.MaxDepth))
 	}
 	defer func() { y.depth-- }()
 	switch n := n.(type) {
@@ -146,8 +121,8 @@ func (y *yamlDoc) mapping(at ast.Node, pairs []*ast.MappingValueNode) (any, erro
 	for _, m := range own.object {
 		merged.set(m.key, m.val)
 	}
-	if y.values += len(merged.object); y.values > maxValues {
-		return nil, y.fail(at, fmt.Sprintf("expands to more than %d values", maxValues))
+	if y.values += len(merged.object); y.values > source.MaxValues {
+		return nil, y.fail(at, fmt.Sprintf("expands to more than %d values", source.MaxValues))
 	}
 	return merged.object, nil
 }
@@ -175,8 +150,8 @@ func (y *yamlDoc) merge(into *builder, at ast.Node, v any) error {
 				into.set(m.key, m.val)
 			}
 		}
-		if y.values += len(o); y.values > maxValues {
-			return y.fail(at, fmt.Sprintf("expands to more than %d values", maxValues))
+		if y.values += len(o); y.values > source.MaxValues {
+			return y.fail(at, fmt.Sprintf("expands to more than %d values", source.MaxValues))
 		}
 	}
 	return nil

@@ -31,13 +31,14 @@ var (
 		{"weaver/cmd/weaver", "net", "the thin executable: half a millisecond for every call"},
 		{"weaver/cmd/weaver", "fmt", "the thin executable: it brings reflect, unicode tables and more"},
 		{"weaver/cmd/weaver", "encoding/json", "the thin executable: it brings reflect and fmt"},
-		{"weaver/cmd/weaver", "weaver/config", "the thin executable: it brings goja"},
+		{"weaver/cmd/weaver", "weaver/config", "the thin executable: it brings YAML, TOML and fmt"},
+		{"weaver/cmd/weaverd", "github.com/dop251/goja", "its init costs every command some milliseconds, and it is hardly ever needed"},
 	}
 	// only are modules that a single package may import.
 	only = []struct{ module, by, why string }{
 		{"github.com/shirou/gopsutil", "weaver/procstat", "the portable sampler is behind one interface"},
 		{"github.com/urfave/cli", "weaver/cli", "the flag library is a detail of the front end"},
-		{"github.com/dop251/goja", "weaver/config", "evaluating user code is the front end's, in one place"},
+		{"github.com/dop251/goja", "weaver/config/js", "evaluating user code is the front end's, in one place"},
 		{"go.uber.org/zap", "weaver/daemon", "only the daemon has a log; the others emit events"},
 		{"gopkg.in/natefinch/lumberjack", "weaver/daemon", "only the daemon has a log"},
 	}

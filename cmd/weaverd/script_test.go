@@ -35,7 +35,7 @@ func testMain(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
-	cmd := exec.Command("go", "build", "-ldflags", "-X main.version=1.2.3-test", "-tags", "urfave_cli_no_docs,urfave_cli_no_suggest", "-o", dir, "weaver/cmd/weaver", "weaver/cmd/weaverd")
+	cmd := exec.Command("go", "build", "-ldflags", "-X main.version=1.2.3-test", "-tags", "urfave_cli_no_docs,urfave_cli_no_suggest", "-o", dir, "weaver/cmd/weaver", "weaver/cmd/weaverd", "weaver/cmd/weaver-js")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "build weaver and weaverd: %v\n%s", err, out)

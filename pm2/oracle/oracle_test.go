@@ -214,7 +214,7 @@ var weaverBin = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	built = dir
-	cmd := exec.Command("go", "build", "-tags", "urfave_cli_no_docs,urfave_cli_no_suggest", "-o", dir, "weaver/cmd/weaver", "weaver/cmd/weaverd")
+	cmd := exec.Command("go", "build", "-tags", "urfave_cli_no_docs,urfave_cli_no_suggest", "-o", dir, "weaver/cmd/weaver", "weaver/cmd/weaverd", "weaver/cmd/weaver-js")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build weaver: %w\n%s", err, out)

@@ -34,6 +34,7 @@ func demo() error {
 	for _, b := range [][]string{
 		{"weaver", "./cmd/weaver"},
 		{"weaverd", "./cmd/weaverd"},
+		{"weaver-js", "./cmd/weaver-js"},
 		{"hello", "./testdata/apps/hello"},
 	} {
 		cmd := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-tags=urfave_cli_no_docs,urfave_cli_no_suggest", "-o", filepath.Join(bin, b[0]), b[1])

@@ -1,7 +1,7 @@
-package config
+package js
 
 import (
-	"encoding/json"
+	"io"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -9,14 +9,16 @@ import (
 
 	"github.com/dop251/goja"
 	"github.com/dop251/goja_nodejs/require"
+
+	"weaver/config/source"
 )
 
 // shims gives the built-in engine the parts of node that configs use: path, os and fs, with and without "node:".
-func shims(registry *require.Registry, c Context) {
+func shims(registry *require.Registry, r Request) {
 	for name, fill := range map[string]func(*goja.Runtime, *goja.Object){
 		"path": shimPath,
-		"os":   func(vm *goja.Runtime, o *goja.Object) { shimOS(vm, o, c) },
-		"fs":   func(vm *goja.Runtime, o *goja.Object) { shimFS(vm, o, c) },
+		"os":   func(vm *goja.Runtime, o *goja.Object) { shimOS(vm, o, r) },
+		"fs":   func(vm *goja.Runtime, o *goja.Object) { shimFS(vm, o, r) },
 	} {
 		load := func(vm *goja.Runtime, module *goja.Object) {
 			exports := module.Get("exports").(*goja.Object)
@@ -28,11 +30,13 @@ func shims(registry *require.Registry, c Context) {
 	}
 }
 
-// globals sets process and console. What the config prints goes to c.Talk.
-func globals(vm *goja.Runtime, c Context) {
+// globals sets process and console.
+func globals(vm *goja.Runtime, r Request) {
 	env := vm.NewObject()
-	for _, v := range c.Env {
-		put(env, v.Name, v.Value)
+	for _, kv := range r.Environ {
+		if name, value, ok := strings.Cut(kv, "="); ok {
+			put(env, name, value)
+		}
 	}
 	process := vm.NewObject()
 	put(process, "env", env)
@@ -41,7 +45,7 @@ func globals(vm *goja.Runtime, c Context) {
 	put(process, "argv", vm.NewArray("node"))
 	put(process, "pid", os.Getpid())
 	put(process, "versions", vm.NewObject())
-	put(process, "cwd", func() string { return c.Cwd })
+	put(process, "cwd", func() string { return r.Cwd })
 	put(vm.GlobalObject(), "process", process)
 
 	say := func(call goja.FunctionCall) goja.Value {
@@ -49,7 +53,7 @@ func globals(vm *goja.Runtime, c Context) {
 		for i, a := range call.Arguments {
 			words[i] = a.String()
 		}
-		c.talk([]byte(strings.Join(words, " ") + "\n"))
+		io.WriteString(r.Talk, strings.Join(words, " ")+"\n") //nolint:errcheck // what a config prints is a courtesy
 		return goja.Undefined()
 	}
 	console := vm.NewObject()
@@ -102,7 +106,7 @@ func extname(path string) string {
 	return filepath.Ext(base)
 }
 
-func shimOS(vm *goja.Runtime, o *goja.Object, c Context) {
+func shimOS(vm *goja.Runtime, o *goja.Object, r Request) {
 	put(o, "EOL", "\n")
 	put(o, "cpus", func() []any {
 		list := make([]any, runtime.NumCPU())
@@ -111,25 +115,29 @@ func shimOS(vm *goja.Runtime, o *goja.Object, c Context) {
 		}
 		return list
 	})
-	put(o, "availableParallelism", func() int { return c.cpus() })
+	put(o, "availableParallelism", func() int { return r.CPUs })
 	put(o, "hostname", func() (string, error) { return os.Hostname() })
 	put(o, "platform", nodePlatform)
 	put(o, "arch", nodeArch)
 	put(o, "tmpdir", os.TempDir)
 	put(o, "homedir", func() string {
-		home, _ := c.Env.Get("HOME")
-		return home
+		return os.Getenv("HOME")
 	})
 }
 
-func shimFS(vm *goja.Runtime, o *goja.Object, c Context) {
-	abs := func(path string) string { return c.abs(c.Cwd, path) }
+func shimFS(vm *goja.Runtime, o *goja.Object, r Request) {
+	abs := func(path string) string {
+		if filepath.IsAbs(path) {
+			return path
+		}
+		return filepath.Join(r.Cwd, path)
+	}
 	put(o, "existsSync", func(path string) bool {
 		_, err := os.Stat(abs(path))
 		return err == nil
 	})
 	put(o, "readFileSync", func(path string) (string, error) {
-		data, err := readBounded(abs(path))
+		data, err := source.Read(abs(path))
 		return string(data), err
 	})
 	put(o, "readdirSync", func(path string) ([]string, error) {
@@ -176,24 +184,4 @@ func nodeArch() string {
 		return "ia32"
 	}
 	return runtime.GOARCH
-}
-
-// packageVersion returns the version in the nearest package.json at or above dir, or "N/A".
-func packageVersion(dir string) string {
-	for {
-		if data, err := readBounded(filepath.Join(dir, "package.json")); err == nil {
-			var pkg struct {
-				Version string `json:"version"`
-			}
-			if json.Unmarshal(data, &pkg) == nil && pkg.Version != "" {
-				return clip(pkg.Version)
-			}
-			return "N/A"
-		}
-		up := filepath.Dir(dir)
-		if up == dir {
-			return "N/A"
-		}
-		dir = up
-	}
 }

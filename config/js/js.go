@@ -1,9 +1,13 @@
-package config
+// Package js is the engine that runs JavaScript configs where there is no node. It is a program of its own, cmd/weaver-js: the
+// engine costs every start of a program that it is linked into some milliseconds, and its parser recurses, which may end in a
+// crash that nobody can catch.
+package js
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -12,19 +16,31 @@ import (
 
 	"github.com/dop251/goja"
 	"github.com/dop251/goja_nodejs/require"
+
+	"weaver/config/source"
 )
 
 // Bounds of the built-in engine. Its parser recurses, and a goroutine's stack ends in a crash that nobody can catch,
 // so sources are small.
 const (
-	gojaDeadline = time.Second
-	gojaSource   = 256 << 10
-	gojaStack    = 2000
+	deadline  = time.Second
+	MaxSource = 256 << 10
+	maxStack  = 2000
 )
 
-// evalGoja runs the config with the engine built into weaver: JavaScript as of ES2022 with module.exports, require of
-// files, JSON and the harmless parts of path, os, fs and process, but no packages that need more of node, and no timers.
-func evalGoja(ctx context.Context, c Context, path string) (v any, err error) {
+// Request says what to evaluate, and for whom.
+type Request struct {
+	Path    string   // absolute
+	Cwd     string   // absolute
+	Environ []string // "NAME=value"
+	CPUs    int      // how many are told to the config
+	Talk    io.Writer
+}
+
+// Eval runs a config: JavaScript as of ES2022 with module.exports, require of files, JSON and the harmless parts of path, os, fs
+// and process, but no packages that need more of node, and no timers. It returns what the config exports, as JSON. A place where
+// it goes wrong is a *source.Error.
+func Eval(ctx context.Context, r Request) (doc []byte, err error) {
 	defer func() {
 		// A getter that throws panics where Go code reads it.
 		if p := recover(); p != nil {
@@ -32,30 +48,33 @@ func evalGoja(ctx context.Context, c Context, path string) (v any, err error) {
 			if !ok {
 				thrown = fmt.Errorf("%v", p)
 			}
-			v, err = nil, explainGoja(path, thrown)
+			doc, err = nil, explain(r.Path, thrown)
 		}
 	}()
 	vm := goja.New()
-	vm.SetMaxCallStackSize(gojaStack)
-	ctx, cancel := context.WithTimeout(ctx, gojaDeadline)
+	vm.SetMaxCallStackSize(maxStack)
+	ctx, cancel := context.WithTimeout(ctx, deadline)
 	defer cancel()
 	// Ends with the context, which cancel above ends at the latest.
-	stop := context.AfterFunc(ctx, func() { vm.Interrupt("it did not finish within " + gojaDeadline.String()) })
+	stop := context.AfterFunc(ctx, func() { vm.Interrupt("it did not finish within " + deadline.String()) })
 	defer stop()
 
 	registry := require.NewRegistry(require.WithLoader(loadModule))
-	shims(registry, c)
+	shims(registry, r)
 	req := registry.Enable(vm)
-	globals(vm, c)
-	exported, err := req.Require(filepath.ToSlash(path))
+	globals(vm, r)
+	exported, err := req.Require(filepath.ToSlash(r.Path))
 	if err == nil {
 		exported, err = settle(vm, exported)
 	}
 	if err != nil {
-		return nil, explainGoja(path, err)
+		return nil, explain(r.Path, err)
 	}
-	w := walker{vm: vm, path: path}
-	return w.value(exported, 0)
+	w := walker{vm: vm, path: r.Path}
+	if err := w.value(exported, 0); err != nil {
+		return nil, err
+	}
+	return w.out, nil
 }
 
 // loadModule reads a source for require: bounded, and an ES module rewritten.
@@ -64,20 +83,20 @@ func loadModule(path string) ([]byte, error) {
 	if err != nil || info.IsDir() {
 		return nil, require.ModuleFileDoesNotExistError
 	}
-	if info.Size() > gojaSource {
-		return nil, fmt.Errorf("%s is too large to be read without node (%d KB)", path, gojaSource>>10)
+	if info.Size() > MaxSource {
+		return nil, fmt.Errorf("%s is too large to be read without node (%d KB)", path, MaxSource>>10)
 	}
-	source, err := os.ReadFile(path)
+	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}
-	if err := bounded(path, source); err != nil {
+	if err := source.Nested(path, text); err != nil {
 		return nil, err
 	}
 	if strings.HasSuffix(path, ".json") {
-		return source, nil
+		return text, nil
 	}
-	return fromESM(source), nil
+	return fromESM(text), nil
 }
 
 // settle takes the default export, calls a function and reads a promise.
@@ -111,9 +130,9 @@ func settle(vm *goja.Runtime, v goja.Value) (goja.Value, error) {
 	return v, nil
 }
 
-// explainGoja finds the place in an error of the engine and says so when the reason is that node is missing.
-func explainGoja(path string, err error) error {
-	var own *SyntaxError
+// explain finds the place in an error of the engine and says so when the reason is that node is missing.
+func explain(path string, err error) error {
+	var own *source.Error
 	if errors.As(err, &own) {
 		return own
 	}
@@ -125,7 +144,7 @@ func explainGoja(path string, err error) error {
 	if errors.As(err, &deep) {
 		return fmt.Errorf("evaluate %s: it calls itself without end", path)
 	}
-	e := &SyntaxError{File: path, Message: firstLine(err.Error())}
+	e := &source.Error{File: path, Message: firstLine(err.Error())}
 	var thrown *goja.Exception
 	if errors.As(err, &thrown) {
 		e.Message = firstLine(thrown.Value().String())
@@ -136,8 +155,8 @@ func explainGoja(path string, err error) error {
 			}
 		}
 	}
-	e.placeInMessage()
-	e.unwrap()
+	placeInMessage(e)
+	unwrap(e)
 	for _, sign := range []string{require.InvalidModuleError.Error(), require.NoSuchBuiltInModuleError.Error()} {
 		if strings.Contains(e.Message, sign) {
 			e.Message = "it requires a module that only node can load; install node, or write the config as YAML or JSON"
@@ -147,7 +166,7 @@ func explainGoja(path string, err error) error {
 }
 
 // placeInMessage takes out of the message where the parser puts the place: "SyntaxError: file: Line 3:7 Unexpected …".
-func (e *SyntaxError) placeInMessage() {
+func placeInMessage(e *source.Error) {
 	before, rest, ok := strings.Cut(e.Message, ": Line ")
 	if !ok {
 		return
@@ -172,12 +191,12 @@ func (e *SyntaxError) placeInMessage() {
 const wrapper = "(function(exports,require,module,__filename,__dirname){"
 
 // unwrap counts the column from where the line begins in the file, not in what the engine was given.
-func (e *SyntaxError) unwrap() {
+func unwrap(e *source.Error) {
 	if e.Line == 1 {
 		e.Col -= len(wrapper)
 	}
-	if source, err := readBounded(e.File); err == nil {
-		was, is := strings.Split(string(source), "\n"), strings.Split(string(fromESM(source)), "\n")
+	if text, err := source.Read(e.File); err == nil {
+		was, is := strings.Split(string(text), "\n"), strings.Split(string(fromESM(text)), "\n")
 		if e.Line > len(was) { // in what is put behind the file, since something is not closed
 			e.Line, e.Col = len(was), len(was[len(was)-1])+1
 			e.Message = "SyntaxError: Unexpected end of input"
@@ -188,72 +207,7 @@ func (e *SyntaxError) unwrap() {
 	e.Col = max(1, e.Col)
 }
 
-// walker copies what the engine holds, within bounds, without asking the engine to recurse.
-type walker struct {
-	vm     *goja.Runtime
-	path   string
-	values int
-}
-
-func (w *walker) value(v goja.Value, depth int) (any, error) {
-	if w.values++; w.values > maxValues {
-		return nil, fmt.Errorf("evaluate %s: more than %d values", w.path, maxValues)
-	}
-	if depth > maxDepth {
-		return nil, fmt.Errorf("evaluate %s: it contains itself, or is nested more than %d deep", w.path, maxDepth)
-	}
-	if v == nil || goja.IsUndefined(v) || goja.IsNull(v) {
-		return nil, nil
-	}
-	o, ok := v.(*goja.Object)
-	if !ok {
-		switch x := v.Export().(type) {
-		case int64:
-			return float64(x), nil
-		case string, bool, float64:
-			return x, nil
-		}
-		return v.String(), nil
-	}
-	switch o.ClassName() {
-	case "Array":
-		return w.array(o, depth)
-	case "RegExp", "Date", "String", "Error":
-		return o.String(), nil
-	case "Number":
-		return o.ToFloat(), nil
-	case "Boolean":
-		return o.ToBoolean(), nil
-	case "Function":
-		return nil, nil
-	}
-	var b builder
-	for _, key := range o.Keys() {
-		member := o.Get(key)
-		if _, isFunc := goja.AssertFunction(member); isFunc || member == nil || goja.IsUndefined(member) {
-			continue
-		}
-		val, err := w.value(member, depth+1)
-		if err != nil {
-			return nil, err
-		}
-		b.set(key, val)
-	}
-	return b.done(), nil
-}
-
-func (w *walker) array(o *goja.Object, depth int) (any, error) {
-	n := o.Get("length").ToInteger()
-	if n > maxValues {
-		return nil, fmt.Errorf("evaluate %s: more than %d values", w.path, maxValues)
-	}
-	list := make([]any, 0, n)
-	for i := range n {
-		val, err := w.value(o.Get(fmt.Sprint(i)), depth+1)
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, val)
-	}
-	return list, nil
+func firstLine(s string) string {
+	line, _, _ := strings.Cut(s, "\n")
+	return line
 }
