@@ -163,7 +163,19 @@ type Description struct {
 	Events      []app.Event       `json:"events,omitempty"`
 	Next        []app.Due         `json:"next,omitempty"` // what will happen by itself, the earliest first
 	Git         map[string]string `json:"git,omitempty"`
+	Config      *ConfigState      `json:"config,omitempty"` // nil unless its file is watched
 }
+
+// ConfigState is how it stands with a config file that is applied again when it changes.
+type ConfigState struct {
+	File    string    `json:"file"`
+	Problem string    `json:"problem,omitempty"` // why what is in it now is not what runs
+	Since   time.Time `json:"since,omitzero"`    // of the problem
+}
+
+// CommandApply is the command by which a supervisor has a front end apply a config file that has changed:
+// CommandApply --home DIR NAME --config FILE FLAGS….
+const CommandApply = "apply-config"
 
 // TreeProcess is one process of a service's tree.
 type TreeProcess struct {

@@ -24,6 +24,8 @@ type call struct {
 	line   string    // as it was typed, for whoever waits for our locks
 	home   home.Home // found by findHome
 	client *api.Client
+	// sum is of the config file of a service, before it was read.
+	sum string
 	// skewTold: that the supervisor is of another version.
 	skewTold bool
 	// besidePM2 is for commands that have business in a home where a real PM2 runs.

@@ -1,5 +1,7 @@
 package cli
 
+import "weaver/api"
+
 // command is one row of the table: everything that is known about a command.
 type command struct {
 	name  string
@@ -351,6 +353,7 @@ func commands() []command {
 		},
 		{name: "boot", max: 0, flags: bootFlags(), hidden: true, run: runBoot},
 		{name: "tick", max: 0, hidden: true, run: runTick},
+		{name: api.CommandApply, min: 1, max: 1, spec: true, rest: true, flags: applyFlags(), hidden: true, run: runApplyConfig},
 		{name: "complete", args: "WORD…", max: -1, hidden: true, run: runComplete},
 	}
 }

@@ -76,6 +76,9 @@ func extraRows(d *api.Description) []pm2.Row {
 	if d.Connections > 0 {
 		rows = append(rows, pm2.Row{Name: "connections", Text: strconv.Itoa(d.Connections)})
 	}
+	if d.Config != nil {
+		rows = append(rows, pm2.Row{Name: "config file", Text: configText(d.Config)})
+	}
 	for i, p := range d.Tree {
 		name := ""
 		if i == 0 {

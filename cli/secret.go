@@ -20,6 +20,9 @@ func redact(p *app.Process) {
 	for i := range spec.Env {
 		spec.Env[i].Value = app.RedactValue(spec.Env[i].Name, spec.Env[i].Value)
 	}
+	if w := spec.WatchConfig; w != nil { // its flags and variables may be secrets, too
+		spec.WatchConfig = &app.ConfigSource{File: w.File, Sum: w.Sum, Dir: w.Dir}
+	}
 	p.Spec = &spec
 }
 

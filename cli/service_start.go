@@ -19,6 +19,7 @@ func serviceStart() *command {
 			{name: "config", arity: one, meta: "FILE", help: "JSON, YAML, TOML or JavaScript: keys as those of an app"},
 			envFlag(),
 			{name: "watch", help: "restart when files change"},
+			{name: "watch-config", help: "with --config: apply FILE again when it changes"},
 			{name: "lazy-init", help: "return as soon as the process is spawned"},
 			{name: "log-level", arity: one, meta: "L", help: "exported as LOG_LEVEL"},
 		},
@@ -30,6 +31,9 @@ func runServiceStart(c *call) error {
 	name := c.args[0]
 	if c.given("script") && c.given("config") {
 		return &usageError{message: "option `--config' excludes `--script'", hint: "write the script into the file"}
+	}
+	if c.bool("watch-config") && !c.given("config") {
+		return &usageError{message: "option `--watch-config' needs `--config FILE'"}
 	}
 	switch {
 	case c.given("script"), c.given("config"):
@@ -66,6 +70,7 @@ func (c *call) serviceSpec(name string) (app.Spec, error) {
 	}
 	flags.Name = name
 	if c.given("config") {
+		c.sum = sumOf(c.abs(c.str("config"))) // before it is read: what changes meanwhile has another
 		spec, problems, err := config.ServiceFile(c.ctx, c.configContext(), c.str("config"), name, flags)
 		c.serviceProblems(problems)
 		if err != nil {
@@ -73,6 +78,9 @@ func (c *call) serviceSpec(name string) (app.Spec, error) {
 		}
 		if len(c.rest) > 0 {
 			spec.Args = c.rest
+		}
+		if c.bool("watch-config") {
+			spec.WatchConfig = c.configSource(&spec)
 		}
 		return spec, nil
 	}

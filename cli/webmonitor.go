@@ -70,7 +70,7 @@ func (c *call) monitor(w http.ResponseWriter, r *http.Request) {
 	if c.env.Getenv("PM2_WEB_STRIP_ENV_VARS") == "true" {
 		for i := range list {
 			spec := *list[i].Spec
-			spec.Env = nil
+			spec.Env, spec.WatchConfig = nil, nil
 			list[i].Spec = &spec
 		}
 	}

@@ -13,11 +13,12 @@ import (
 
 // whyJSON is what `why --json` prints for one process.
 type whyJSON struct {
-	Process app.Process `json:"process"`
-	Because string      `json:"because"`
-	Next    []app.Due   `json:"next"`
-	Events  []app.Event `json:"events"`
-	Lines   []app.Line  `json:"lines"`
+	Process app.Process      `json:"process"`
+	Because string           `json:"because"`
+	Next    []app.Due        `json:"next"`
+	Events  []app.Event      `json:"events"`
+	Lines   []app.Line       `json:"lines"`
+	Config  *api.ConfigState `json:"config,omitempty"`
 }
 
 // runWhy says on one screen where a process is, how it came there, and what happens next.
@@ -31,7 +32,7 @@ func runWhy(c *call) error {
 		for i := range all {
 			d := &all[i]
 			d.Process.Spec = nil
-			out[i] = whyJSON{Process: d.Process, Because: because(&d.Process), Next: d.Next, Events: d.Events, Lines: errorLines(d, lastWords)}
+			out[i] = whyJSON{Process: d.Process, Because: because(&d.Process), Next: d.Next, Events: d.Events, Lines: errorLines(d, lastWords), Config: d.Config}
 			if out[i].Next == nil {
 				out[i].Next = []app.Due{}
 			}
@@ -116,6 +117,9 @@ func (w *whyText) write(d *api.Description) {
 	}
 	if p.Exit != nil {
 		w.row("last end", w.end(p.Exit))
+	}
+	if d.Config != nil {
+		w.row("config", configText(d.Config))
 	}
 	w.row("restarts", restartsText(p))
 	next := w.next(d)

@@ -12,7 +12,7 @@ import (
 // writeFile writes what was asked for into NAME-pm2.json, a config file that starts the same again.
 func (c *call) writeFile(spec *app.Spec) error {
 	s := spec.Clone()
-	s.Env = nil // of whoever starts it then
+	s.Env, s.WatchConfig = nil, nil // of whoever starts it then
 	data, err := json.MarshalIndent(map[string]any{"apps": []app.Spec{s}}, "", "  ")
 	if err != nil {
 		return err

@@ -80,6 +80,7 @@ type daemon struct {
 	wire       atomic.Pointer[wireDoor] // nil while PM2's sockets are not open
 	rotator    rotator
 	exposer    exposer
+	configs    configs
 	started    time.Time
 
 	active   atomic.Int64 // requests under way
@@ -367,6 +368,7 @@ func (d *daemon) wait(ctx context.Context, door *hotDoor) error {
 		case <-tick.C:
 			d.mendDoor(door)
 			d.exposeAgain()
+			d.lookAtConfigs()
 		case s := <-signals:
 			if isReload(s) {
 				if err := d.logs.Reopen(); err != nil {
@@ -389,6 +391,7 @@ func (d *daemon) end(server *http.Server, door *hotDoor) {
 	}
 	d.rotator.at("", nil)
 	d.exposer.end()
+	d.configs.end()
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	d.wire.Load().close()

@@ -52,6 +52,8 @@ type own struct {
 
 	DependsOn []app.Dependency `json:"depends_on,omitempty"`
 	Idle      app.Duration     `json:"idle,omitempty"`
+
+	WatchConfig *app.ConfigSource `json:"watch_config,omitempty"`
 }
 
 func restoreOwn(s *app.Spec, v Value) error {
@@ -74,7 +76,7 @@ func restoreOwn(s *app.Spec, v Value) error {
 	s.PortCheck, s.AutoPort, s.PortRetry = o.PortCheck, o.AutoPort, o.PortRetry
 	s.RestartBackoff, s.MaxRestartDelay, s.RestartJitter = o.RestartBackoff, o.MaxRestartDelay, o.RestartJitter
 	s.RestartWindow, s.CircuitBreaker, s.FailureThreshold = o.RestartWindow, o.CircuitBreaker, o.FailureThreshold
-	s.DependsOn, s.Idle = o.DependsOn, o.Idle
+	s.DependsOn, s.Idle, s.WatchConfig = o.DependsOn, o.Idle, o.WatchConfig
 	return nil
 }
 
@@ -175,7 +177,7 @@ func (b *builder) addOwn(s *app.Spec) error {
 		Health: s.Health, Data: s.Data, StateFile: s.StateFile, PortCheck: s.PortCheck, AutoPort: s.AutoPort, PortRetry: s.PortRetry,
 		RestartBackoff: s.RestartBackoff, MaxRestartDelay: s.MaxRestartDelay, RestartJitter: s.RestartJitter,
 		RestartWindow: s.RestartWindow, CircuitBreaker: s.CircuitBreaker, FailureThreshold: s.FailureThreshold,
-		DependsOn: s.DependsOn, Idle: s.Idle,
+		DependsOn: s.DependsOn, Idle: s.Idle, WatchConfig: s.WatchConfig,
 	}
 	if _, err := strconv.Atoi(s.User); err != nil {
 		o.User = s.User

@@ -184,6 +184,8 @@ func fill(v reflect.Value) {
 		v.Set(reflect.MakeSlice(v.Type(), 2, 2))
 		fill(v.Index(0))
 		fill(v.Index(1))
+	case reflect.Map:
+		v.Set(reflect.ValueOf(map[string]string{"name": "text"}))
 	case reflect.String:
 		v.SetString("text")
 	case reflect.Bool:

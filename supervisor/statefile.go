@@ -25,7 +25,7 @@ func (s *Supervisor) WriteState(name, path string) error {
 		}
 		if p.Spec != nil { // what a program was told in confidence is not for a file that others may read
 			spec := *p.Spec
-			spec.Env = nil
+			spec.Env, spec.WatchConfig = nil, nil
 			p.Spec = &spec
 		}
 		r.Processes = append(r.Processes, p)

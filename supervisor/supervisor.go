@@ -198,8 +198,14 @@ func (s *Supervisor) History(id app.ID) []app.Event {
 // Recent returns everything that is remembered, oldest first.
 func (s *Supervisor) Recent() []app.Event { return s.bus.recent(nil) }
 
-// Publish puts a door's own news on the bus.
-func (s *Supervisor) Publish(e app.Event) { s.bus.publish(e) }
+// Publish puts a door's own news on the bus. What is about a process is part of its history.
+func (s *Supervisor) Publish(e app.Event) {
+	if k := s.reg.get(e.ID); k != nil {
+		k.publishEvent(e)
+		return
+	}
+	s.bus.publish(e)
+}
 
 // Roots returns the main processes, for the sampler, with those of their trees that are no descendants any more.
 func (s *Supervisor) Roots() []procstat.Root {

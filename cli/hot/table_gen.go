@@ -246,7 +246,7 @@ The saved list:
   cleardump   empty the saved list
 
 Settings and files:
-  set                                     change a setting: KEY, or SECTION:KEY for an app, a module or weaver (cache, lock, log)
+  set                                     change a setting: KEY, or SECTION:KEY for an app, a module or weaver (cache, lock, log, metrics)
   multiset                                change several settings
   get                                     show a setting, a section, or all
   conf                                    show all settings

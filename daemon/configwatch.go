@@ -1,0 +1,233 @@
+package daemon
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"io/fs"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"weaver/api"
+	"weaver/app"
+)
+
+// configs are the files that services are from which want them applied again when they change. They are looked at each
+// second: a look costs next to nothing and sees what editors, mounts and links do to a name. What a file says is read by a
+// front end, in the environment of the command that started the service: nothing that users write runs in the supervisor.
+type configs struct {
+	version uint64 // of the list, when of was made
+	cancel  context.CancelFunc
+	ctx     context.Context
+	running sync.WaitGroup
+
+	mu sync.Mutex
+	of map[string]*watchedConfig // by service
+}
+
+// watchedConfig is one file, for one service.
+type watchedConfig struct {
+	source *app.ConfigSource
+	env    app.Env // the service's
+	seen   stamp   // at the last look
+	known  stamp   // when sum was made
+	sum    string  // of what was applied last, or refused
+	busy   bool    // it is being applied
+	state  api.ConfigState
+}
+
+// stamp is what a look at a file tells; two that are alike are of the same content, for all that is known.
+type stamp struct {
+	at      time.Time
+	size    int64
+	missing bool
+	looked  bool
+}
+
+func stampOf(path string) stamp {
+	info, err := os.Stat(path)
+	if err != nil {
+		return stamp{looked: true, missing: true}
+	}
+	return stamp{at: info.ModTime(), size: info.Size(), looked: true}
+}
+
+// state is how it stands with the file of a service.
+func (c *configs) state(name, file string) *api.ConfigState {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if w := c.of[name]; w != nil && w.source.File == file {
+		s := w.state
+		return &s
+	}
+	return &api.ConfigState{File: file}
+}
+
+// end returns when nothing is being applied any more.
+func (c *configs) end() {
+	if c.cancel != nil {
+		c.cancel()
+	}
+	c.running.Wait()
+}
+
+// refresh makes the list anew: what runs now, and from where it is.
+func (c *configs) refresh(list []*app.Process) {
+	wanted := map[string]*app.Process{}
+	for _, p := range list {
+		if p.Wanted && p.Spec.WatchConfig != nil {
+			wanted[p.Name] = p
+		}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for name := range c.of {
+		if wanted[name] == nil {
+			delete(c.of, name)
+		}
+	}
+	for name, p := range wanted {
+		if c.of == nil {
+			c.of = map[string]*watchedConfig{}
+		}
+		w := c.of[name]
+		if w == nil || w.source.File != p.Spec.WatchConfig.File {
+			w = &watchedConfig{}
+			c.of[name] = w
+		}
+		if source := p.Spec.WatchConfig; w.source == nil || w.source.Sum != source.Sum {
+			w.known, w.sum, w.state = stamp{}, source.Sum, api.ConfigState{File: source.File}
+		}
+		w.source, w.env = p.Spec.WatchConfig, p.Spec.Env
+	}
+}
+
+// changed returns the services whose files have changed and not changed again for a second, with what is in them now.
+func (c *configs) changed() (out []*watchedConfig, names []string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for name, w := range c.of {
+		if w.busy {
+			continue
+		}
+		now := stampOf(w.source.File)
+		settled := now == w.seen
+		w.seen = now
+		if !settled || now == w.known {
+			continue
+		}
+		w.known = now
+		data, err := os.ReadFile(w.source.File)
+		sum := ""
+		if err == nil {
+			raw := sha256.Sum256(data)
+			sum = hex.EncodeToString(raw[:])
+		}
+		if err == nil && sum == w.sum {
+			continue
+		}
+		w.sum, w.busy = sum, true
+		out, names = append(out, w), append(names, name)
+	}
+	return out, names
+}
+
+// lookAtConfigs has files applied that have changed.
+func (d *daemon) lookAtConfigs() {
+	c := &d.configs
+	if v := d.sup.Version(); v != c.version {
+		c.version = v
+		c.refresh(d.sup.Look())
+	}
+	list, names := c.changed()
+	if len(list) > 0 && c.ctx == nil {
+		c.ctx, c.cancel = context.WithCancel(context.Background())
+	}
+	for i, w := range list {
+		source, env := w.source, w.env
+		c.running.Go(func() { // ends when the front end does, or with end
+			err := d.applyConfig(c.ctx, names[i], source, env)
+			if c.ctx.Err() == nil {
+				d.tellOfConfig(names[i], source.File, err)
+			}
+			c.done(w, err)
+		})
+	}
+}
+
+func (c *configs) done(w *watchedConfig, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	w.busy = false
+	w.state = api.ConfigState{File: w.source.File}
+	if err != nil {
+		w.state.Problem, w.state.Since = err.Error(), time.Now()
+	}
+}
+
+// applyConfig has a front end apply a file; its error is what that says.
+func (d *daemon) applyConfig(ctx context.Context, name string, source *app.ConfigSource, env app.Env) error {
+	if _, err := os.Stat(source.File); err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return errors.New(source.File + " is not there")
+		}
+		return err
+	}
+	self, err := itself()
+	if err != nil {
+		return err
+	}
+	persona := "weaver"
+	if d.home.PM2 {
+		persona = "pm2"
+	}
+	args := []string{
+		persona, api.CommandApply, "--home=" + d.home.Dir, "--config=" + source.File, "--watch-config",
+		"--lock-timeout=600000", name,
+	}
+	var said bytes.Buffer
+	cmd := exec.CommandContext(ctx, self)
+	cmd.Args = append(args, source.Flags...)
+	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = source.Dir, source.Return(env).Environ(), &said, &said
+	cmd.WaitDelay = time.Second
+	if err := cmd.Run(); err != nil {
+		text := strings.TrimSpace(said.String())
+		if text == "" {
+			text = err.Error()
+		}
+		return errors.New(strings.TrimPrefix(text, persona+": "))
+	}
+	return nil
+}
+
+// itself is the program that runs, also after another has taken its place on disk.
+func itself() (string, error) {
+	if runtime.GOOS == "linux" {
+		return "/proc/self/exe", nil
+	}
+	return os.Executable()
+}
+
+// tellOfConfig says what came of a file that has changed.
+func (d *daemon) tellOfConfig(name, file string, err error) {
+	message := file + " has changed and was applied"
+	if err != nil {
+		message = file + " has changed and is NOT applied, the former configuration is in force: " + err.Error()
+		d.log.Error("config file", zap.String("service", name), zap.String("file", file), zap.Error(err))
+	} else {
+		d.log.Info("config file applied", zap.String("service", name), zap.String("file", file))
+	}
+	for _, p := range d.sup.Look() {
+		if p.Name == name {
+			d.sup.Publish(app.Event{Kind: app.EventWarning, ID: p.ID, Name: name, Message: message})
+		}
+	}
+}
