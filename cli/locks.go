@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"syscall"
 	"time"
 
 	"weaver/cli/hot"
@@ -28,7 +29,7 @@ func (c *call) locked(apps []string, do func(fds []int) error) error {
 	if len(apps) == 0 || wait < 0 {
 		return do(nil)
 	}
-	if err := os.MkdirAll(c.home.Locks(), 0o700); err != nil {
+	if err := os.MkdirAll(c.home.Locks(), 0o700); err != nil && !diskRefuses(err) {
 		return c.cannot("", "lock "+apps[0], err)
 	}
 	ctx, cancel := context.WithTimeout(c.ctx, wait)
@@ -46,6 +47,10 @@ func (c *call) locked(apps []string, do func(fds []int) error) error {
 	by := lock.Holder{PID: os.Getpid(), Command: c.line, Since: time.Now()}
 	for _, f := range names {
 		l, err := lock.Acquire(ctx, c.home.Locks()+"/"+f+".lock", by)
+		if diskRefuses(err) { // the supervisor takes commands one after the other anyway; nobody is to be kept from stopping what runs
+			c.out.note("weaver: %s goes without its lock: %v", files[f], err)
+			continue
+		}
 		if err != nil {
 			return c.lockError(files[f], wait, err)
 		}
@@ -55,6 +60,11 @@ func (c *call) locked(apps []string, do func(fds []int) error) error {
 		}
 	}
 	return do(fds)
+}
+
+// diskRefuses says that no file can be made, whoever asks.
+func diskRefuses(err error) bool {
+	return errors.Is(err, syscall.EROFS) || errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
 }
 
 // lockTimeout returns how long to wait for locks; negative is not to lock at all.

@@ -13,6 +13,12 @@ import (
 func openFile(path string) (int, error) {
 	const flags = syscall.O_RDWR | syscall.O_CREAT | syscall.O_NOFOLLOW | syscall.O_CLOEXEC | syscall.O_NONBLOCK
 	fd, err := open(path, flags)
+	if err == syscall.EROFS { // a lock does not need to be written to
+		var e error
+		if fd, e = open(path, flags&^(syscall.O_RDWR|syscall.O_CREAT)|syscall.O_RDONLY); e == nil {
+			return fd, nil
+		}
+	}
 	if err != nil {
 		return -1, &os.PathError{Op: "open lock", Path: path, Err: err}
 	}
@@ -77,8 +83,9 @@ func lookUp(fd int, path string) (size int64, here bool, err error) {
 func writeHolder(fd int, size int64, by Holder) error {
 	var room [recordSize]byte
 	n, err := syscall.Pwrite(fd, appendRecord(room[:0], by), 0)
-	if err == syscall.ENOSPC || err == syscall.EDQUOT {
-		return nil // The lock holds without its text, and a full disk wants tidying.
+	switch err {
+	case syscall.ENOSPC, syscall.EDQUOT, syscall.EROFS, syscall.EBADF:
+		return nil // The lock holds without its text: a full disk wants tidying, and what is read-only was opened so.
 	}
 	if err == nil && size > int64(n) {
 		err = syscall.Ftruncate(fd, int64(n))

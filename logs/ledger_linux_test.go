@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"weaver/app"
+	"weaver/logs/ledger"
 )
 
 func init() { childModes["succeed"] = succeed }
@@ -48,17 +49,17 @@ func heirs(dir string) []PipeOptions {
 const (
 	heirLedger = 3
 	heirSpent  = heirLedger + 1
-	heirPipes  = heirSpent + ledgerPages
+	heirPipes  = heirSpent + ledger.Pages
 )
 
 // succeed is a supervisor in short, which adopts pipes and carries them to their end.
 func succeed(int) {
 	claim := func(name string) (int, bool) {
-		if name == ledgerName {
+		if name == ledger.MemoryName {
 			return heirLedger, true
 		}
 		var i int
-		_, err := fmt.Sscanf(name, spentName+"%d", &i)
+		_, err := fmt.Sscanf(name, ledger.SpentName+"%d", &i)
 		check(err)
 		return heirSpent + i, true
 	}
@@ -96,8 +97,8 @@ func TestEveryLineIsInItsFileOnceWhoeverDies(t *testing.T) {
 	extra := make([]*os.File, heirPipes-3)
 	for name, fd := range kept {
 		i := 0
-		if name != ledgerName {
-			_, err := fmt.Sscanf(name, spentName+"%d", &i)
+		if name != ledger.MemoryName {
+			_, err := fmt.Sscanf(name, ledger.SpentName+"%d", &i)
 			require.NoError(t, err)
 			i++
 		}
@@ -199,17 +200,17 @@ func TestALedgerOutlivesThoseWhoKeepIt(t *testing.T) {
 	}
 	l := open()
 	page := l.take()
-	page.begin(1234, 100, 100, time.Now(), false, nil)
+	noteOn(page, 1234, 100, 100, time.Now(), false, nil)
 	other := l.take()
-	other.begin(77, 10, 10, time.Now(), false, nil)
-	other.set(wordState, pageConsuming)
+	noteOn(other, 77, 10, 10, time.Now(), false, nil)
+	other.SetState(ledger.Consuming)
 
 	l = open()
 	again := l.pending(1234)
 	require.NotNil(t, again)
-	assert.Equal(t, uint64(100), again.get(wordUsed))
+	assert.Equal(t, uint64(100), uint64(again.Used()))
 	assert.Nil(t, l.pending(77), "how much was consumed nobody knows")
-	again.set(wordState, pageIdle)
+	again.SetState(ledger.Idle)
 	l.giveBack(again)
 	assert.Nil(t, open().pending(1234))
 

@@ -2,7 +2,10 @@
 
 package logs
 
-import "time"
+import (
+	"syscall"
+	"time"
+)
 
 // Ledger is not to be had: nothing is adopted here.
 type Ledger struct{}
@@ -10,9 +13,8 @@ type Ledger struct{}
 type (
 	entry struct{}
 	page  struct{}
+	gapOf []struct{}
 )
-
-const maxSinks = 0
 
 var noEntry entry
 
@@ -24,11 +26,18 @@ func OpenLedger(func(string) (int, bool), func(string, int) error, string) (*Led
 // RemoveLedger has nothing to remove.
 func RemoveLedger(string) {}
 
-func (entry) writing(fileKey, int64, int) {}
-func (entry) wrote(int)                   {}
+func noteWrite(entry, fileKey, int64, int) {}
+func (entry) Wrote(int)                    {}
 
-func (p *page) begin(uint64, int, int, time.Time, bool, []*sink) {}
+func noteOn(*page, uint64, int, int, time.Time, bool, []*sink) {}
 
-func (l *Ledger) settle()                    {}
+func (l *Ledger) gap(string, bool) gapOf { return nil }
+
+func (gapOf) Lose(int, syscall.Errno, bool)      {}
+func (gapOf) Lost() (int64, syscall.Errno, bool) { return 0, 0, false }
+func (gapOf) Told()                              {}
+
+func (l *Ledger) settle(func() []*Pipe)      {}
 func (l *Ledger) finishFor(*Pipe, int) error { return nil }
+func (l *Ledger) route(*Pipe)                {}
 func lastByte(string) (last byte, ok bool)   { return 0, false }

@@ -6,6 +6,8 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"weaver/logs/ledger"
 )
 
 // sharedMemory is where files are memory: they outlive processes and not the boot, as pipes do, and no disk can refuse them.
@@ -26,8 +28,8 @@ func namedMemory(name string) (fd int, err error) {
 		switch {
 		case fs.Type != unix.TMPFS_MAGIC, st.Uid != uint32(os.Geteuid()), st.Mode != unix.S_IFREG|0o600, st.Nlink != 1:
 			err = os.ErrPermission // of somebody else, who may have put it there before us
-		case st.Size != ledgerSize:
-			err = errors.Join(unix.Ftruncate(fd, 0), unix.Fallocate(fd, 0, 0, ledgerSize)) // all of it now: a write must find room
+		case st.Size != ledger.Size:
+			err = errors.Join(unix.Ftruncate(fd, 0), unix.Fallocate(fd, 0, 0, ledger.Size)) // all of it now: a write must find room
 		}
 	}
 	if err != nil {
@@ -45,7 +47,7 @@ func newMemory() (int, error) {
 	if err != nil {
 		return -1, err
 	}
-	if err := unix.Ftruncate(fd, ledgerSize); err != nil {
+	if err := unix.Ftruncate(fd, ledger.Size); err != nil {
 		unix.Close(fd)
 		return -1, err
 	}

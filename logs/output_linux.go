@@ -3,6 +3,7 @@ package logs
 import (
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"os"
 	"path/filepath"
 	"strings"
@@ -102,6 +103,11 @@ func birth(fd int, modified time.Time) time.Time {
 
 // fileKey tells files apart.
 type fileKey struct{ dev, ino uint64 }
+
+// noFile is the key of a path that leads to no file. No device has that number.
+func noFile(path string) fileKey { return fileKey{^uint64(0), maphash.String(pathSeed, path)} }
+
+var pathSeed = maphash.MakeSeed()
 
 func (k fileKey) identity() string { return identityOf(k.dev, k.ino) }
 

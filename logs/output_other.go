@@ -37,6 +37,9 @@ func openOutput(path string, create bool) (out output, st status, real string, e
 // fileKey tells files apart.
 type fileKey struct{ path string }
 
+// noFile is the key of a path that leads to no file.
+func noFile(path string) fileKey { return fileKey{path + "\x00"} }
+
 func (fileKey) identity() string { return "" }
 
 type fileOutput struct {

@@ -114,7 +114,7 @@ func (b *peeker) carry(t *pipeTap) (f finding) {
 	for f.took < take {
 		used := t.p.persist(&b.bench, b.in[f.took:take], note, t.inode)
 		if note != nil {
-			note.consume(t.fd, b.l.null, used)
+			note.Consume(t.fd, b.l.null, used)
 		} else {
 			b.consume(t, used)
 		}

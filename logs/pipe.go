@@ -94,6 +94,9 @@ func (e *Engine) pipe(o PipeOptions, source int) (*Pipe, error) {
 			return nil, fmt.Errorf("open log %s: not an absolute path", d.Path)
 		}
 		s, err := e.acquire(d, json)
+		if isRefusal(err) {
+			s, err = e.acquireRefused(d, json, err), nil
+		}
 		if err != nil {
 			p.abandon()
 			return nil, err
@@ -124,6 +127,7 @@ func (e *Engine) pipe(o PipeOptions, source int) (*Pipe, error) {
 		e.pipes[p] = struct{}{}
 	}
 	e.mu.Unlock()
+	e.ledger.route(p)
 	if closed {
 		p.Discard()
 		return nil, fmt.Errorf("open log pipe of %s: %w", o.Name, ErrClosed)
@@ -148,7 +152,18 @@ func (p *Pipe) resume(source int) {
 }
 
 // Adopted tells that all pipes of a former supervisor were adopted which there are.
-func (e *Engine) Adopted() { e.ledger.settle() }
+func (e *Engine) Adopted() { e.ledger.settle(e.living) }
+
+// living are the pipes that are open.
+func (e *Engine) living() []*Pipe {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	list := make([]*Pipe, 0, len(e.pipes))
+	for p := range e.pipes {
+		list = append(list, p)
+	}
+	return list
+}
 
 // abandon gives the sinks back.
 func (p *Pipe) abandon() {
@@ -321,7 +336,7 @@ func (p *Pipe) persist(b *bench, in []byte, note *page, inode uint64) (used int)
 		out = b.out
 	}
 	if note != nil {
-		note.begin(inode, used, len(out), now, midline, b.sinks)
+		noteOn(note, inode, used, len(out), now, midline, b.sinks)
 	}
 	for _, s := range b.sinks {
 		s.write(p, out, now)

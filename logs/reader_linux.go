@@ -289,7 +289,7 @@ func (l *loop) adopt(p *Pipe, fd int) (tap, error) {
 
 // add begins to read a pipe.
 func (l *loop) add(p *Pipe, r int) (tap, error) {
-	t := &pipeTap{p: p, l: l, fd: r, room: pipeRoom(r)}
+	t := &pipeTap{p: p, l: l, fd: r, inode: inodeOfPipe(r), room: pipeRoom(r)}
 	ev := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLONESHOT, Fd: int32(r)}
 	l.e.mu.Lock()
 	defer l.e.mu.Unlock()

@@ -38,6 +38,9 @@ func (e *Engine) acquire(d Dest, json bool) (*sink, error) {
 			e.sinks[st.key] = s
 			e.mu.Unlock()
 			e.tendAge(s, e.now())
+			if s.cause != nil {
+				e.tendSoon()
+			}
 			return s, nil
 		}
 		e.mu.Unlock()
@@ -49,6 +52,22 @@ func (e *Engine) acquire(d Dest, json bool) (*sink, error) {
 			moving.mu.Unlock()
 		}
 	}
+}
+
+// acquireRefused returns a sink without a file, which a disk refuses for now.
+func (e *Engine) acquireRefused(d Dest, json bool, cause error) *sink {
+	e.mu.Lock()
+	key := noFile(d.Path)
+	s := e.sinks[key]
+	if s == nil {
+		s = e.newSink(d, json, refused{cause}, status{key: key}, d.Path)
+		e.sinks[key] = s
+	}
+	s.users++
+	e.mu.Unlock()
+	e.report(d.Path, cause)
+	e.tendSoon()
+	return s
 }
 
 // SetRotation changes how the log at path is rotated, if anybody writes to it; from the next line on.

@@ -2,8 +2,10 @@ package logs
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"sync"
+	"syscall"
 	"time"
 
 	"weaver/app"
@@ -60,6 +62,7 @@ type sink struct {
 	lost    app.Bytes // not yet marked in the file
 	torn    bool      // what was lost last ended within a line
 	missing bool      // the file is gone and could not be made again
+	gap     gapOf     // what a successor needs to know of that; nil when nothing was lost
 }
 
 // instant is a time in nanoseconds: sinks are many, and a time.Time has 24 bytes.
@@ -74,10 +77,23 @@ func (until instant) awaits(now time.Time, wait time.Duration) bool {
 }
 
 func (e *Engine) newSink(d Dest, json bool, out output, st status, real string) *sink {
-	return &sink{
+	s := &sink{
 		e: e, path: d.Path, real: real, rotation: d.Rotation.withDefaults(), json: json, key: st.key,
 		out: out, regular: st.regular, size: st.size, born: st.born, checked: at(e.now()),
 	}
+	if r, ok := out.(refused); ok {
+		s.cause, s.missing = r.error, true
+	}
+	if s.gap = e.ledger.gap(real, false); s.gap != nil { // it was not told by whoever lost it
+		n, cause, torn := s.gap.Lost()
+		s.lost, s.torn = app.Bytes(n), torn
+		if s.cause == nil {
+			s.cause = cause
+		}
+		last, any := lastByte(real)
+		s.midline = any && last != '\n'
+	}
+	return s
 }
 
 // placeOf is the end of the first file, which is locked.
@@ -120,9 +136,9 @@ func (s *sink) write(p *Pipe, b []byte, now time.Time) {
 			s.rotateFull(now)
 			continue
 		}
-		s.entry.writing(s.key, s.size, n) // key changes only with mu held
+		noteWrite(s.entry, s.key, s.size, n) // key changes only with mu held
 		w, err := s.out.Write(b[:n])
-		s.entry.wrote(w)
+		s.entry.Wrote(w)
 		s.wrote(b[:w], now)
 		b = b[w:]
 		if err != nil {
@@ -218,9 +234,13 @@ func (s *sink) lose(b []byte) {
 	if len(b) == 0 {
 		return
 	}
-	s.entry.wrote(len(b)) // it is not to be tried again
+	s.entry.Wrote(len(b)) // it is not to be tried again
 	s.lost += app.Bytes(len(b))
 	s.torn = b[len(b)-1] != '\n'
+	if s.gap == nil {
+		s.gap = s.e.ledger.gap(s.real, true)
+	}
+	s.gap.Lose(len(b), number(s.cause), s.torn)
 	s.e.stats.dropped.Add(int64(len(b)))
 }
 
@@ -241,8 +261,15 @@ func (s *sink) recover(now time.Time) bool {
 		}
 		s.wrote(mark, now)
 	}
-	s.lost, s.cause, s.torn = 0, nil, false
+	s.gap.Told()
+	s.lost, s.cause, s.torn, s.gap = 0, nil, false, nil
 	return true
+}
+
+// number is that of the system's error in err.
+func number(err error) (n syscall.Errno) {
+	errors.As(err, &n)
+	return n
 }
 
 // marker is the line that says how much is missing.

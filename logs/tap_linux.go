@@ -21,6 +21,8 @@ type pipeTap struct {
 	l  *loop
 	fd int
 
+	inode uint64
+
 	// Guarded by e.mu.
 	hot, busy, closed bool
 	pouring           bool
@@ -33,11 +35,10 @@ type pipeTap struct {
 	consumed          int64 // bytes, ever
 
 	// Whoever set busy owns these.
-	room   int  // bytes that fit, at most
-	raised bool // room was enlarged
-	stuck  bool // it cannot be
-	failed bool // a read error was reported
-	inode  uint64
+	room   int   // bytes that fit, at most
+	raised bool  // room was enlarged
+	stuck  bool  // it cannot be
+	failed bool  // a read error was reported
 	urgent bool  // there are flushes: an unfinished line does not wait
 	held   int64 // since when an unfinished line waits; 0 when none does
 	grown  int64 // when it was last seen to have become longer
@@ -113,9 +114,6 @@ func (t *pipeTap) waiting() int {
 func (t *pipeTap) note(bytes int) *page {
 	if t.l.e.ledger == nil || bytes == 0 {
 		return nil
-	}
-	if t.inode == 0 {
-		t.inode = inodeOfPipe(t.fd)
 	}
 	return t.l.e.ledger.take()
 }

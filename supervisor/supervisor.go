@@ -283,7 +283,10 @@ func (s *Supervisor) Shutdown(ctx context.Context, forget bool, report func(app.
 	s.memory.Wait()
 	s.ahead.begun.Wait()
 	if forget {
-		return s.persist()
+		if err := s.persist(); err != nil {
+			r.send(app.Progress{Step: app.StepWarn, ID: -1, Message: "state not durable: " + err.Error() + ": the next supervisor may start again what was ended"})
+		}
+		return nil
 	}
 	return s.book.leave(last)
 }

@@ -1,0 +1,72 @@
+package ledger
+
+import (
+	"os"
+	"sync/atomic"
+	"syscall"
+	"time"
+	"unsafe"
+)
+
+// Where things are in the memory, in words of eight bytes.
+const (
+	pageWords = 64
+	gapsAt    = Pages * pageWords
+	gapWords  = 3
+	gaps      = 127
+	ownerAt   = Size/8 - 1
+)
+
+// Memory is the ledger itself.
+type Memory struct {
+	mem   []byte
+	words []uint64
+}
+
+// Map makes use of the memory file fd, which has Size bytes.
+func Map(fd int) (*Memory, error) {
+	mem, err := syscall.Mmap(fd, 0, Size, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_SHARED)
+	if err != nil {
+		return nil, &os.PathError{Op: "map", Path: "the ledger of logs", Err: err}
+	}
+	return &Memory{mem, unsafe.Slice((*uint64)(unsafe.Pointer(&mem[0])), Size/8)}, nil
+}
+
+// Close unmaps it. Pages and entries of it must not be used any more.
+func (m *Memory) Close() {
+	_ = syscall.Munmap(m.mem)
+	m.mem, m.words = nil, nil
+}
+
+// Page returns page i, of whose spent pipe that is the descriptor.
+func (m *Memory) Page(i, spent int) Page {
+	return Page{words: m.words[i*pageWords : (i+1)*pageWords], Spent: spent}
+}
+
+func (m *Memory) owner() *uint64 { return &m.words[ownerAt] }
+
+// Owner is the pid of who carries output, 0 if nobody does or it is not known: supervisors used not to say so.
+func (m *Memory) Owner() int { return int(atomic.LoadUint64(m.owner())) }
+
+// Own makes pid the owner, unless somebody else is.
+func (m *Memory) Own(pid int) bool {
+	was := atomic.LoadUint64(m.owner())
+	return was == uint64(pid) || was == 0 && atomic.CompareAndSwapUint64(m.owner(), 0, uint64(pid))
+}
+
+// Disown ends that pid is the owner.
+func (m *Memory) Disown(pid int) { atomic.CompareAndSwapUint64(m.owner(), uint64(pid), 0) }
+
+// ownPatience is how long to wait for an owner who is about to finish, which takes milliseconds unless a disk hangs.
+const ownPatience = 10 * time.Second
+
+// Await makes this process the owner as soon as the other one has finished or is no more, and in any case in the end.
+func (m *Memory) Await() {
+	self := os.Getpid()
+	for began := time.Now(); !m.Own(self); time.Sleep(time.Millisecond) {
+		was := atomic.LoadUint64(m.owner())
+		if syscall.Kill(int(was), 0) == syscall.ESRCH || time.Since(began) > ownPatience {
+			atomic.CompareAndSwapUint64(m.owner(), was, 0)
+		}
+	}
+}
