@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"weaver/logs"
 	"weaver/procstat"
 	"weaver/supervisor"
+	"weaver/supervisor/spawn"
 )
 
 func (d *daemon) ping(w http.ResponseWriter, _ *http.Request) error {
@@ -109,12 +111,20 @@ func (d *daemon) description(p app.Process, past []app.Event) api.Description {
 		if err != nil {
 			continue // it ended meanwhile
 		}
+		if pid == p.PID && info.Stopped && !restsByTurns(&p) {
+			desc.Process.Reason = "stopped by a signal: SIGCONT has it go on"
+		}
 		desc.Tree = append(desc.Tree, treeProcess(pid, &info))
 		desc.OpenFiles += info.OpenFiles
 		desc.Connections += info.Connections
 		desc.Ports = append(desc.Ports, info.Listening...)
 	}
 	return desc
+}
+
+// restsByTurns says that a process may be stopped since its CPU ceiling is held so.
+func restsByTurns(p *app.Process) bool {
+	return slices.ContainsFunc(p.Ceilings, func(c app.Ceiling) bool { return c.By == spawn.BySignals })
 }
 
 func (d *daemon) host(w http.ResponseWriter, _ *http.Request) error {

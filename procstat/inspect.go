@@ -14,6 +14,7 @@ import (
 // not us, is zero and named in Missing.
 type Details struct {
 	PID         int
+	Stopped     bool // by a signal, until SIGCONT
 	Parent      int
 	Name        string
 	Cmdline     []string
@@ -53,6 +54,9 @@ func Inspect(pid int) (Details, error) {
 	note("exe", err)
 	d.User, err = p.Username()
 	note("user", err)
+	state, err := p.Status()
+	d.Stopped = slices.Contains(state, process.Stop)
+	note("state", err)
 	parent, err := p.Ppid()
 	d.Parent = int(parent)
 	note("parent", err)
