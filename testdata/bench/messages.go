@@ -104,7 +104,7 @@ func (t *talk) await() (string, error) {
 
 // messages measures how fast a daemon takes what a program sends, and how fast it passes on what programs are sent.
 func (b *bench) messages() error {
-	if !b.wants("ipc", "ipc-to") {
+	if !b.wants("ipc", "ipc-to", "ipc-flood", "ipc-flood-memory") {
 		return nil
 	}
 	if _, err := exec.LookPath("node"); err != nil {
@@ -114,6 +114,11 @@ func (b *bench) messages() error {
 	defer func() { endAll(all) }()
 	if b.wants("ipc") {
 		if err := b.taken(all); err != nil {
+			return err
+		}
+	}
+	if b.wants("ipc-flood", "ipc-flood-memory") {
+		if err := b.flooded(all); err != nil {
 			return err
 		}
 	}
