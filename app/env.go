@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -71,8 +72,18 @@ func (e *Env) Unset(name string) {
 	}
 }
 
+// few are so many pairs of names that comparing them all is cheaper than a map, which would be garbage.
+const few = 8192
+
 // Merge sets every variable of over, in over's order.
 func (e *Env) Merge(over Env) {
+	*e = slices.Grow(*e, len(over))
+	if len(*e)*len(over) <= few {
+		for _, v := range over {
+			e.put(v)
+		}
+		return
+	}
 	at := make(map[string]int, len(*e))
 	for i := range *e {
 		at[(*e)[i].Name] = i
@@ -90,11 +101,21 @@ func (e *Env) Merge(over Env) {
 // Clone returns a copy that shares nothing with e.
 func (e Env) Clone() Env { return append(Env(nil), e...) }
 
-// Environ returns "K=V" strings for execve(2).
+// Environ returns "K=V" strings for execve(2). They share one piece of memory.
 func (e Env) Environ() []string {
+	size := 0
+	for i := range e {
+		size += len(e[i].Name) + 1 + len(e[i].Value)
+	}
+	var all strings.Builder
+	all.Grow(size)
 	out := make([]string, len(e))
-	for i, v := range e {
-		out[i] = v.Name + "=" + v.Value
+	for i := range e {
+		from := all.Len()
+		all.WriteString(e[i].Name)
+		all.WriteByte('=')
+		all.WriteString(e[i].Value)
+		out[i] = all.String()[from:]
 	}
 	return out
 }

@@ -16,21 +16,20 @@ func ChildEnv(p *app.Process) app.Env {
 	b := builders.Get().(*builder)
 	defer b.giveBack()
 	b.build(&launching, EnvOptions{})
-	given := make(map[string]bool)
+	var given app.Env
 	counter := ""
 	if p.Spec != nil {
-		counter = p.Spec.IncrementVar
-		for _, v := range p.Spec.Env {
-			given[v.Name] = true
-		}
+		given, counter = p.Spec.Env, p.Spec.IncrementVar
 	}
 	env := make(app.Env, 0, len(b.record.members))
 	for _, m := range b.record.members {
 		if m.Key == "version" && p.Gen <= 1 {
 			continue // PM2 finds it out while the first one starts
 		}
-		if given[m.Key] && !ofTheProcess(m.Key) && m.Key != counter {
-			continue
+		if !ofTheProcess(m.Key) && m.Key != counter {
+			if _, ok := given.Get(m.Key); ok {
+				continue
+			}
 		}
 		if s, ok := m.Value.scalar(); ok {
 			env = append(env, app.Var{Name: m.Key, Value: s})

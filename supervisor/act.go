@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -238,29 +237,15 @@ func (s *Supervisor) applyOne(ctx context.Context, a Action, k *keeper) error {
 	return fmt.Errorf("internal: unknown verb %q", a.Verb)
 }
 
-// raiseAll starts new processes, all at once, and reports those that did not come up. It reports whether all did.
-func raiseAll(ctx context.Context, keepers []*keeper, detach bool, r *reporter) bool {
-	errs := make([]error, len(keepers))
-	var wg sync.WaitGroup
-	for i, k := range keepers {
-		wg.Go(func() { errs[i] = k.raise(ctx, lifecycle.Start{}, detach) })
-	}
-	wg.Wait()
-	ok := true
-	for i, err := range errs {
-		if err != nil {
-			ok = false
-			k := keepers[i]
-			r.send(app.Progress{Step: app.StepFailed, ID: k.id, Name: k.view.Load().Name, Kind: "failed", Message: err.Error()})
-		}
-	}
-	return ok
-}
-
 // raise gives an input that wants the process up, and waits until it is, unless it is to detach.
 func (k *keeper) raise(ctx context.Context, in lifecycle.Input, detach bool) error {
+	return k.raiseBy(ctx, in, detach, nil)
+}
+
+// raiseBy is raise by a pass, which is left when the launch is over.
+func (k *keeper) raiseBy(ctx context.Context, in lifecycle.Input, detach bool, by *pass) error {
 	if detach {
-		k.nudge(ctx, in)
+		k.nudgeBy(ctx, in, by)
 		select {
 		case <-k.done:
 			return errGone
@@ -276,13 +261,13 @@ func (k *keeper) raise(ctx context.Context, in lifecycle.Input, detach bool) err
 		until = reloaded
 	}
 	if gated(k.view.Load().Spec) {
-		gen, err := k.ask(ctx, in, accepted)
+		gen, err := k.askBy(ctx, in, accepted, by)
 		if err != nil {
 			return err
 		}
 		return k.rise(ctx, gen, until)
 	}
-	gen, err := k.ask(ctx, in, until)
+	gen, err := k.askBy(ctx, in, until, by)
 	if err != nil {
 		return err
 	}
@@ -371,7 +356,9 @@ func (s *Supervisor) grow(ctx context.Context, name string, keepers []*keeper, n
 		r.send(app.Progress{Step: app.StepFailed, ID: -1, Kind: "unavailable", Message: err.Error()})
 		return
 	}
-	raiseAll(ctx, added, false, r)
+	up := s.raising(r)
+	up.all(ctx, added, false, func() {})
+	up.wait()
 	s.recount(slices.Concat(keepers, added), spec.Instances)
 }
 

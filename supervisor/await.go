@@ -15,23 +15,32 @@ import (
 // One that was told this part of an operation before is only waited for.
 // until gets the newest incarnation from before the input, which ask returns.
 func (k *keeper) ask(ctx context.Context, in lifecycle.Input, until func(*lifecycle.State, uint64) bool) (gen uint64, err error) {
+	return k.askBy(ctx, in, until, nil)
+}
+
+// askBy is ask by a pass, which is left when the input has been worked on.
+func (k *keeper) askBy(ctx context.Context, in lifecycle.Input, until func(*lifecycle.State, uint64) bool, by *pass) (gen uint64, err error) {
 	j := &join{until: until, done: make(chan struct{})}
 	p := partOf(ctx)
 	if gen, told := p.has(k); told {
 		j.gen = gen
 		k.mail.put(j)
 	} else {
-		k.mail.put(tell{in: in, by: true, cause: causeOf(ctx), join: j, part: p})
+		k.mail.put(tell{in: in, by: true, cause: causeOf(ctx), join: j, part: p, pass: by})
 	}
 	return k.await(ctx, j)
 }
 
 // nudge gives the keeper an input that nobody waits for.
-func (k *keeper) nudge(ctx context.Context, in lifecycle.Input) {
+func (k *keeper) nudge(ctx context.Context, in lifecycle.Input) { k.nudgeBy(ctx, in, nil) }
+
+func (k *keeper) nudgeBy(ctx context.Context, in lifecycle.Input, by *pass) {
 	p := partOf(ctx)
-	if _, told := p.has(k); !told {
-		k.mail.put(tell{in: in, by: true, cause: causeOf(ctx), part: p})
+	if _, told := p.has(k); told {
+		by.leave()
+		return
 	}
+	k.mail.put(tell{in: in, by: true, cause: causeOf(ctx), part: p, pass: by})
 }
 
 // sync returns when the keeper has done what was put into its mailbox so far.

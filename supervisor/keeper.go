@@ -155,6 +155,7 @@ func (k *keeper) leave() {
 	for _, m := range k.mail.take() { // whoever came too late
 		switch m := m.(type) {
 		case tell:
+			m.pass.leave()
 			if m.join != nil {
 				close(m.join.done)
 			}
@@ -183,6 +184,7 @@ func (k *keeper) handle(m message) {
 			k.mark, k.marked = m.part.tells(k, gen), true
 		}
 		k.step(m.in)
+		m.pass.leave()
 		k.remember(m.cause)
 		k.unwait()
 		if m.join != nil {

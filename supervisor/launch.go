@@ -156,10 +156,13 @@ func (k *kid) writePID() {
 
 // environment is the spec's own, and what a door adds.
 func (h *host) environment(p *app.Process) app.Env {
-	env := p.Spec.Env.Clone()
+	var added app.Env
 	if h.opts.ChildEnv != nil {
-		env.Merge(h.opts.ChildEnv(p))
+		added = h.opts.ChildEnv(p)
 	}
+	const more = 8 // what its channels and sockets are called
+	env := append(make(app.Env, 0, len(p.Spec.Env)+len(added)+more), p.Spec.Env...)
+	env.Merge(added)
 	return env
 }
 

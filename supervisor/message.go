@@ -20,7 +20,8 @@ type (
 		by    bool
 		cause string
 		join  *join
-		part  part // of an operation with an id
+		part  part  // of an operation with an id
+		pass  *pass // left when the input has been worked on
 	}
 	// died is the news of an exit, with what the state machine need not know.
 	died struct {

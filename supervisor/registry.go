@@ -16,7 +16,7 @@ type registry struct {
 	mu     sync.Mutex
 	next   app.ID
 	closed bool
-	list   atomic.Pointer[[]*keeper] // in order of id, never changed in place
+	list   atomic.Pointer[[]*keeper] // in order of id; what is in it is never changed in place
 }
 
 func (r *registry) snapshot() []*keeper {
@@ -50,8 +50,7 @@ func (r *registry) add(spec *app.Spec, n int, c claim) ([]*keeper, error) {
 		return nil, ErrClosed
 	}
 	added := make([]*keeper, 0, n)
-	old := r.snapshot()
-	list := append(make([]*keeper, 0, len(old)+n), old...)
+	list := r.snapshot() // what is appended lies behind what any reader of it sees
 	for range n {
 		p := r.process(spec, r.next, list)
 		r.next++

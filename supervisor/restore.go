@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"weaver/app"
@@ -247,7 +246,7 @@ func (s *Supervisor) Resurrect(ctx context.Context, saved []Saved, report func(a
 		r.send(app.Progress{Step: app.StepFailed, ID: -1, Kind: "invalid", Message: err.Error()})
 		return
 	}
-	var wg sync.WaitGroup
+	up := s.raising(r)
 	for _, i := range plan.Fresh {
 		if i >= len(saved) { // another dump than the first time
 			break
@@ -258,11 +257,14 @@ func (s *Supervisor) Resurrect(ctx context.Context, saved []Saved, report func(a
 			r.send(app.Progress{Step: app.StepFailed, ID: -1, Name: spec.Name, Kind: "unavailable", Message: err.Error()})
 			return
 		}
-		wg.Go(func() {
-			if !saved[i].Up || raiseAll(ctx, added, false, r) {
-				r.send(app.Progress{Step: app.StepInfo, ID: added[0].id, Name: spec.Name, Message: "Process " + spec.Script + " restored"})
-			}
-		})
+		restored := func() {
+			r.send(app.Progress{Step: app.StepInfo, ID: added[0].id, Name: spec.Name, Message: "Process " + spec.Script + " restored"})
+		}
+		if !saved[i].Up {
+			restored()
+			continue
+		}
+		up.all(ctx, added, false, restored)
 	}
-	wg.Wait()
+	up.wait()
 }

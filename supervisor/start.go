@@ -59,13 +59,13 @@ func (s *Supervisor) Start(ctx context.Context, specs []app.Spec, o StartOptions
 		s.startExisting(ctx, e, o, r)
 	}
 	tell()
-	var wg sync.WaitGroup
+	up := s.raising(r)
 	for _, at := range fresh {
 		if ctx, keepers := s.register(ctx, &specs[at], o, r); keepers != nil {
-			wg.Go(func() { s.launchNew(ctx, &specs[at], keepers, o, r) })
+			up.launchNew(ctx, &specs[at], keepers, o)
 		}
 	}
-	wg.Wait()
+	up.wait()
 }
 
 // register makes the processes of a new app, if it can run here. What keeps it from that is told.
@@ -94,10 +94,15 @@ func (s *Supervisor) register(ctx context.Context, spec *app.Spec, o StartOption
 }
 
 // launchNew starts the processes of a new app, unless they are not to start by themselves.
-func (s *Supervisor) launchNew(ctx context.Context, spec *app.Spec, keepers []*keeper, o StartOptions, r *reporter) {
-	if !app.IsTrue(spec.AutoStart) || raiseAll(ctx, keepers, o.Detach, r) {
-		r.send(app.Progress{Step: app.StepLaunched, ID: keepers[0].id, Name: spec.Name, Count: len(keepers), Target: o.File})
+func (g *raising) launchNew(ctx context.Context, spec *app.Spec, keepers []*keeper, o StartOptions) {
+	launched := func() {
+		g.r.send(app.Progress{Step: app.StepLaunched, ID: keepers[0].id, Name: spec.Name, Count: len(keepers), Target: o.File})
 	}
+	if !app.IsTrue(spec.AutoStart) {
+		launched()
+		return
+	}
+	g.all(ctx, keepers, o.Detach, launched)
 }
 
 // startInOrder starts apps that depend on each other. New ones are begun all at once, since their processes wait for what
@@ -122,14 +127,14 @@ func (s *Supervisor) startInOrder(ctx context.Context, specs []app.Spec, fresh [
 			started = append(started, keepers...)
 		}
 	}
-	var wg sync.WaitGroup
+	up := s.raising(r)
 	s.restartExisting(ctx, existing, names, func() {
 		for _, n := range added {
-			wg.Go(func() { s.launchNew(n.ctx, n.spec, n.keepers, o, r) })
+			up.launchNew(n.ctx, n.spec, n.keepers, o)
 		}
 		s.raiseBelow(ctx, started, nil, r)
 	}, o, r)
-	wg.Wait()
+	up.wait()
 }
 
 // restartExisting is startExisting for apps that may depend on each other. begun is called once nobody counts any more on what they were.

@@ -72,6 +72,7 @@ type Supervisor struct {
 	primary    *nodeipc.Primary
 	held       holdings
 	reg        registry
+	lane       lane
 	version    atomic.Uint64 // counts changes of any view
 	book       *book
 	ahead      ahead
@@ -87,7 +88,7 @@ type Supervisor struct {
 
 // New returns a running supervisor without processes. Shutdown ends it.
 func New(o Options) *Supervisor {
-	s := &Supervisor{opts: o, bus: newBus(o.FirstEvent), launcher: o.launcher, book: newBook(o.Journal, o.clock)}
+	s := &Supervisor{opts: o, bus: newBus(o.FirstEvent), launcher: o.launcher, lane: newLane(), book: newBook(o.Journal, o.clock)}
 	s.reg.sup = s
 	s.primary = nodeipc.NewPrimary(o.IPC, o.Store, s.clusterTrouble)
 	s.held.store = o.Store

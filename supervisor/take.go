@@ -3,7 +3,6 @@ package supervisor
 import (
 	"context"
 	"slices"
-	"sync"
 
 	"weaver/app"
 )
@@ -13,7 +12,7 @@ import (
 func (s *Supervisor) Take(ctx context.Context, saved []Saved, report func(app.Progress)) {
 	r := &reporter{report: report}
 	defer r.end(s, true)
-	var wg sync.WaitGroup
+	up := s.raising(r)
 	for i := range saved {
 		v := &saved[i]
 		ctx, added, err := s.made(ctx, v.Process.Spec.Name, func(c claim) ([]*keeper, error) {
@@ -23,13 +22,14 @@ func (s *Supervisor) Take(ctx context.Context, saved []Saved, report func(app.Pr
 			r.send(app.Progress{Step: app.StepFailed, ID: -1, Name: v.Process.Spec.Name, Kind: "unavailable", Message: err.Error()})
 			return
 		}
-		wg.Go(func() {
-			if !v.Up || raiseAll(ctx, added, false, r) {
-				r.send(app.Progress{Step: app.StepOK, ID: added[0].id, Name: v.Process.Spec.Name})
-			}
-		})
+		ok := func() { r.send(app.Progress{Step: app.StepOK, ID: added[0].id, Name: v.Process.Spec.Name}) }
+		if !v.Up {
+			ok()
+			continue
+		}
+		up.all(ctx, added, false, ok)
 	}
-	wg.Wait()
+	up.wait()
 }
 
 // take makes a process with an id of its own, or the next one if that is taken.
