@@ -53,6 +53,9 @@ var served = []struct {
 	{name: "express", script: "express.js", needs: []string{"express"}, app: workers(nil)},
 	{name: "fastify", script: "fastify.js", needs: []string{"fastify"}, app: workers(nil)},
 	{name: "koa", script: "koa.js", needs: []string{"koa"}, app: workers(nil)},
+	{name: "next start", script: "next", needs: []string{"react", "react-dom", "next@npm:next@15"}, app: workers(map[string]any{
+		"script": "{modules}/next/dist/bin/next", "args": "start -p {port}",
+	})},
 	{name: "node ESM", script: "esm.mjs", app: workers(nil)},
 	{name: "TypeScript, tsx", needs: []string{"tsx"}, script: "typed.ts", app: workers(map[string]any{
 		"interpreter": "node", "node_args": "--import {modules}/tsx/dist/loader.mjs",
@@ -188,7 +191,10 @@ func serveBy(t *testing.T, by, script string, needs []string, more map[string]an
 	a := &target{by: by, port: reserve(t)}
 	path := os.Getenv("PATH")
 	program := filepath.Join(apps, script)
-	if filepath.Ext(script) == "" {
+	switch {
+	case script == "next":
+		need(t, "node")
+	case filepath.Ext(script) == "":
 		need(t, script)
 		program, err = exec.LookPath(script)
 		require.NoError(t, err)
@@ -218,6 +224,9 @@ func serveBy(t *testing.T, by, script string, needs []string, more map[string]an
 		if name, _, isAlias := strings.Cut(needs[0], "@npm:"); isAlias {      // a Node of its own
 			spec["interpreter"] = filepath.Join(modules, name, "bin", "node")
 		}
+	}
+	if script == "next" {
+		spec["cwd"] = built(t, modules, filepath.Join(apps, "next"))
 	}
 	if a.h2 = script == "http2.js"; a.h2 || script == "https.js" {
 		a.tls = &tls.Config{InsecureSkipVerify: true} // its own
@@ -289,6 +298,25 @@ func npm(t *testing.T, packages ...string) string {
 		}
 	}
 	return modules
+}
+
+// built returns a copy of the Next.js program in dir that is built, kept between runs.
+func built(t *testing.T, modules, dir string) string {
+	t.Helper()
+	out := filepath.Join(filepath.Dir(modules), "next-app")
+	if _, err := os.Stat(filepath.Join(out, ".next", "BUILD_ID")); err == nil {
+		return out
+	}
+	require.NoError(t, os.RemoveAll(out))
+	require.NoError(t, os.CopyFS(out, os.DirFS(dir)))
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "node", filepath.Join(modules, "next", "dist", "bin", "next"), "build")
+	cmd.Dir, cmd.Env = out, append(os.Environ(), "NEXT_TELEMETRY_DISABLED=1")
+	if text, err := cmd.CombinedOutput(); err != nil {
+		t.Skipf("next cannot build: %v %s", err, text)
+	}
+	return out
 }
 
 func reserve(t *testing.T) int {
