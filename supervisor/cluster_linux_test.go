@@ -208,6 +208,26 @@ func TestASlotWithoutWorkerSwallowsNothing(t *testing.T) {
 	})
 }
 
+// TestAWorkerThatHangsSwallowsNothing: others get its connections, those too that wait for it already, until it goes on.
+func TestAWorkerThatHangsSwallowsNothing(t *testing.T) {
+	r, port := newReal(t), freePort(t)
+	r.up(r.cluster("web", web, 3, port))
+	r.await("all serve", func() bool {
+		_, err := get(port)
+		return err == nil && len(r.reached(port, 30)) == 3
+	})
+	pid, err := strconv.Atoi(r.pids(1)[0])
+	require.NoError(t, err)
+	require.NoError(t, syscall.Kill(pid, syscall.SIGSTOP))
+	t.Cleanup(func() { syscall.Kill(pid, syscall.SIGCONT) })
+	l := newLoad(16, func() error { _, err := get(port); return err }) // each soon waits for it
+	r.await("others serve", func() bool { return len(r.reached(port, 30)) == 2 })
+	require.NoError(t, syscall.Kill(pid, syscall.SIGCONT))
+	r.await("it is back", func() bool { return len(r.reached(port, 30)) == 3 })
+	_, failed := l.stop()
+	assert.Empty(t, failed)
+}
+
 // TestWorkersSeeTheClusterModule: what programs ask of it is as under Node's own primary.
 func TestWorkersSeeTheClusterModule(t *testing.T) {
 	r, port := newReal(t), freePort(t)

@@ -39,7 +39,11 @@ type frame struct {
 	raw     []byte // with its newline
 	fd      int    // goes with it; -1 is none
 	release func() // when fd is not needed any more
+	probe   func() // called when the child has answered; it is a handle without a descriptor then
 }
+
+// plain reports whether nothing has to be answered to it.
+func (f *frame) plain() bool { return f.fd < 0 && f.probe == nil }
 
 func (f *frame) drop() {
 	if f.release != nil {
@@ -122,6 +126,14 @@ func (c *Channel) sendHandle(kind string, inner []byte, fd int, release func()) 
 	return err
 }
 
+// probe has answered called when the child reads what it is sent: a handle without a descriptor, which Node says it has not
+// got and otherwise ignores.
+func (c *Channel) probe(answered func()) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.push(frame{raw: withHandle(netHandle, []byte("{}")), fd: -1, probe: answered})
+}
+
 // push queues a frame and sends what can be sent. Call it with mu held.
 func (c *Channel) push(f frame) error {
 	if c.closed {
@@ -153,7 +165,7 @@ func (c *Channel) flush() {
 		case len(c.queue) == 0 || c.awaited != nil:
 			c.want(false)
 			return
-		case c.queue[0].fd < 0:
+		case c.queue[0].plain():
 			c.rest = c.next()
 		case !c.hand():
 			return
@@ -165,22 +177,26 @@ func (c *Channel) flush() {
 func (c *Channel) next() []byte {
 	b := c.queue[0].raw
 	c.advance()
-	if len(c.queue) == 0 || c.queue[0].fd >= 0 {
+	if len(c.queue) == 0 || !c.queue[0].plain() {
 		return b
 	}
 	b = append(make([]byte, 0, min(window, len(b)+c.queued)), b...)
-	for len(c.queue) > 0 && c.queue[0].fd < 0 && len(b)+len(c.queue[0].raw) <= window {
+	for len(c.queue) > 0 && c.queue[0].plain() && len(b)+len(c.queue[0].raw) <= window {
 		b = append(b, c.queue[0].raw...)
 		c.advance()
 	}
 	return b
 }
 
-// hand sends the first of the queue with its descriptor, which travels with the first byte. It returns false if the
+// hand sends the first of the queue, which the child answers, with its descriptor, which travels with the first byte. It returns false if the
 // socket takes nothing now.
 func (c *Channel) hand() bool {
 	f := c.queue[0]
-	n, err := unix.SendmsgN(c.fd, f.raw, unix.UnixRights(f.fd), nil, unix.MSG_NOSIGNAL|unix.MSG_DONTWAIT)
+	var rights []byte
+	if f.fd >= 0 {
+		rights = unix.UnixRights(f.fd)
+	}
+	n, err := unix.SendmsgN(c.fd, f.raw, rights, nil, unix.MSG_NOSIGNAL|unix.MSG_DONTWAIT)
 	if n > 0 {
 		c.advance()
 		c.awaited, c.rest = &f, f.raw
@@ -241,12 +257,23 @@ func (c *Channel) abandon() {
 // acknowledged is the child's answer to a handle.
 func (c *Channel) acknowledged(got bool) {
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	f := c.awaited
-	if f == nil {
+	if f != nil {
+		c.took(f, got)
+	}
+	c.mu.Unlock()
+	if f != nil && f.probe != nil {
+		f.probe()
+	}
+}
+
+// took notes an answer. Call it with mu held.
+func (c *Channel) took(f *frame, got bool) {
+	c.awaited = nil
+	if f.probe != nil {
+		c.flush()
 		return
 	}
-	c.awaited = nil
 	c.tries++
 	if !got && c.tries < attempts {
 		c.queue = append([]frame{*f}, c.queue...)

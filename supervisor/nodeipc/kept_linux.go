@@ -195,6 +195,9 @@ func (p *Primary) Adopt(m Member, id uint64, leaving bool, fd int, h Hooks) (*Wo
 		w.g.workers = w.g.workers[:len(w.g.workers)-1]
 		return nil, err
 	}
+	if len(w.servers) > 0 {
+		w.probe()
+	}
 	return w, nil
 }
 

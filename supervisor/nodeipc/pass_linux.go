@@ -90,7 +90,7 @@ func (s *server) free(tried map[*Worker]bool) *Worker {
 	all := s.g.workers
 	for i := range all {
 		n := (s.last + 1 + i) % len(all)
-		if w := all[n]; w.offered == nil && !tried[w] && w.serves(s) {
+		if w := all[n]; w.offered == nil && !tried[w] && w.takes(s) {
 			s.last = n
 			return w
 		}

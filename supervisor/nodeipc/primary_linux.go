@@ -19,7 +19,7 @@ const Supported = true
 // Each worker has a slot, its place in the app; its replacement has the same. Under the policies Slots and Sticky a slot
 // has a socket of its own on the port, which weaver keeps and gives to each of the slot's workers: what waits in its queue
 // when a worker ends is for the next. While a slot has no worker, for longer than patience, the kernel is told to choose
-// among the others, and what is in the queue is accepted here and passed on to them.
+// among the others, and what is in the queue is accepted here and passed on to them. A worker that hangs is none.
 type Primary struct {
 	x       *Exchange
 	store   Store
@@ -31,6 +31,7 @@ type Primary struct {
 	groups map[string]*group
 	ports  map[Endpoint]*port
 	closed bool
+	pulse  *time.Timer // nil while no slot has to be looked at, see hang_linux.go
 
 	// What the next primary must know, see kept_linux.go.
 	lastSocket uint64
@@ -72,6 +73,9 @@ type Worker struct {
 	offered   *offer             // the connection that it has not answered for
 	leaving   bool               // it closes its servers, and gets nothing any more
 	listening bool
+	asked     bool // for a sign of life
+	answers   bool // it gave one
+	hung      bool // it gives none, and connections wait for it
 }
 
 // offer is a connection on its way to a worker.
@@ -95,6 +99,9 @@ func (p *Primary) Close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.closed = true
+	if p.pulse != nil {
+		p.pulse.Stop()
+	}
 	for _, g := range p.groups {
 		for _, s := range g.servers {
 			s.close()
@@ -203,6 +210,7 @@ func (w *Worker) hear(r *request) {
 	case "listening":
 		if !w.listening {
 			w.listening = true
+			w.probe()
 			if w.m.Listening != nil {
 				w.m.Listening()
 			}
@@ -314,7 +322,7 @@ func (p *Primary) settle(g *group) {
 // live reports whether a slot has a worker that takes connections of s.
 func (g *group) live(slot int, s *server) bool {
 	for _, w := range g.workers {
-		if w.m.Slot == slot && w.serves(s) {
+		if w.m.Slot == slot && w.takes(s) {
 			return true
 		}
 	}

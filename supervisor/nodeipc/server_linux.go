@@ -41,6 +41,7 @@ type socket struct {
 	in     *acceptor // accepts from it here; nil mostly
 	port   *port     // nil unless it is one of several on its port
 	away   bool      // the kernel chooses others
+	waits  int       // how often in a row connections were found to wait for its worker
 }
 
 // newServer decides how a request is served. It is not known to the group until it has a socket.
@@ -161,7 +162,7 @@ func (s *server) giveUp(slot int) {
 // anyLive reports whether some worker takes connections.
 func (s *server) anyLive() bool {
 	for _, w := range s.g.workers {
-		if w.serves(s) {
+		if w.takes(s) {
 			return true
 		}
 	}
@@ -183,6 +184,9 @@ func (k *socket) awaited() bool {
 func (s *server) settle() {
 	live := s.anyLive()
 	awaited := live
+	if s.slotted() && len(s.sockets) > 1 {
+		s.p.beat()
+	}
 	for _, k := range s.sockets {
 		// One of the app that has not asked yet, or comes again, serves what waits for another too.
 		awaited = awaited || !k.gaveUp && len(s.g.expected) > 0
