@@ -163,6 +163,7 @@ type Description struct {
 	Events      []app.Event       `json:"events,omitempty"`
 	Next        []app.Due         `json:"next,omitempty"` // what will happen by itself, the earliest first
 	Git         map[string]string `json:"git,omitempty"`
+	Spares      []app.Spare       `json:"spares,omitempty"` // of the whole app
 	Config      *ConfigState      `json:"config,omitempty"` // nil unless its file is watched
 }
 

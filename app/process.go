@@ -66,6 +66,9 @@ type Process struct {
 	// Ceilings are the limits on the tree of the incarnation that runs.
 	Ceilings []Ceiling `json:"ceilings,omitempty"`
 
+	// Spare says that this is no instance, but waits to be one, or stands in for one; see Spec.Warm. Lists do not have it.
+	Spare bool `json:"spare,omitempty"`
+
 	User     string `json:"user,omitempty"`
 	Watching bool   `json:"watching"`
 	Version  string `json:"version,omitempty"`
@@ -80,6 +83,16 @@ type Process struct {
 	PIDPath   string `json:"pid_path,omitempty"`
 
 	Spec *Spec `json:"spec,omitempty"` // shared by readers: never changed in place
+}
+
+// SpareReady is the state of a spare that can take over at once.
+const SpareReady = "ready"
+
+// Spare is a spare worker, as people are told of it.
+type Spare struct {
+	ID    ID     `json:"id"` // what it has as an instance
+	PID   int    `json:"pid"`
+	State string `json:"state"` // "loading", "ready", "standing in for 3", …
 }
 
 // Ceiling is a limit on a whole process tree.

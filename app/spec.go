@@ -112,6 +112,10 @@ type Spec struct {
 	// ClusterPolicy says how connections are handed out to cluster workers: "slots" (when empty), "sticky", "rr", "shared".
 	ClusterPolicy string `json:"cluster_policy,omitempty"`
 
+	// Warm is how many spare workers are kept beside the instances of a cluster: loaded, and with their listen held back, until
+	// an instance crashes or one more is asked for.
+	Warm int `json:"warm,omitempty"`
+
 	// DependsOn is what must be in some condition before a process is spawned, and is ended after it where both are ended.
 	DependsOn []Dependency `json:"depends_on,omitempty"`
 

@@ -31,7 +31,7 @@ func (c *call) appFlags() config.Flags {
 		PortRetry: c.str("port-retry"), Data: c.str("db"), StateFile: c.str("state-file"), Breaker: c.bool("circuit-breaker"),
 		AutoPort: c.bool("auto-port"), AutoRestore: c.bool("auto-restore"), CreateMissing: c.bool("create-if-missing"),
 		Health: c.str("health"), Startup: c.str("startup-probe"), Readiness: c.str("readiness"), Liveness: c.str("liveness"),
-		Held: c.list("listen"), Idle: c.str("idle"),
+		Held: c.list("listen"), Idle: c.str("idle"), Warm: c.str("warm"),
 		DependsOn: c.list("depends-on"), WaitFor: c.list("wait-for"),
 		LimitCPU: c.str("limit-cpu"), LimitLocked: c.str("limit-memlock"), OOMScoreAdj: c.str("oom-score-adj"),
 		MaxCPU: c.str("max-cpu"), MaxTree: c.str("max-memory"), MaxPIDs: c.str("max-pids"), IOWeight: c.str("io-weight"),

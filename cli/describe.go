@@ -64,6 +64,23 @@ func (c *call) describeOptions(d *api.Description) pm2.DescribeOptions {
 	}
 }
 
+// sparesText says what spare workers there are.
+func sparesText(warm int, list []app.Spare) string {
+	ready := 0
+	var words []string
+	for _, s := range list {
+		if s.State == app.SpareReady {
+			ready++
+		}
+		words = append(words, fmt.Sprintf("pid %d %s", s.PID, s.State))
+	}
+	text := fmt.Sprintf("%d of %d ready", ready, warm)
+	if len(words) > 0 {
+		text += " (" + strings.Join(words, ", ") + ")"
+	}
+	return text
+}
+
 // extraRows are what only weaver knows: what runs below a service, and what it listens on.
 func extraRows(d *api.Description) []pm2.Row {
 	var rows []pm2.Row
@@ -75,6 +92,9 @@ func extraRows(d *api.Description) []pm2.Row {
 	}
 	if d.Connections > 0 {
 		rows = append(rows, pm2.Row{Name: "connections", Text: strconv.Itoa(d.Connections)})
+	}
+	if warm := d.Process.Spec.Warm; warm > 0 {
+		rows = append(rows, pm2.Row{Name: "spares", Text: sparesText(warm, d.Spares)})
 	}
 	if d.Config != nil {
 		rows = append(rows, pm2.Row{Name: "config file", Text: configText(d.Config)})

@@ -131,6 +131,7 @@ var specFlags = []flag{
 	{name: "health", arity: one, meta: "URL", help: "restart when this does not answer; what service health asks"},
 	{name: "listen", arity: one, repeats: true, meta: "PORT", help: "open PORT, ADDRESS:PORT or a path and keep it; the app inherits it (LISTEN_FDS; repeatable)"},
 	{name: "idle", arity: one, meta: "MS", help: "with --listen: start at the first connection, end when none is left for MS"},
+	{name: "warm", arity: one, meta: "N", help: "cluster mode: keep N loaded workers that do not listen yet, for a crash or one instance more"},
 	{name: "depends-on", alias: "dependencies", arity: one, repeats: true, meta: "NAME[:CONDITION]", help: "start after NAME is started, ready, healthy or completed (ready), and end before it (repeatable)"},
 	{name: "wait-for", arity: one, repeats: true, meta: "NAME[:MS]", help: "the same, and give up after MS (repeatable)"},
 	{name: "startup-probe", arity: one, meta: "PROBE", help: "it has started when this succeeds"},

@@ -104,6 +104,7 @@ var attributes = [...]attribute{
 	{key: "max_memory", types: "SN", as: asSize},
 	{key: "max_pids", types: "N", as: asWhole},
 	{key: "io_weight", types: "N", as: asWhole},
+	{key: "warm", types: "N", as: asWhole},
 	{key: "listen", types: "ANS", as: asTree},
 	{key: "idle", aliases: "idle_timeout", types: "NS", as: asSpan},
 	{key: "overlap", types: "B", as: asFlag},

@@ -76,6 +76,8 @@ type Flags struct {
 	LimitLocked string // --limit-memlock
 	OOMScoreAdj string
 
+	Warm string
+
 	MaxCPU, MaxTree, MaxPIDs, IOWeight string // of the whole tree; MaxTree is --max-memory
 
 	Backoff, RestartWindow, FailureThreshold, PortRetry, Data, StateFile string
@@ -140,6 +142,7 @@ func (f *Flags) object() object {
 		{"max_memory", f.MaxTree},
 		{"max_pids", f.MaxPIDs},
 		{"io_weight", f.IOWeight},
+		{"warm", f.Warm},
 		{"port", f.Port},
 		{"max_log_size", f.MaxLogSize},
 		{"max_log_files", f.MaxLogFiles},

@@ -54,6 +54,9 @@ func Patch(s app.Spec, f Flags, scriptArgs []string, c Context) (app.Spec, error
 		return old, err
 	}
 	clearText(&s, unset)
+	if err := checkWarm(&s); err != nil {
+		return old, err
+	}
 	return s, nil
 }
 
@@ -149,6 +152,9 @@ func clearText(s *app.Spec, unset map[string]bool) {
 	}
 	if unset["io_weight"] {
 		s.IOWeight = 0
+	}
+	if unset["warm"] {
+		s.Warm = 0
 	}
 	if unset["log_file"] {
 		s.LogFile = ""

@@ -79,6 +79,9 @@ func (c Context) spec(r request) (app.Spec, []Problem, error) {
 	s.Instances, s.InstancesGiven = n.n, n.given
 	s.Mode, odd = c.mode(v, n, interpreter)
 	note(odd)
+	if err := checkWarm(&s); err != nil {
+		return s, nil, err
+	}
 	s.MergeLogs = mergeLogs(v, n)
 	c.logFiles(&s, v)
 	note(c.environment(&s, r, interpreter))
@@ -93,6 +96,22 @@ func (c Context) spec(r request) (app.Spec, []Problem, error) {
 	}
 	s.Version = packageVersion(filepath.Dir(s.Script))
 	return s, problems, nil
+}
+
+// maxWarm bounds the spare workers of an app.
+const maxWarm = 64
+
+// checkWarm refuses spares where nobody could hold them back.
+func checkWarm(s *app.Spec) error {
+	switch {
+	case s.Warm > maxWarm:
+		return fmt.Errorf(`"warm" is at most %d, but now is %d`, maxWarm, s.Warm)
+	case s.Warm > 0 && s.Mode != app.Cluster:
+		err := saidf(`"warm" needs cluster mode: in fork mode a program opens its ports itself, so a spare would be in the way of what it is spare for`)
+		err.try("give instances (-i 1 is enough), or exec_mode cluster")
+		return err
+	}
+	return nil
 }
 
 // directory is where the app runs. PM2 starts apps in directories that do not exist, and shows them online.
@@ -241,7 +260,7 @@ func (c Context) apply(s *app.Spec, v values) {
 }
 
 func (c Context) applyRest(s *app.Spec, v values) {
-	for key, field := range map[string]*int{"max_log_files": &s.MaxLogFiles, "max_pids": &s.MaxPIDs, "io_weight": &s.IOWeight} {
+	for key, field := range map[string]*int{"max_log_files": &s.MaxLogFiles, "max_pids": &s.MaxPIDs, "io_weight": &s.IOWeight, "warm": &s.Warm} {
 		if n, ok := v[key].(int); ok {
 			*field = n
 		}

@@ -97,6 +97,9 @@ func (d *daemon) describe(w http.ResponseWriter, r *http.Request) error {
 // description gathers what is known of one process, of which past is what happened. What the system does not tell is left out.
 func (d *daemon) description(p app.Process, past []app.Event) api.Description {
 	desc := api.Description{Process: p, Events: past, Next: supervisor.Next(&p, time.Now())}
+	if p.Spec.Warm > 0 {
+		desc.Spares = d.sup.Spares(&p)
+	}
 	if w := p.Spec.WatchConfig; w != nil {
 		desc.Config = d.configs.state(p.Name, w.File)
 	}

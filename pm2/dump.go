@@ -54,6 +54,7 @@ type own struct {
 	Idle      app.Duration     `json:"idle,omitempty"`
 
 	WatchConfig *app.ConfigSource `json:"watch_config,omitempty"`
+	Warm        int               `json:"warm,omitempty"`
 }
 
 func restoreOwn(s *app.Spec, v Value) error {
@@ -76,7 +77,7 @@ func restoreOwn(s *app.Spec, v Value) error {
 	s.PortCheck, s.AutoPort, s.PortRetry = o.PortCheck, o.AutoPort, o.PortRetry
 	s.RestartBackoff, s.MaxRestartDelay, s.RestartJitter = o.RestartBackoff, o.MaxRestartDelay, o.RestartJitter
 	s.RestartWindow, s.CircuitBreaker, s.FailureThreshold = o.RestartWindow, o.CircuitBreaker, o.FailureThreshold
-	s.DependsOn, s.Idle, s.WatchConfig = o.DependsOn, o.Idle, o.WatchConfig
+	s.DependsOn, s.Idle, s.WatchConfig, s.Warm = o.DependsOn, o.Idle, o.WatchConfig, o.Warm
 	return nil
 }
 
@@ -177,7 +178,7 @@ func (b *builder) addOwn(s *app.Spec) error {
 		Health: s.Health, Data: s.Data, StateFile: s.StateFile, PortCheck: s.PortCheck, AutoPort: s.AutoPort, PortRetry: s.PortRetry,
 		RestartBackoff: s.RestartBackoff, MaxRestartDelay: s.MaxRestartDelay, RestartJitter: s.RestartJitter,
 		RestartWindow: s.RestartWindow, CircuitBreaker: s.CircuitBreaker, FailureThreshold: s.FailureThreshold,
-		DependsOn: s.DependsOn, Idle: s.Idle, WatchConfig: s.WatchConfig,
+		DependsOn: s.DependsOn, Idle: s.Idle, WatchConfig: s.WatchConfig, Warm: s.Warm,
 	}
 	if _, err := strconv.Atoi(s.User); err != nil {
 		o.User = s.User

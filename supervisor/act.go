@@ -351,7 +351,11 @@ func (s *Supervisor) grow(ctx context.Context, name string, keepers []*keeper, n
 	for range n {
 		r.send(app.Progress{Step: app.StepInfo, ID: -1, Message: "Scaling up application"})
 	}
-	ctx, added, err := s.made(ctx, name, func(c claim) ([]*keeper, error) { return s.reg.add(&spec, n, c) })
+	ctx, added, err := s.made(ctx, name, func(c claim) ([]*keeper, error) {
+		spares := s.reserve.enlist(&spec, n)
+		added, err := s.reg.add(&spec, n-len(spares), with(spares, c))
+		return append(spares, added...), err
+	})
 	if err != nil {
 		r.send(app.Progress{Step: app.StepFailed, ID: -1, Kind: "unavailable", Message: err.Error()})
 		return

@@ -78,6 +78,16 @@ func (b *book) enter(keepers []*keeper, c claim) {
 	b.append(true, out)
 }
 
+// spare writes down that a number is a spare's, which the next supervisor ends: what comes after has other numbers.
+func (b *book) spare(id app.ID, yes bool) {
+	if b.j == nil {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.append(false, []journal.Record{{Key: keySpare + id.String(), Value: []byte("{}"), Gone: !yes}})
+}
+
 // take goes on with what the journal holds, of which keepers were made, and more. What nobody needs is taken out.
 func (b *book) take(values map[string][]byte, keepers []*keeper, more ...journal.Record) {
 	if b.j == nil {
@@ -116,6 +126,7 @@ func (b *book) take(values map[string][]byte, keepers []*keeper, more ...journal
 				b.exits[key] = true
 				continue
 			}
+		case keySpare:
 		case keyProcess, keyLife:
 			if known[id] {
 				continue
@@ -137,7 +148,7 @@ func (b *book) append(durable bool, out []journal.Record) {
 
 // note writes down where a process is in its life, and its new spec if it has one.
 func (b *book) note(k *keeper, durable, respecified bool) {
-	if b.j == nil {
+	if b.j == nil || k.proc.Spare {
 		return
 	}
 	life := k.lifeRecord(b.now())

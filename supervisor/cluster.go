@@ -39,7 +39,7 @@ func (k *keeper) expect() {
 	s := &k.state
 	yes := s.Want == lifecycle.Up && !s.GaveUp && (s.Cur.Gen != 0 || s.Old.Gen != 0 || !s.RestartAt.IsZero())
 	group := ""
-	if yes {
+	if yes && (!k.proc.Spare || k.released) {
 		group = groupOf(k.proc.Spec)
 	}
 	if group == k.expected {

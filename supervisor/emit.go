@@ -69,6 +69,12 @@ func unready(patience time.Duration) string {
 
 // publishEvent tells the world, and remembers.
 func (k *keeper) publishEvent(e app.Event) {
+	if v := k.view.Load(); v.Spare { // it is nobody's process; only what goes wrong is news
+		if e.Kind == app.EventFailed || e.Kind == app.EventOverlimit {
+			k.sup.bus.publish(app.Event{Kind: app.EventWarning, ID: -1, Name: v.Name, Message: "a spare of " + v.Name + ": " + string(e.Kind) + ": " + e.Message})
+		}
+		return
+	}
 	k.past.add(k.sup.bus.publish(e))
 }
 

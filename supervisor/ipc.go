@@ -100,6 +100,9 @@ func (h *host) member(p *app.Process, gen uint64, env app.Env, held []int) (node
 			h.sup.tell(id, lifecycle.Ready{Gen: gen})
 		}
 	}
+	if p.Spare {
+		m.Spare = func(release func()) { h.sup.reserve.loaded(id, gen, release) }
+	}
 	hooks := h.hooks(p, gen)
 	hooks.Closed = func() { h.sup.tell(id, lifecycle.Drained{Gen: gen}) }
 	return m, hooks, err

@@ -81,6 +81,7 @@ type keeper struct {
 	mark    mark // the last operation that told it something
 	marked  bool // and that is not written down
 
+	released bool   // it is a spare's, and was told to listen
 	expected string // the app whose sockets it is meant to use
 }
 
@@ -167,6 +168,8 @@ func (k *keeper) leave() {
 			m.reply <- errGone
 		case listTree:
 			m.reply <- nil
+		case enlist:
+			close(m.done)
 		}
 	}
 }
@@ -197,6 +200,9 @@ func (k *keeper) handle(m message) {
 			c.WhenEmpty(func() { k.mail.put(tell{in: lifecycle.Empty{Gen: m.gen}}) })
 		}
 		k.byHand, k.cause = false, k.asked
+		if k.proc.Spec.Warm > 0 && !k.proc.Spare && m.gen == k.state.Cur.Gen && !k.state.Cur.Asked && k.state.Want == lifecycle.Up {
+			k.sup.reserve.standIn(k, m.gen)
+		}
 		x := lifecycle.Exited{Gen: m.gen, Code: m.exit.Code, Signal: int(m.exit.Signal)}
 		if m.exit.Lost {
 			x.Code, x.Err = 0, exitLost
@@ -231,6 +237,12 @@ func (k *keeper) handle(m message) {
 		if k.state.Hold != lifecycle.Free {
 			k.reconsider()
 		}
+	case released:
+		k.released = true
+		k.expect()
+	case enlist:
+		k.enlist()
+		close(m.done)
 	case resumed: // the sources are attached after each message
 	case sendSignal:
 		c := k.kids[k.state.Cur.Gen]

@@ -43,6 +43,11 @@ type (
 	// resumed is the first message of a keeper that a former supervisor had.
 	resumed struct{}
 
+	// released tells a spare's keeper that it was told to listen.
+	released struct{}
+	// enlist makes an instance of a spare.
+	enlist struct{ done chan struct{} }
+
 	// tick is the keeper's own alarm.
 	tick struct{}
 	// sendSignal goes to the main process.
@@ -74,6 +79,8 @@ func (rename) message()     {}
 func (hurry) message()      {}
 func (refork) message()     {}
 func (resumed) message()    {}
+func (released) message()   {}
+func (enlist) message()     {}
 func (tick) message()       {}
 func (sendSignal) message() {}
 func (deliver) message()    {}

@@ -21,6 +21,7 @@ import (
 //	spec/HASH          a spec without its environment
 //	process/ID         who a process is
 //	life/ID            where it is in its life, with what is needed to find its children again
+//	spare/ID           a spare worker had this number
 //	exit/ID/GEN        how a child ended, written before its status is taken from the kernel
 //	served, skipped    how starts of supervisors went: see JournalLife
 //	operation/ID/N     the Nth part of an operation that somebody may ask for again
@@ -31,6 +32,7 @@ const (
 	keyProcess   = "process/"
 	keyLife      = "life/"
 	keyExit      = "exit/"
+	keySpare     = "spare/"
 	keyOperation = "operation/"
 )
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"weaver/app"
+	"weaver/supervisor/lifecycle"
 )
 
 // registry knows the keepers, by id. Readers take a snapshot and wait for nobody.
@@ -26,11 +27,12 @@ func (r *registry) snapshot() []*keeper {
 	return nil
 }
 
+// get returns the keeper of that id, be it a spare's; nil if there is none.
 func (r *registry) get(id app.ID) *keeper {
 	l := r.snapshot()
 	i, ok := slices.BinarySearchFunc(l, id, func(k *keeper, id app.ID) int { return int(k.id - id) })
 	if !ok {
-		return nil
+		return r.sup.reserve.get(id)
 	}
 	return l[i]
 }
@@ -91,16 +93,68 @@ func (r *registry) remove(k *keeper) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	list := slices.DeleteFunc(slices.Clone(r.snapshot()), func(o *keeper) bool { return o == k })
-	if len(list) == 0 {
-		r.next = 0
-	}
 	r.list.Store(&list)
+	r.startAgain()
 	r.sup.book.forget(k)
 	r.sup.changed()
 	r.sup.lookouts.wake(k.view.Load().Name)
 }
 
+// spare makes a spare of an app, and starts it.
+func (r *registry) spare(spec *app.Spec) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		return
+	}
+	all := append(slices.Clone(r.snapshot()), r.sup.reserve.keepers()...)
+	p := r.process(spec, r.next, all)
+	p.Spare, p.PIDPath = true, ""
+	k := newKeeper(r.sup, p)
+	if !r.sup.reserve.add(k) {
+		return
+	}
+	r.next++
+	r.sup.book.spare(k.id, true)
+	k.start()
+	k.mail.put(tell{in: lifecycle.Start{}, cause: "a spare of " + spec.Name})
+}
+
+// removeSpare forgets a spare.
+func (r *registry) removeSpare(k *keeper) {
+	r.mu.Lock()
+	r.sup.reserve.remove(k)
+	r.startAgain()
+	r.mu.Unlock()
+	r.sup.book.spare(k.id, false)
+	r.sup.reserve.look()
+}
+
+// startAgain has numbers start at 0 when there is no process. Call it with mu held.
+func (r *registry) startAgain() {
+	if len(r.snapshot()) == 0 && r.sup.reserve.empty() {
+		r.next = 0
+	}
+}
+
+// enlist makes an instance of what was a spare.
+func (r *registry) enlist(k *keeper) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	list := append(slices.Clone(r.snapshot()), k)
+	slices.SortFunc(list, func(a, b *keeper) int { return int(a.id - b.id) })
+	r.list.Store(&list)
+}
+
 func (s *Supervisor) forget(k *keeper) {
+	if k.proc.Spare {
+		s.reg.removeSpare(k)
+		dropEmpty(&k.proc)
+		if s.opts.Logs != nil {
+			s.opts.Logs.Forget(k.id)
+		}
+		return
+	}
 	s.reg.remove(k)
 	if s.opts.Logs != nil {
 		s.opts.Logs.Forget(k.id)

@@ -63,6 +63,7 @@ func (s *Supervisor) Resume(values map[string][]byte, left map[string]int) (Resu
 		r.Problems = append(r.Problems, err)
 	}
 	s.held.inherit(left)
+	s.reg.beyond(values)
 	keepers, err := s.reg.resume(list)
 	if err != nil {
 		return r, err

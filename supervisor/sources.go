@@ -36,6 +36,9 @@ func (s *source) stop() {
 // starts the process; files are watched while the process is wanted.
 func (k *keeper) attach() {
 	p := k.view.Load()
+	if p.Spare {
+		return
+	}
 	cron := p.Spec.CronRestart
 	if k.state.Want == lifecycle.Gone {
 		cron = ""

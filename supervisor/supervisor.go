@@ -73,6 +73,7 @@ type Supervisor struct {
 	held       holdings
 	reg        registry
 	lane       lane
+	reserve    reserve
 	version    atomic.Uint64 // counts changes of any view
 	book       *book
 	ahead      ahead
@@ -89,7 +90,7 @@ type Supervisor struct {
 // New returns a running supervisor without processes. Shutdown ends it.
 func New(o Options) *Supervisor {
 	s := &Supervisor{opts: o, bus: newBus(o.FirstEvent), launcher: o.launcher, lane: newLane(), book: newBook(o.Journal, o.clock)}
-	s.reg.sup = s
+	s.reg.sup, s.reserve.sup = s, s
 	s.primary = nodeipc.NewPrimary(o.IPC, o.Store, s.clusterTrouble)
 	s.held.store = o.Store
 	if s.launcher == nil {
@@ -256,6 +257,7 @@ func (s *Supervisor) Shutdown(ctx context.Context, forget bool, report func(app.
 		return ErrClosed
 	}
 	s.reg.close()
+	s.reserve.close()
 	r := &reporter{report: report} // keepers end at the same time
 	keepers := s.reg.snapshot()
 	var last map[app.ID]lastWish
@@ -356,7 +358,7 @@ func (s *Supervisor) persist() error {
 
 // Peek is told of the end of a child before its status is taken from the kernel: whatever dies now, the status is known.
 func (s *Supervisor) Peek(tag string, x spawn.Exit) {
-	if id, gen, ok := s.parseTag(tag); ok {
+	if id, gen, ok := s.parseTag(tag); ok && !s.reserve.has(id) {
 		s.book.exit(id, gen, x)
 	}
 }

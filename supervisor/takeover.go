@@ -1,6 +1,8 @@
 package supervisor
 
 import (
+	"strconv"
+	"strings"
 	"syscall"
 
 	"weaver/app"
@@ -43,6 +45,9 @@ func (k *keeper) takeOver(life lifeRecord, exits map[uint64]exitRecord, left est
 		}
 		if f.alive {
 			adopted++
+			if c.Ready && c.Gen == k.state.Cur.Gen && clusters(k.proc.Spec) { // one that does not listen yet will say so
+				k.listens.Store(c.Gen)
+			}
 		}
 		k.catchUp(c, f)
 	}
@@ -96,6 +101,19 @@ func (r *registry) resume(list []remembered) ([]*keeper, error) {
 	}
 	r.list.Store(&keepers)
 	return keepers, nil
+}
+
+// beyond has what is new numbered after the spares that a former supervisor had.
+func (r *registry) beyond(values map[string][]byte) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for key := range values {
+		if text, ok := strings.CutPrefix(key, keySpare); ok {
+			if id, err := strconv.Atoi(text); err == nil {
+				r.next = max(r.next, app.ID(id)+1)
+			}
+		}
+	}
 }
 
 func resumeKeeper(sup *Supervisor, p *remembered) *keeper {

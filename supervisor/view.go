@@ -60,6 +60,9 @@ func (k *keeper) publish() {
 		k.sup.lookouts.wake(p.Name)
 	}
 	k.expect()
+	if p.Spec.Warm > 0 || old.Spec.Warm > 0 {
+		k.sup.reserve.look()
+	}
 }
 
 // note keeps what the view says and the machine does not remember.

@@ -2,6 +2,7 @@ package nodeipc
 
 import (
 	"encoding/json"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -58,6 +59,9 @@ type Member struct {
 	Held   []int  // what its program knows as descriptors 3, 4, …: the sockets held for it
 	// Listening is called, once, when the worker listens on something. It must not block.
 	Listening func()
+	// Spare, if not nil, has the worker's wishes to listen wait until it is released. It is called, once, at the first of
+	// them, with what releases it: that may be called from anywhere, once.
+	Spare func(release func())
 }
 
 // Worker is one worker process.
@@ -72,6 +76,9 @@ type Worker struct {
 	servers   map[string]*server // what it listens on, by key
 	offered   *offer             // the connection that it has not answered for
 	leaving   bool               // it closes its servers, and gets nothing any more
+	held      bool               // what it wishes to listen on waits
+	waiting   []request          // those wishes
+	standsIn  bool               // it was held, and serves in somebody's place
 	listening bool
 	asked     bool // for a sign of life
 	answers   bool // it gave one
@@ -132,7 +139,7 @@ func (p *Primary) Open(m Member, h Hooks) (w *Worker, child int, err error) {
 
 // worker makes a worker, and has its channel's hooks lead here.
 func (p *Primary) worker(m Member, h *Hooks) *Worker {
-	w := &Worker{m: m, p: p, servers: map[string]*server{}}
+	w := &Worker{m: m, p: p, servers: map[string]*server{}, held: m.Spare != nil}
 	h.cluster = w.hear
 	closed := h.Closed
 	h.Closed = func() {
@@ -147,7 +154,9 @@ func (p *Primary) worker(m Member, h *Hooks) *Worker {
 func (p *Primary) join(w *Worker) {
 	g := p.group(w.m.Group)
 	g.policy = w.m.Policy
-	g.expected[w.m.Slot] = true
+	if !w.held {
+		g.expected[w.m.Slot] = true
+	}
 	g.workers = append(g.workers, w)
 	w.g = g
 }
@@ -206,6 +215,10 @@ func (w *Worker) hear(r *request) {
 	}
 	switch r.Act {
 	case "queryServer":
+		if w.held {
+			w.hold(r)
+			return
+		}
 		w.query(r)
 	case "listening":
 		if !w.listening {
@@ -231,6 +244,34 @@ func (w *Worker) hear(r *request) {
 		p.seq++
 		p.send(w, response{Ack: r.Seq, Seq: p.seq}.frame())
 	}
+}
+
+// hold keeps a wish to listen. Its raw parts are in a buffer that is used again.
+func (w *Worker) hold(r *request) {
+	kept := *r
+	kept.Data, kept.AddressType = slices.Clone(r.Data), slices.Clone(r.AddressType)
+	w.waiting = append(w.waiting, kept)
+	if len(w.waiting) == 1 {
+		w.m.Spare(w.release)
+	}
+}
+
+// release has a spare listen on what it wished to, in its own slot. Slots that lack their worker are served by others at once
+// while it does.
+func (w *Worker) release() {
+	p := w.p
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	defer p.save()
+	if p.closed || w.g == nil || !w.held || w.leaving {
+		return
+	}
+	w.held, w.standsIn = false, true
+	w.g.expected[w.m.Slot] = true
+	for i := range w.waiting {
+		w.query(&w.waiting[i])
+	}
+	w.waiting = nil
 }
 
 // left is the end of a worker's channel.
@@ -323,6 +364,16 @@ func (p *Primary) settle(g *group) {
 func (g *group) live(slot int, s *server) bool {
 	for _, w := range g.workers {
 		if w.m.Slot == slot && w.takes(s) {
+			return true
+		}
+	}
+	return false
+}
+
+// stoodIn reports whether a worker that was a spare takes connections of s.
+func (g *group) stoodIn(s *server) bool {
+	for _, w := range g.workers {
+		if w.standsIn && w.serves(s) {
 			return true
 		}
 	}

@@ -16,6 +16,7 @@ type Member struct {
 	Dir       string
 	Held      []int
 	Listening func()
+	Spare     func(release func())
 }
 
 // Worker does not exist on this system.

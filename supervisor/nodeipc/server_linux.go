@@ -207,6 +207,9 @@ func (s *server) settle() {
 		case !live || k.slot == shared: // it waits in the queue
 			k.stopTimer()
 			k.pass(false)
+		case k.awaited() && k.in == nil && s.g.stoodIn(s):
+			k.stopTimer()
+			k.takeOver()
 		case k.awaited():
 			if k.in == nil && k.timer == nil {
 				k.after(patience, k.takeOver)
