@@ -42,7 +42,7 @@ func (b *bench) targets() error {
 		{"target-status-100", 100, []string{"service", "status", "site"}, nil},
 		{"target-status-200", 200, []string{"service", "status", "site"}, nil},
 	}
-	ids := []string{"target-answer", "target-five", "target-lazy"}
+	ids := []string{"target-answer", "target-five", "target-lazy", "target-warm"}
 	for _, c := range crowds {
 		ids = append(ids, c.id)
 	}
@@ -68,6 +68,9 @@ func (b *bench) targets() error {
 	}
 	if b.wants("target-lazy") {
 		b.lazy(script, all[0])
+	}
+	if b.wants("target-warm") {
+		b.warm(script, all)
 	}
 	return b.crowds(crowds, script, all)
 }
