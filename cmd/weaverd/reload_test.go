@@ -66,7 +66,7 @@ var served = []struct {
 	{name: "node 24", short: true, needs: []string{nodeOf(24)}, script: "http.js", app: workers(nil)},
 	{name: "bun", script: "bun.js", needs: []string{"bun"}, app: map[string]any{"interpreter": "bun", "kill_timeout": 5000}},
 	{name: "python", script: "held.py", app: map[string]any{"interpreter": "python3", "kill_timeout": 5000}},
-	{name: "gunicorn", closes: true, script: "gunicorn", app: map[string]any{
+	{name: "gunicorn", script: "gunicorn", app: map[string]any{
 		"interpreter": "none", "args": "wsgi:app --workers 2 --chdir {apps}", "listen": []string{"127.0.0.1:{port}"},
 		"kill_signal": "SIGTERM", "kill_timeout": 20000,
 	}},
