@@ -208,5 +208,6 @@ type CacheFigure struct {
 	Entries   int          `json:"entries"`
 	Evictions uint64       `json:"evictions"`
 	Expired   uint64       `json:"expired"`
+	Max       int          `json:"max_entries"` // 0 is no bound
 	TTL       app.Duration `json:"ttl_ms"`
 }

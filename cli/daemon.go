@@ -159,12 +159,13 @@ func runCache(c *call) error {
 }
 
 func cacheRows(stats api.CacheStats) [][]string {
-	rows := [][]string{{"cache", "hits", "misses", "entries", "evictions", "expired", "ttl"}}
+	rows := [][]string{{"cache", "hits", "misses", "entries", "evictions", "expired", "max", "ttl"}}
 	for _, name := range sortedKeys(stats.Caches) {
 		f := stats.Caches[name]
 		rows = append(rows, []string{
 			name, strconv.FormatUint(f.Hits, 10), strconv.FormatUint(f.Misses, 10), strconv.Itoa(f.Entries),
-			strconv.FormatUint(f.Evictions, 10), strconv.FormatUint(f.Expired, 10), f.TTL.String(),
+			strconv.FormatUint(f.Evictions, 10), strconv.FormatUint(f.Expired, 10), strconv.Itoa(f.Max),
+			f.TTL.String(),
 		})
 	}
 	return rows

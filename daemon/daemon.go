@@ -231,7 +231,7 @@ func (d *daemon) open() (err error) {
 		FirstEvent: uint64(d.started.UnixMicro()),
 	})
 	d.history = history.Open(d.home.Metrics())
-	d.renderings = cache.New[view, rendering](cache.Options{MaxEntries: 32})
+	d.renderings = cache.New[view, rendering](cache.Options{MaxEntries: maxRenderings})
 	d.machine.read = readHost
 	d.applySettings(d.settings.Load())
 	return nil

@@ -114,11 +114,11 @@ func (d *daemon) figures() api.CacheStats {
 	s := api.CacheStats{Enabled: d.renderings.TTL() > 0, Caches: map[string]api.CacheFigure{}}
 	r := d.renderings.Stats()
 	s.Caches["status"] = api.CacheFigure{
-		Hits: r.Hits, Misses: r.Misses, Entries: r.Entries, Evictions: r.Evictions, Expired: r.Expired, TTL: app.Duration(r.TTL),
+		Hits: r.Hits, Misses: r.Misses, Entries: r.Entries, Evictions: r.Evictions, Expired: r.Expired, Max: r.Max, TTL: app.Duration(r.TTL),
 	}
 	m := d.sampler.Stats().Cache
 	s.Caches["metrics"] = api.CacheFigure{
-		Hits: m.Hits, Misses: m.Misses, Entries: m.Entries, Evictions: m.Evictions, Expired: m.Expired, TTL: app.Duration(d.sampler.TTL()),
+		Hits: m.Hits, Misses: m.Misses, Entries: m.Entries, Evictions: m.Evictions, Expired: m.Expired, Max: m.Max, TTL: app.Duration(d.sampler.TTL()),
 	}
 	return s
 }

@@ -35,10 +35,16 @@ func (d *daemon) applySettings(s *config.Settings) {
 	d.renderings.SetTTL(status)
 	d.sampler.SetTTL(metrics)
 	d.rotator.at(s.Log.RotateAt, d.rotateAll)
-	if s.Cache.MaxEntries > 0 {
-		d.renderings.SetMaxEntries(s.Cache.MaxEntries)
+	d.sampler.SetMaxEntries(s.Cache.MaxEntries)
+	most := maxRenderings // they are large, and hardly ever of use to others
+	if n := s.Cache.MaxEntries; n > 0 {
+		most = min(most, n)
 	}
+	d.renderings.SetMaxEntries(most)
 }
+
+// maxRenderings bounds the listings that are kept.
+const maxRenderings = 32
 
 func (d *daemon) settingsGet(w http.ResponseWriter, _ *http.Request) error {
 	return answer(w, settingsMap(d.settings.Load()))

@@ -150,6 +150,9 @@ func (s *Sampler) SetTTL(d time.Duration) {
 	s.cache.SetTTL(d)
 }
 
+// SetMaxEntries bounds the samples that are kept; 0 is no bound. What is not kept is sampled when it is read.
+func (s *Sampler) SetMaxEntries(n int) { s.cache.SetMaxEntries(n) }
+
 // Clear drops all samples.
 func (s *Sampler) Clear() {
 	s.stale.Add(1)
