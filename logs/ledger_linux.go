@@ -214,7 +214,9 @@ func finishWriting(pg *page, p *Pipe, fd, null int) error {
 	out := b.in[:used]
 	if f := p.form; f != nil {
 		f.midline = pg.Midline()
-		out, _ = f.append(nil, b.in[:used], now, 1<<30)
+		if out, _ = f.append(nil, b.in[:used], now, 1<<30); len(out) != used && pg.Length() == used {
+			out = b.in[:used] // it was the anchor, which puts nothing around lines
+		}
 	}
 	if len(out) != pg.Length() {
 		pg.SetState(ledger.Idle)

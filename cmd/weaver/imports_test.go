@@ -16,7 +16,7 @@ import (
 var allowed = strings.Fields(`
 	bytes cmp context errors io io/fs iter math/bits os os/signal path path/filepath runtime slices strconv strings sync
 	sync/atomic syscall time unicode unicode/utf8 unsafe
-	weaver/cli/hot weaver/cmd/weaver weaver/config/home weaver/daemon/anchor weaver/lock weaver/supervisor/spawn/trampoline`)
+	weaver/cli/hot weaver/cmd/weaver weaver/config/home weaver/daemon/anchor weaver/lock weaver/logs/ledger weaver/supervisor/spawn/trampoline`)
 
 func TestImports(t *testing.T) {
 	out, err := exec.Command("go", "list", "-deps", ".").Output()

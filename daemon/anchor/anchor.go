@@ -131,6 +131,7 @@ type anchor struct {
 	last    string      // how the last one ended
 	dog     watchdog
 	killAt  time.Time // when one that hangs is killed; zero if none does
+	absent  absence
 	orphans orphans
 	// One zombie hides the others.
 	hidden   bool          // somebody died since all children were looked at
@@ -162,6 +163,7 @@ func (a *anchor) takeOver(from Listing) {
 	delete(from.FDs, ExeName)
 	delete(from.FDs, AnchorName)
 	a.store.fds = from.FDs
+	a.disown()
 	if from.Control >= 0 && from.PID > 0 {
 		a.sup = attach(from.PID, from.Control)
 		a.sup.protocol = from.Protocol
@@ -169,8 +171,12 @@ func (a *anchor) takeOver(from Listing) {
 		if from.Ready {
 			a.life.becameReady()
 			a.watch()
+			a.present()
 		}
 		_ = a.sup.send(MessageBecame) // it waits for this
+	}
+	if a.sup == nil || !a.life.ready {
+		a.missing(time.Now())
 	}
 	a.log.print("took over with " + strconv.Itoa(len(from.FDs)) + " descriptors")
 }
@@ -223,6 +229,9 @@ func (a *anchor) act(now time.Time) {
 	if !a.pass.IsZero() && !now.Before(a.pass) {
 		a.passOver()
 	}
+	if due, any := a.pours(); any && !now.Before(due) {
+		a.beginPouring()
+	}
 	if a.sup == nil {
 		if !a.done && !now.Before(a.life.startAt) {
 			a.start()
@@ -241,6 +250,9 @@ func (a *anchor) due() (next time.Time, any bool) {
 	}
 	if !a.pass.IsZero() {
 		sooner(a.pass)
+	}
+	if due, any := a.pours(); any {
+		sooner(due)
 	}
 	switch {
 	case a.sup == nil:
@@ -321,6 +333,7 @@ func (a *anchor) becameReady(protocol string) {
 	}
 	a.sup.protocol, _ = strconv.Atoi(protocol) // the first said nothing
 	a.watch()
+	a.present()
 	a.log.print("supervisor " + strconv.Itoa(a.sup.pid) + " is ready")
 	a.ready.say("ok", strconv.Itoa(a.sup.pid))
 	if a.asked != 0 {

@@ -14,6 +14,7 @@ func (a *anchor) start() {
 	how := a.life.plan()
 	path, trial, previous, err := a.choose(how.previous)
 	skipTail := how.skipTail || how.previous && !previous
+	a.starting()
 	if err == nil {
 		a.sup, err = launch(a.options, path, a.exes.current, a.self, a.lock, a.log.fd, &a.store)
 	}
@@ -27,6 +28,7 @@ func (a *anchor) start() {
 		return
 	}
 	a.life.started(time.Now())
+	a.started()
 	a.trial = trial
 	a.orphans.again()
 	text := "supervisor " + strconv.Itoa(a.sup.pid) + " started"
@@ -82,6 +84,8 @@ func (a *anchor) died(how string, code int, problem string) {
 		a.exes.condemn()
 	}
 	a.sup, a.last = nil, how
+	a.started()
+	a.missing(time.Now())
 	a.dog.end()
 	a.killAt = time.Time{}
 	told := problem != ""

@@ -81,3 +81,8 @@ func written(path string, off int64, want []byte) int {
 	}
 	return 0
 }
+
+// Complete says that all of a delivery of that length is in the file.
+func (e Entry) Complete(length int) bool {
+	return int(atomic.LoadUint64(&e[entryDone])) >= length
+}

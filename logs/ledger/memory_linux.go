@@ -48,6 +48,15 @@ func (m *Memory) owner() *uint64 { return &m.words[ownerAt] }
 // Owner is the pid of who carries output, 0 if nobody does or it is not known: supervisors used not to say so.
 func (m *Memory) Owner() int { return int(atomic.LoadUint64(m.owner())) }
 
+// ReadOwner is Owner of memory that is not mapped.
+func ReadOwner(fd int) int {
+	var b [8]byte
+	if n, err := syscall.Pread(fd, b[:], ownerAt*8); err != nil || n != len(b) {
+		return 0
+	}
+	return int(*(*uint64)(unsafe.Pointer(&b[0])))
+}
+
 // Own makes pid the owner, unless somebody else is.
 func (m *Memory) Own(pid int) bool {
 	was := atomic.LoadUint64(m.owner())

@@ -1,0 +1,441 @@
+package anchor
+
+import (
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+	"unsafe"
+
+	"weaver/logs/ledger"
+)
+
+// While there is no supervisor the pipes of services fill up, and who prints into a full one stands still. So after a while
+// the anchor takes the place of the one who carries: it copies whole lines, as they are, to the files where the last supervisor
+// said that pipes lead. There is no rotation meanwhile, and no dates and no JSON are put around lines.
+const (
+	// pourEvery is how often pipes are looked at while there is little in them; pourSoon is when one was found full.
+	pourEvery = 50 * time.Millisecond
+	pourSoon  = time.Millisecond
+	// pourMost bounds the turns that one pipe gets at a time.
+	pourMost = 4
+	// pourRetry is how often a file that refuses is tried again.
+	pourRetry = 100 * time.Millisecond
+)
+
+// pourer carries output for now. It has a goroutine of its own, for a disk that hangs is not to keep the anchor from starting a
+// supervisor, and copies of all descriptors that it uses.
+type pourer struct {
+	stop chan struct{} // closed to end it
+	done chan struct{} // closed when it has
+
+	mu sync.Mutex // held while it is decided who carries
+	// living is the supervisor that is starting and may become the owner; 0 if there is none.
+	living int
+	// barred: nothing is touched while that one lives, since it may not know of owners.
+	barred bool
+
+	memory  *ledger.Memory
+	pages   []ledger.Page
+	sources []source
+	files   map[string]*pouredFile
+	null    int
+	scratch [2]int // a pipe
+	buf     []byte
+	bytes   atomic.Int64
+}
+
+// source is a log pipe of the store.
+type source struct {
+	fd    int
+	route ledger.Route
+	room  int
+}
+
+// newPourer gets ready for the log pipes of the store; nil if that cannot be done.
+func newPourer(st *store) *pourer {
+	memory, had := st.fds[ledger.MemoryName]
+	if !had || fileSize(memory) != ledger.Size {
+		return nil
+	}
+	text, err := readStored(st.fds, ledger.RoutesName)
+	if err != nil || len(text) == 0 {
+		return nil
+	}
+	routes := ledger.ParseRoutes(text)
+	p := &pourer{stop: make(chan struct{}), done: make(chan struct{}), files: map[string]*pouredFile{}, null: -1, scratch: [2]int{-1, -1}}
+	if p.memory, err = ledger.Map(memory); err != nil {
+		return nil
+	}
+	for i := range ledger.Pages {
+		spent, err := dupStored(st.fds, ledger.SpentName+strconv.Itoa(i))
+		if err != nil {
+			p.close()
+			return nil
+		}
+		p.pages = append(p.pages, p.memory.Page(i, spent))
+	}
+	if p.null, err = syscall.Open("/dev/null", syscall.O_WRONLY|syscall.O_CLOEXEC, 0); err != nil {
+		p.close()
+		return nil
+	}
+	if err := syscall.Pipe2(p.scratch[:], syscall.O_CLOEXEC|syscall.O_NONBLOCK); err != nil {
+		p.close()
+		return nil
+	}
+	p.buf = make([]byte, pipeRoom(p.scratch[0]))
+	for _, name := range st.names() {
+		if !strings.HasPrefix(name, logPrefix) {
+			continue
+		}
+		route, known := routes[inodeOf(st.fds[name])]
+		if !known {
+			continue
+		}
+		if fd, err := dupStored(st.fds, name); err == nil {
+			p.sources = append(p.sources, source{fd, route, pipeRoom(fd)})
+		}
+	}
+	return p
+}
+
+// dupStored copies a descriptor of the store, which may be dropped at any time.
+func dupStored(fds map[string]int, name string) (int, error) {
+	fd, had := fds[name]
+	if !had {
+		return -1, syscall.ENOENT
+	}
+	syscall.ForkLock.RLock() // no supervisor is to inherit it
+	defer syscall.ForkLock.RUnlock()
+	fd, err := syscall.Dup(fd)
+	if err == nil {
+		syscall.CloseOnExec(fd)
+	}
+	return fd, err
+}
+
+// run carries until it is told to stop.
+func (p *pourer) run() {
+	defer close(p.done)
+	defer p.close()
+	pause := time.NewTimer(0)
+	defer pause.Stop()
+	for {
+		select {
+		case <-p.stop:
+			return
+		case <-pause.C:
+		}
+		pause.Reset(p.round(time.Now()))
+	}
+}
+
+// starts is told that a supervisor is about to be started, and living which one that is. careful: it is known to leave pipes
+// alone until it is their owner.
+func (p *pourer) starts() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.barred = true
+}
+
+func (p *pourer) lives(pid int, careful bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.living, p.barred = pid, !careful
+}
+
+// own takes hold of the pipes, unless somebody else has or may have.
+func (p *pourer) own() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.barred {
+		return false
+	}
+	self := syscall.Getpid()
+	if was := p.memory.Owner(); was != p.living && was != self {
+		p.memory.Disown(was) // it is dead
+	}
+	return p.memory.Own(self)
+}
+
+// beginPouring has output carried, if pipes are known.
+func (a *anchor) beginPouring() {
+	p := newPourer(&a.store)
+	if p == nil {
+		a.absent.since = time.Now() // a supervisor may tell more
+		return
+	}
+	a.absent.pour = p
+	a.started()
+	a.log.print("no supervisor for " + pourAfter.String() + ": what services print goes to their logs by the anchor, as it is")
+	go p.run() // ends with endPouring, or when a disk lets go of it
+}
+
+// endPouring leaves the pipes to the supervisor.
+func (a *anchor) endPouring() {
+	p := a.absent.pour
+	if p == nil {
+		return
+	}
+	a.absent.pour = nil
+	close(p.stop)
+	a.log.print("the anchor has carried " + strconv.FormatInt(p.bytes.Load(), 10) + " bytes of output")
+}
+
+// disown ends that this process, which was a supervisor before, owns the pipes: or the next one would wait.
+func (a *anchor) disown() {
+	if fd, had := a.store.fds[ledger.MemoryName]; had && fileSize(fd) == ledger.Size {
+		if m, err := ledger.Map(fd); err == nil {
+			m.Disown(syscall.Getpid())
+			m.Close()
+		}
+	}
+}
+
+// noteOwner notes whether the supervisor that is ready says that it owns the pipes.
+func (a *anchor) noteOwner() {
+	fd, had := a.store.fds[ledger.MemoryName]
+	a.absent.careful = had && a.sup != nil && ledger.ReadOwner(fd) == a.sup.pid
+}
+
+const logPrefix = "log/"
+
+func (p *pourer) close() {
+	for _, f := range p.files {
+		f.close()
+	}
+	for _, fd := range []int{p.null, p.scratch[0], p.scratch[1]} {
+		if fd >= 0 {
+			syscall.Close(fd)
+		}
+	}
+	for _, s := range p.sources {
+		syscall.Close(s.fd)
+	}
+	for _, page := range p.pages {
+		syscall.Close(page.Spent)
+	}
+	if p.memory != nil {
+		p.memory.Close()
+	}
+}
+
+// round empties the pipes as far as whole lines are in them, and tells how long to wait for the next. It does nothing while
+// somebody else owns them.
+func (p *pourer) round(now time.Time) (pause time.Duration) {
+	pause = pourEvery
+	if !p.own() {
+		return pause
+	}
+	defer p.memory.Disown(syscall.Getpid())
+	for _, s := range p.filled() {
+		for range pourMost {
+			n := p.pour(s, now)
+			p.bytes.Add(int64(n))
+			if n < s.room/2 {
+				break
+			}
+			pause = pourSoon
+		}
+	}
+	for path, f := range p.files { // who rotates or removes them is not kept from it
+		if !f.refuses() {
+			f.close()
+			delete(p.files, path)
+		}
+	}
+	return pause
+}
+
+// filled are the pipes with something in them.
+func (p *pourer) filled() []*source {
+	type pollFd struct {
+		fd             int32
+		events, occurs int16
+	}
+	const pollIn = 1
+	var full []*source
+	for at := 0; at < len(p.sources); {
+		var list [256]pollFd
+		n := min(len(list), len(p.sources)-at)
+		for i := range n {
+			list[i] = pollFd{fd: int32(p.sources[at+i].fd), events: pollIn}
+		}
+		var none syscall.Timespec
+		_, _, e := syscall.Syscall6(syscall.SYS_PPOLL, uintptr(unsafe.Pointer(&list[0])), uintptr(n), uintptr(unsafe.Pointer(&none)), 0, 0, 0)
+		if e == syscall.EINTR {
+			continue
+		}
+		for i := range n {
+			if e == 0 && list[i].occurs&pollIn != 0 {
+				full = append(full, &p.sources[at+i])
+			}
+		}
+		at += n
+	}
+	return full
+}
+
+// pour carries once what is in a pipe, and returns how much that was.
+func (p *pourer) pour(s *source, now time.Time) int {
+	if !p.resume(s, now) {
+		return 0
+	}
+	n := p.peek(s.fd)
+	if n <= 0 {
+		return 0
+	}
+	take := n
+	for take > 0 && p.buf[take-1] != '\n' {
+		take--
+	}
+	if take == 0 {
+		if n < s.room/2 { // pages are seldom quite full
+			return 0
+		}
+		take = n
+	}
+	page := p.free()
+	if page == nil {
+		return 0
+	}
+	page.Begin(s.route.Inode, take, take, now, false, func(enter func(int) ledger.Entry) {
+		for i := range s.route.Files {
+			enter(i)
+		}
+	})
+	p.finish(page, s, p.buf[:take], now)
+	return take
+}
+
+// finish writes what of out is not in the files yet, and takes it out of the pipe.
+func (p *pourer) finish(page *ledger.Page, s *source, out []byte, now time.Time) {
+	for i, path := range s.route.Files {
+		p.file(path).append(p.memory, page.Entry(i), out, s.route.JSON, now)
+	}
+	page.Consume(s.fd, p.null, len(out))
+}
+
+// resume finishes what the supervisor had begun with a pipe. False: nobody but a supervisor can, for lines are being changed on
+// their way.
+func (p *pourer) resume(s *source, now time.Time) bool {
+	for i := range p.pages {
+		page := &p.pages[i]
+		if page.State() == ledger.Idle || page.Inode() != s.route.Inode || page.Resume(s.fd, p.null) {
+			continue
+		}
+		used := page.Used()
+		if s.route.Plain && used == page.Length() {
+			if p.peek(s.fd) < used {
+				page.SetState(ledger.Idle)
+				continue
+			}
+			p.finish(page, s, p.buf[:used], now)
+			continue
+		}
+		begun, complete := false, true
+		for i := range s.route.Files {
+			e := page.Entry(i)
+			begun = begun || e.Begun()
+			complete = complete && e.Complete(page.Length())
+		}
+		switch {
+		case complete:
+			page.Consume(s.fd, p.null, used)
+		case !begun:
+			page.SetState(ledger.Idle)
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// free is a page that nobody uses, nil if there is none.
+func (p *pourer) free() *ledger.Page {
+	for i := range p.pages {
+		if p.pages[i].State() == ledger.Idle {
+			return &p.pages[i]
+		}
+	}
+	return nil
+}
+
+// peek copies to buf what is in a pipe, without taking it out.
+func (p *pourer) peek(fd int) int {
+	const nonblock = 2 // SPLICE_F_NONBLOCK
+	n, err := syscall.Tee(fd, p.scratch[1], len(p.buf), nonblock)
+	for err == syscall.EINTR {
+		n, err = syscall.Tee(fd, p.scratch[1], len(p.buf), nonblock)
+	}
+	if err != nil {
+		return 0
+	}
+	got := 0
+	for got < int(n) {
+		m, err := syscall.Read(p.scratch[0], p.buf[got:n])
+		if err == syscall.EINTR {
+			continue
+		}
+		if err != nil || m <= 0 {
+			return 0
+		}
+		got += m
+	}
+	return got
+}
+
+func (p *pourer) file(path string) *pouredFile {
+	f := p.files[path]
+	if f == nil {
+		f = &pouredFile{path: path, fd: -1}
+		p.files[path] = f
+	}
+	return f
+}
+
+func pipeRoom(fd int) int {
+	const getPipeSize, usual = 1032, 64 << 10 // F_GETPIPE_SZ
+	if n, err := fcntl(fd, getPipeSize); err == nil && n > 0 {
+		return n
+	}
+	return usual
+}
+
+func inodeOf(fd int) uint64 {
+	var st syscall.Stat_t
+	if syscall.Fstat(fd, &st) != nil {
+		return 0
+	}
+	return st.Ino
+}
+
+func fileSize(fd int) int64 {
+	var st syscall.Stat_t
+	if syscall.Fstat(fd, &st) != nil {
+		return -1
+	}
+	return st.Size
+}
+
+// readStored reads a file of the store from its beginning.
+func readStored(fds map[string]int, name string) ([]byte, error) {
+	fd, had := fds[name]
+	if !had {
+		return nil, syscall.ENOENT
+	}
+	b := make([]byte, max(fileSize(fd), 0))
+	for got := 0; got < len(b); {
+		n, err := syscall.Pread(fd, b[got:], int64(got))
+		if err == syscall.EINTR {
+			continue
+		}
+		if err != nil || n == 0 {
+			return b[:got], err
+		}
+		got += n
+	}
+	return b, nil
+}
