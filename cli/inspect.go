@@ -17,7 +17,10 @@ func (c *call) processes(spec bool, args []string) ([]app.Process, error) {
 	}
 	list, err := c.client.List(c.ctx, spec, "")
 	if api.IsDown(err) {
-		return nil, nil
+		if up, err := c.daemonOfTheLiving(); !up || err != nil {
+			return nil, err
+		}
+		list, err = c.client.List(c.ctx, spec, "")
 	}
 	if err != nil || len(args) == 0 {
 		return list, err

@@ -69,7 +69,15 @@ func (c *call) table() error {
 	}
 	said, err := c.client.Ask(c.ctx, "list", nil, flags, c.out.cols, c.out.color)
 	if api.IsDown(err) {
-		c.render(nil)
+		up, err := c.daemonOfTheLiving()
+		if !up || err != nil {
+			c.render(nil)
+			return err
+		}
+		if said, err = c.client.Ask(c.ctx, "list", nil, flags, c.out.cols, c.out.color); err != nil {
+			return err
+		}
+		c.out.bytes(said.Out)
 		return nil
 	}
 	if err != nil {

@@ -34,5 +34,5 @@ package logs
 const (
 	FDsPerPipe = 1 // the read end; the child's end is closed after the spawn
 	FDsPerFile = 1 // each distinct file, however many pipes write to it
-	FDsShared  = 8 // the ledger and its two pipes, epoll, eventfd, /dev/null, the two ends of the scratch pipe
+	FDsShared  = 9 // the ledger and its two pipes, where pipes lead, epoll, eventfd, /dev/null, the two ends of the scratch pipe
 )

@@ -62,6 +62,9 @@ func OpenLedger(claim func(name string) (fd int, ok bool), keep func(name string
 		unix.Close(fd)
 		return nil, err
 	}
+	if fd, ok := claim(ledger.RoutesName); ok { // the anchor's copy stays until there is another
+		unix.Close(fd)
+	}
 	l.memory.Await() // the anchor carries output while there is no supervisor
 	for i := range l.pages {
 		name := ledger.SpentName + strconv.Itoa(i)

@@ -55,8 +55,11 @@ const (
 // succeed is a supervisor in short, which adopts pipes and carries them to their end.
 func succeed(int) {
 	claim := func(name string) (int, bool) {
-		if name == ledger.MemoryName {
+		switch name {
+		case ledger.MemoryName:
 			return heirLedger, true
+		case ledger.RoutesName:
+			return 0, false
 		}
 		var i int
 		_, err := fmt.Sscanf(name, ledger.SpentName+"%d", &i)

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -36,13 +37,20 @@ with open(house + "/slowest.tmp", "w") as f:
 os.rename(house + "/slowest.tmp", house + "/slowest")
 `
 
+var latest = regexp.MustCompile(`supervisor (\d+) started`)
+
 // absent kills every supervisor of the home as soon as it is there, until now says that it is enough.
-func (h *house) absent(anchor int, enough func() bool) {
+func (h *house) absent(enough func() bool) {
 	h.t.Helper()
 	for began := time.Now(); !enough(); time.Sleep(2 * time.Millisecond) {
 		require.Less(h.t, time.Since(began), 60*time.Second)
-		if pid := supervisorBelow(anchor, 0); pid != 0 {
-			_ = syscall.Kill(pid, syscall.SIGKILL) // it may have died of the one before
+		text, _ := os.ReadFile(filepath.Join(h.home, "anchor.log"))
+		started := latest.FindAllSubmatch(text, -1)
+		pid, err := strconv.Atoi(string(started[len(started)-1][1]))
+		require.NoError(h.t, err)
+		line, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid)) // it may be gone
+		if strings.Contains(string(line), "supervise\x00") {
+			_ = syscall.Kill(pid, syscall.SIGKILL) // as before
 		}
 	}
 }
@@ -59,6 +67,14 @@ func TestServicesPrintWithoutASupervisor(t *testing.T) {
 	h.weaver("start", h.write("flood.py", flooding), "--name", "flood", "--interpreter", python, "--no-autorestart", "--max-log-size", "1G")
 	h.weaver("start", h.write("flood2.py", strings.ReplaceAll(flooding, "/slowest", "/slowest2")), "--name", "dated", "--interpreter", python, "--no-autorestart", "--time")
 	before := h.list()
+	defer func() {
+		if t.Failed() {
+			for _, name := range []string{"weaver.log", "anchor.log"} {
+				text, _ := os.ReadFile(filepath.Join(h.home, name))
+				t.Logf("%s:\n%s", name, text[max(0, len(text)-6000):])
+			}
+		}
+	}()
 	log := filepath.Join(h.home, "logs", "flood-out.log")
 	size := func() int64 {
 		st, err := os.Stat(log)
@@ -73,7 +89,7 @@ func TestServicesPrintWithoutASupervisor(t *testing.T) {
 		anchor := h.ping().Anchor
 		was := int64(-1)
 		began := time.Now()
-		h.absent(anchor, func() bool {
+		h.absent(func() bool {
 			text, _ := os.ReadFile(filepath.Join(h.home, "anchor.log"))
 			if was < 0 && time.Since(began) > time.Second && strings.Contains(string(text), "by the anchor") {
 				was = size()

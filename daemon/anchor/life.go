@@ -23,16 +23,19 @@ type life struct {
 	deaths    int // in a row, none of them steady
 	refusals  int // deaths since it was asked to end
 	unready   int // deaths in a row before they were ready
+	failures  int // those of them that nobody outside has caused
+	shot      bool
 }
 
 // plan is how to start the next supervisor when others have died before they were ready.
 type plan struct {
 	previous bool // by the weaverd that worked before, if there is another
+	suspect  bool // what was written last may be the cause
 	skipTail bool // without what was written last
 }
 
 func (l *life) plan() plan {
-	return plan{previous: l.unready >= maxTries, skipTail: l.unready >= 2*maxTries}
+	return plan{previous: l.unready >= maxTries, suspect: l.failures >= maxTries, skipTail: l.failures >= 2*maxTries}
 }
 
 type verdict int
@@ -48,7 +51,10 @@ func (l *life) started(now time.Time) {
 	l.born, l.ready, l.bye, l.left = now, false, false, false
 }
 
-func (l *life) becameReady() { l.ready, l.everReady, l.unready = true, true, 0 }
+func (l *life) becameReady() { l.ready, l.everReady, l.unready, l.failures = true, true, 0, 0 }
+
+// wasShot is told before died of a supervisor that somebody killed: that says nothing against what it read.
+func (l *life) wasShot() { l.shot = true }
 
 // died is told of the end of a supervisor, or of one that could not be run. told: the cause is known. asked: somebody
 // wants all to end.
@@ -59,7 +65,11 @@ func (l *life) died(now time.Time, told, asked bool) verdict {
 	}
 	if !l.ready {
 		l.unready++
+		if !l.shot {
+			l.failures++
+		}
 	}
+	l.shot = false
 	l.born, l.ready = time.Time{}, false
 	if lived >= steady {
 		l.deaths = 0

@@ -93,12 +93,18 @@ func TestPlanOfWhoDoesNotGetReady(t *testing.T) {
 		l.started(epoch)
 		l.died(epoch, false, false)
 	}
-	newest, previous, without := plan{}, plan{previous: true}, plan{previous: true, skipTail: true}
+	newest, previous, without := plan{}, plan{previous: true, suspect: true}, plan{previous: true, suspect: true, skipTail: true}
 	assert.Equal(t, []plan{newest, newest, newest, previous, previous, previous, without}, plans)
 	l.started(epoch)
 	l.becameReady()
 	l.died(epoch, false, false)
 	assert.Equal(t, newest, l.plan(), "one that was ready ends the row")
+	for range 3 * maxTries {
+		l.started(epoch)
+		l.wasShot()
+		l.died(epoch, false, false)
+	}
+	assert.Equal(t, plan{previous: true}, l.plan(), "what somebody outside does is no reason to leave anything out")
 }
 
 func TestOrphansAreToldUntilTheyAreAcknowledged(t *testing.T) {

@@ -104,6 +104,9 @@ func (a *anchor) supervisorDied(status syscall.WaitStatus) {
 	for _, m := range a.sup.rest() { // what it said last may still lie in the socket
 		a.hear(m)
 	}
+	if status.Signaled() && status.Signal() == syscall.SIGKILL && a.sup.hung == "" {
+		a.life.wasShot()
+	}
 	how, code := ending(status)
 	if a.sup.hung != "" {
 		how = "it " + a.sup.hung + ", and was ended: " + how

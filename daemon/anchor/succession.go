@@ -13,7 +13,7 @@ func (a *anchor) start() {
 	a.log.shorten()
 	how := a.life.plan()
 	path, trial, previous, err := a.choose(how.previous)
-	skipTail := how.skipTail || how.previous && !previous
+	skipTail := how.skipTail || how.suspect && !previous
 	a.starting()
 	if err == nil {
 		a.sup, err = launch(a.options, path, a.exes.current, a.self, a.lock, a.log.fd, &a.store)
