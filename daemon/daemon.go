@@ -223,7 +223,7 @@ func (d *daemon) open() (err error) {
 	d.past = &past{path: d.home.Events()}
 	d.preload = preload.Place(d.home.Dir, identity)
 	d.sup = supervisor.New(supervisor.Options{
-		Spawner: d.spawner, Logs: d.logs, Sampler: d.sampler, IPC: d.ipc, Identity: identity,
+		Spawner: d.spawner, Logs: d.logs, Sampler: d.sampler, IPC: d.ipc, Identity: identity, Home: d.home.Dir,
 		ChildEnv: d.childEnv, ChildArgs: d.childArgs,
 		Rotation:   func() logs.Rotation { return rotation(d.settings.Load()) },
 		Store:      d.link.store,

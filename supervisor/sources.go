@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -126,9 +129,12 @@ func watched(s *app.Spec) []string {
 	return many
 }
 
-// own lists the files that weaver itself writes for a process: they are no changes.
-func own(p *app.Process) []string {
+// own lists what weaver itself writes: that is no change. A home is left out that has in it what is watched.
+func own(p *app.Process, roots []string, home string) []string {
 	var out []string
+	if home != "" && !slices.ContainsFunc(roots, func(root string) bool { return within(root, home) }) {
+		out = append(out, home)
+	}
 	for _, path := range []string{p.OutPath, p.ErrorPath, p.LogPath, p.PIDPath} {
 		if path != "" {
 			out = append(out, path)
@@ -137,11 +143,17 @@ func own(p *app.Process) []string {
 	return out
 }
 
+// within says that path is dir, or in it.
+func within(path, dir string) bool {
+	rel, err := filepath.Rel(dir, path)
+	return err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator))
+}
+
 func (k *keeper) runWatch(ctx context.Context, spec *app.Spec) {
 	p := k.view.Load()
 	o := watch.Options{
 		Dir: spec.Cwd, Roots: watched(spec), Ignore: spec.IgnoreWatch, Delay: spec.WatchDelay.D(),
-		Own: own(p),
+		Own: own(p, append(watched(spec), spec.Cwd), k.sup.opts.Home),
 		Report: func(text string) {
 			k.publishEvent(app.Event{Kind: app.EventWarning, ID: k.id, Name: spec.Name, Message: text})
 		},

@@ -79,3 +79,28 @@ func TestWatchRestarts(t *testing.T) {
 	assert.True(t, f.get(0).Watching, "watched again once it is started")
 	assert.Len(t, w.launches(), n+1, "what is stopped is not watched")
 }
+
+func TestWeaversOwnFilesAreNoChanges(t *testing.T) {
+	p := &app.Process{OutPath: "/app/logs/out.log", PIDPath: "/app/a.pid"}
+	files := []string{"/app/logs/out.log", "/app/a.pid"}
+	for _, c := range []struct {
+		roots []string
+		home  string
+		all   bool // the home is ignored
+	}{
+		{[]string{"/app"}, "/app/home", true},
+		{[]string{"src", "/app"}, "/app/home", true},
+		{[]string{"/app"}, "/elsewhere", true},
+		{[]string{"/app"}, "/", false},
+		{[]string{"/app"}, "/app", false},
+		{[]string{"/home/apps/x"}, "/home", false},
+		{[]string{"/homely"}, "/home", true},
+		{[]string{"/app"}, "", false},
+	} {
+		want := files
+		if c.all {
+			want = append([]string{c.home}, files...)
+		}
+		assert.Equal(t, want, own(p, c.roots, c.home), "%+v", c)
+	}
+}

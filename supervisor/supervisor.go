@@ -47,6 +47,8 @@ type Options struct {
 	ChildArgs func(*app.Process) []string
 	// Identity marks what belongs to this supervisor, in environments and cgroups.
 	Identity string
+	// Home is where weaver's own files are: no change for who watches a directory around it. "" is nowhere.
+	Home string
 	// Rotation is what log files get whose spec says nothing.
 	Rotation func() logs.Rotation
 	// Store keeps the descriptors that services need; nil if nobody does.
