@@ -24,6 +24,7 @@ const (
 	EventDaemon    Kind = "daemon" // about the supervisor itself
 	EventWarning   Kind = "warning"
 	EventMessage   Kind = "message" // a program sent Data over its IPC channel, under Topic if it named one
+	EventTold      Kind = "told"    // who asked for something says that it is done: Message is PM2's word for it
 )
 
 // Event is something that happened. Seq counts up without gaps within one supervisor, so a reader sees what it missed; an
@@ -41,6 +42,8 @@ type Event struct {
 	Manually  bool          `json:"manually,omitempty"` // an operator asked for it
 	Cause     string        `json:"cause,omitempty"`    // who or what asked for it: a command line and its user, cron, a file, a limit
 	Exit      *Exit         `json:"exit,omitempty"`
+	Asked     bool          `json:"asked,omitempty"`    // of an exit: weaver wanted it
+	Restarts  int           `json:"restarts,omitempty"` // how many there were by then
 	Delay     time.Duration `json:"delay,omitempty"`
 	Message   string        `json:"message,omitempty"`
 

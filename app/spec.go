@@ -37,6 +37,9 @@ type Spec struct {
 	Instances       int      `json:"instances,omitempty"` // 1 when 0; config has resolved "max" and negative forms
 	// InstancesGiven says that somebody wrote a number, which decides PM2's log file names.
 	InstancesGiven bool `json:"instances_given,omitempty"`
+	// InstancesUnknown says that it comes from a dump, which tells of each process and not how many there are: PM2 has no such
+	// key in the records of those.
+	InstancesUnknown bool `json:"instances_unknown,omitempty"`
 
 	// Env is the whole environment of the child, the caller's included, before weaver adds its own.
 	Env Env `json:"env,omitempty"`

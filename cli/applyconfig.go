@@ -124,7 +124,7 @@ func meansTheSame(a, b *app.Spec) bool {
 // essence is a spec without the number of instances, and what the sum of its file was.
 func essence(s *app.Spec) []byte {
 	c := *s
-	c.Instances, c.InstancesGiven = 0, false
+	c.Instances, c.InstancesGiven, c.InstancesUnknown = 0, false, false
 	if c.WatchConfig != nil {
 		w := *c.WatchConfig
 		w.Sum = ""

@@ -140,6 +140,9 @@ func (d *daemon) events(w http.ResponseWriter, r *http.Request) error {
 	http.NewResponseController(w).Flush()
 	ctx := d.streaming(r)
 	for e := range d.sup.Events(ctx, since) {
+		if e.Kind == app.EventTold { // PM2's bus needs it: whoever reads this has seen what was done
+			continue
+		}
 		if send(e) != nil {
 			return nil
 		}

@@ -147,13 +147,14 @@ func (w *wireDoor) heard(p *app.Progress) {
 	if w == nil {
 		return
 	}
-	switch {
-	case p.Step == app.StepOK && (p.Verb == app.VerbRestart || p.Verb == app.VerbReload || p.Verb == app.VerbStop || p.Verb == app.VerbStart):
+	if p.Step != app.StepOK {
+		return
+	}
+	switch p.Verb {
+	case app.VerbRestart, app.VerbReload, app.VerbStop:
 		w.server.Notify(p.ID, string(p.Verb))
-	case p.Step == app.StepLaunched:
-		for i := range max(p.Count, 1) {
-			w.server.Notify(p.ID+app.ID(i), "start")
-		}
+	case app.VerbStart: // of what was stopped
+		w.server.Notify(p.ID, string(app.VerbRestart))
 	}
 }
 
@@ -193,7 +194,9 @@ type backend struct {
 func (b *backend) List() []app.Process                   { return b.d.sup.List() }
 func (b *backend) Get(id app.ID) (app.Process, bool)     { return b.d.sup.Get(id) }
 func (b *backend) ReloadLogs() error                     { return b.d.logs.Reopen() }
-func (b *backend) SendLine(id app.ID, line string) error { return b.d.sup.SendLine(id, line+"\n") }
+func (b *backend) SendLine(id app.ID, line string) error { return b.d.sup.SendLine(id, line) }
+
+func (b *backend) Tell(id app.ID, what string, manually bool) { b.d.sup.Tell(id, what, manually) }
 
 func (b *backend) Events(ctx context.Context) <-chan app.Event { return b.d.sup.Events(ctx, 0) }
 
@@ -211,11 +214,11 @@ func (b *backend) operation(ctx context.Context, act string, id app.ID) *operati
 	return op
 }
 
-func (b *backend) Add(ctx context.Context, spec app.Spec, n int, up bool) ([]app.ID, error) {
+func (b *backend) Add(ctx context.Context, spec app.Spec, n int, up bool, known func()) ([]app.ID, error) {
 	op := b.operation(ctx, "start", -1)
 	defer op.end()
 	op.target(spec.Name)
-	ids, err := b.d.sup.Add(op.ctx, spec, n, up)
+	ids, err := b.d.sup.Add(op.ctx, spec, n, up, known)
 	return ids, op.failed(err)
 }
 

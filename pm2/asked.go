@@ -105,7 +105,7 @@ func Changed(p *app.Process, change json.RawMessage) (app.Spec, error) {
 	s := rec.Spec
 	// What belongs to the process, and what a record does not tell from its absence.
 	s.OutFile, s.ErrorFile, s.LogFile, s.PIDFile, s.MergeLogs = old.OutFile, old.ErrorFile, old.LogFile, old.PIDFile, old.MergeLogs
-	s.Instances, s.InstancesGiven, s.Version = max(old.Instances, 1), old.InstancesGiven, old.Version
+	s.Instances, s.InstancesGiven, s.InstancesUnknown, s.Version = max(old.Instances, 1), old.InstancesGiven, old.InstancesUnknown, old.Version
 	return s, nil
 }
 

@@ -141,7 +141,7 @@ func TestWeaversOwnSettingsSurviveADump(t *testing.T) {
 func TestEverySettingSurvivesADump(t *testing.T) {
 	// Shown in lists, decided anew by each start, or kept elsewhere in the record.
 	notKept := map[string]bool{
-		"Name": true, "Script": true, "Mode": true, "Instances": true, "InstancesGiven": true, "Env": true, "Interpreter": true,
+		"Name": true, "Script": true, "Mode": true, "Instances": true, "InstancesGiven": true, "InstancesUnknown": true, "Env": true, "Interpreter": true,
 		"OutFile": true, "ErrorFile": true, "LogFile": true, "PIDFile": true, "Module": true, "Username": true, "User": true, "Group": true,
 		"LogType": true, "EnvProfiles": true, "Extra": true, "Watch": true, "WatchOptions": true, "FilterEnv": true, "Version": true,
 		"MergeLogs": true, // the other tests are about these

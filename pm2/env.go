@@ -154,7 +154,7 @@ func (b *builder) settings(p *app.Process, s *app.Spec, o EnvOptions) {
 	b.flagGiven("source_map_support", s.SourceMaps)
 	b.flagIf("disable_source_map_support", s.DisableSourceMaps)
 	b.flagIf("wait_ready", s.WaitReady)
-	if s.InstancesGiven && !b.dump {
+	if s.InstancesGiven && !s.InstancesUnknown && !b.dump {
 		b.num("instances", int64(max(s.Instances, 1)))
 	}
 	b.millisGiven("kill_timeout", s.KillTimeout)
@@ -242,7 +242,7 @@ func (b *builder) paths(p *app.Process, s *app.Spec) {
 		b.text("exec_interpreter", interpreter)
 	}
 	b.text("exec_mode", string(mode(p, s)))
-	if !s.InstancesGiven && !b.dump {
+	if !s.InstancesGiven && !s.InstancesUnknown && !b.dump {
 		b.num("instances", int64(max(s.Instances, 1)))
 	}
 	b.textIf("pm_log_path", instancePath(p.LogPath, s.LogFile, p, s))
@@ -298,10 +298,14 @@ func (b *builder) life(p *app.Process, s *app.Spec) {
 	}
 }
 
-// fromFile reports an app of a config file: PM2 has no defaults of flags in the records of those.
+// fromFile reports an app of a config file, or of a program: PM2 has no defaults of flags in the records of those.
 func fromFile(s *app.Spec) bool {
-	_, marked := s.Env.Get("PM2_JSON_PROCESSING")
-	return marked
+	for _, mark := range []string{"PM2_JSON_PROCESSING", "PM2_PROGRAMMATIC"} {
+		if _, marked := s.Env.Get(mark); marked {
+			return true
+		}
+	}
+	return false
 }
 
 // filters writes which variables are left out: a name that is one exactly is a text of its own.

@@ -43,8 +43,11 @@ func fromElement(t testing.TB, o *Object) app.Process {
 	rec, err := Spec(env.AppendJSON(nil))
 	require.NoError(t, err)
 	p := toProcess(rec)
-	pid, _ := o.Get("pid")
-	p.PID = int(pid.num)
+	if pid, ok := o.Get("pid"); ok {
+		if p.PID = int(pid.num); p.PID == 0 {
+			p.Gen = 1 // it ran
+		}
+	}
 	monit, _ := o.Get("monit")
 	memory, _ := monit.object.Get("memory")
 	cpu, _ := monit.object.Get("cpu")

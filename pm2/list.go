@@ -15,9 +15,13 @@ func AppendJList(dst []byte, list []app.Process, o EnvOptions) []byte {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		dst = append(dst, `{"pid":`...)
-		dst = strconv.AppendInt(dst, int64(p.PID), 10)
-		dst = append(dst, `,"name":`...)
+		dst = append(dst, '{')
+		if hasPID(p) {
+			dst = append(dst, `"pid":`...)
+			dst = strconv.AppendInt(dst, int64(p.PID), 10)
+			dst = append(dst, ',')
+		}
+		dst = append(dst, `"name":`...)
 		dst = appendString(dst, p.Name)
 		dst = append(dst, `,"pm2_env":`...)
 		b.build(p, o)
@@ -48,10 +52,15 @@ func Monitored(p *app.Process, o EnvOptions) *Object {
 	monit.add("memory", Number(int64(p.Usage.Memory)))
 	monit.add("cpu", Number(roundCPU(p.Usage.CPU)))
 	out := &Object{}
-	out.add("pid", Number(p.PID))
+	if hasPID(p) {
+		out.add("pid", Number(p.PID))
+	}
 	out.add("name", String(p.Name))
 	out.add("pm2_env", Of(Env(p, o)))
 	out.add("pm_id", Number(int(p.ID)))
 	out.add("monit", Of(monit))
 	return out
 }
+
+// hasPID reports that PM2 has a pid for a process, if only 0: it has none for one that was stopped when it was resurrected.
+func hasPID(p *app.Process) bool { return p.PID != 0 || p.Gen != 0 || p.Status != app.Stopped }

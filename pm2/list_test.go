@@ -26,9 +26,7 @@ func TestJListHasTheKeysAndValuesOfPM2(t *testing.T) {
 	for i, e := range elements {
 		want, _ := e.Object()
 		got, _ := ours[i].Object()
-		if _, ok := want.Get("pid"); ok { // PM2 leaves it out for what it restored as stopped
-			assert.Equal(t, keysOf(want), keysOf(got))
-		}
+		assert.Equal(t, keysOf(want), keysOf(got))
 		wantEnv, _ := want.Get("pm2_env")
 		gotEnv, _ := got.Get("pm2_env")
 		byFile := startedByFile(wantEnv.object)

@@ -85,6 +85,8 @@ func (r reader) settings(s *app.Spec) {
 		s.Mode = app.Fork
 	}
 	s.Instances = max(r.whole("instances"), 1)
+	_, told := r.top.Get("instances")
+	s.InstancesUnknown = !told
 	s.FilterEnv = r.filters()
 	if s.InstanceVar = r.text("instance_var"); s.InstanceVar == "NODE_APP_INSTANCE" {
 		s.InstanceVar = ""

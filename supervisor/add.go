@@ -10,8 +10,12 @@ import (
 
 // Add makes n processes of a spec, whatever else has its name, and returns their ids. With up it starts them all at once
 // and returns when each is up; the first that fails is the error, and all stay in the list. The list is on disk then.
-func (s *Supervisor) Add(ctx context.Context, spec app.Spec, n int, up bool) ([]app.ID, error) {
+// known, unless nil, is called when they have their ids.
+func (s *Supervisor) Add(ctx context.Context, spec app.Spec, n int, up bool, known func()) ([]app.ID, error) {
 	keepers, err := s.reg.add(&spec, n, nil)
+	if known != nil {
+		known()
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -43,7 +43,7 @@ func (k *keeper) emit(e lifecycle.Emit) {
 	v := k.view.Load()
 	ev := app.Event{
 		Kind: kind, ID: k.id, Name: v.Name, Namespace: v.Namespace, Gen: e.Gen, PID: v.PID, Status: v.Status,
-		Manually: k.byHand, Delay: e.Delay, Cause: k.causeOf(e.What),
+		Manually: k.byHand, Delay: e.Delay, Cause: k.causeOf(e.What), Asked: e.Asked, Restarts: v.Restarts,
 	}
 	switch e.What {
 	case lifecycle.WhatExited:

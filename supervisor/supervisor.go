@@ -190,6 +190,12 @@ func (s *Supervisor) News(ctx context.Context, since uint64) <-chan app.Event {
 	return s.bus.subscribe(ctx, since, false)
 }
 
+// Tell tells those who follow Events what somebody says of a process, after all that has happened until now: EventTold. It is not
+// remembered.
+func (s *Supervisor) Tell(id app.ID, what string, manually bool) {
+	s.bus.say(app.Event{Kind: app.EventTold, ID: id, Message: what, Manually: manually}, nil)
+}
+
 // History returns the last transitions of one process, oldest first.
 func (s *Supervisor) History(id app.ID) []app.Event {
 	k := s.reg.get(id)

@@ -22,12 +22,14 @@ type Call struct {
 	Method string
 	Args   []json.RawMessage
 	Conn   net.Conn // of who calls
+	// Begun lets the next call of the connection begin, which it does at the latest when this one has been answered.
+	Begun func()
 }
 
 // ErrNoReply is returned by a Handler for calls that clients make without waiting: an answer would break them.
 var ErrNoReply = errors.New("axon: this call has no reply")
 
-// Handler answers calls, several at the same time. The results become the arguments of the caller's callback, each the JSON
+// Handler answers calls, several at the same time if it says that they have begun. The results become the arguments of the caller's callback, each the JSON
 // of one; an error becomes the caller's error.
 type Handler interface {
 	Methods() []Method
@@ -107,6 +109,8 @@ func (s *Server) talk(ctx context.Context, c net.Conn) error {
 	defer calls.Wait()
 	room := make(chan struct{}, maxUnderWay)
 	out := replies{conn: c}
+	turn := make(chan struct{})
+	close(turn)
 	in := NewReader(c)
 	for {
 		m, err := in.Read()
@@ -120,9 +124,14 @@ func (s *Server) talk(ctx context.Context, c net.Conn) error {
 			return fmt.Errorf("axon: a request of %d arguments", len(m))
 		}
 		room <- struct{}{}
+		mine, next := turn, make(chan struct{})
+		turn = next
 		calls.Go(func() { // goes on when its caller has gone: work that was begun is finished
 			defer func() { <-room }()
-			reply, ok := s.answer(ctx, c, m[0])
+			<-mine
+			begun := sync.OnceFunc(func() { close(next) })
+			defer begun()
+			reply, ok := s.answer(ctx, c, begun, m[0])
 			if ok {
 				out.send(Message{JSON(reply), m[len(m)-1]})
 			}
@@ -158,7 +167,7 @@ type payload struct {
 }
 
 // answer makes the reply to one request, if it has one.
-func (s *Server) answer(ctx context.Context, c net.Conn, request []byte) (reply []byte, ok bool) {
+func (s *Server) answer(ctx context.Context, c net.Conn, begun func(), request []byte) (reply []byte, ok bool) {
 	doc, valid := JSONOf(request)
 	var p payload
 	if !valid || json.Unmarshal(doc, &p) != nil {
@@ -177,7 +186,7 @@ func (s *Server) answer(ctx context.Context, c net.Conn, request []byte) (reply 
 	case p.Args == nil:
 		return failure(".args required"), true
 	}
-	results, err := s.call(ctx, Call{Method: *p.Method, Args: *p.Args, Conn: c})
+	results, err := s.call(ctx, Call{Method: *p.Method, Args: *p.Args, Conn: c, Begun: begun})
 	switch {
 	case errors.Is(err, ErrNoReply):
 		return nil, false

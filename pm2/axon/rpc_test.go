@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -32,6 +33,7 @@ func (h handler) Call(_ context.Context, c Call) ([]json.RawMessage, error) {
 	case "panic":
 		panic("oh")
 	case "wait":
+		c.Begun()
 		<-h.block
 	}
 	return nil, nil
@@ -144,4 +146,32 @@ func TestManyClientsAtOnce(t *testing.T) {
 		})
 	}
 	wg.Wait()
+}
+
+// inTurn notes calls as they begin.
+type inTurn struct{ order chan string }
+
+func (inTurn) Methods() []Method { return []Method{{"note", nil}} }
+
+func (h inTurn) Call(_ context.Context, c Call) ([]json.RawMessage, error) {
+	runtime.Gosched()
+	h.order <- string(c.Args[0])
+	c.Begun()
+	return nil, nil
+}
+
+// TestCallsOfAConnectionBeginInTurn: what is asked for first gets the first id.
+func TestCallsOfAConnectionBeginInTurn(t *testing.T) {
+	const n = 60
+	h := inTurn{make(chan string, n)}
+	c, r := dial(t, listen(t, (&Server{Handler: h}).Serve))
+	for i := range n {
+		_, err := c.Write(frame(t, JSON(fmt.Appendf(nil, `{"type":"call","method":"note","args":[%d]}`, i)), Text("x")))
+		require.NoError(t, err)
+	}
+	for i := range n {
+		require.Equal(t, fmt.Sprint(i), <-h.order)
+		_, err := r.Read()
+		require.NoError(t, err)
+	}
 }

@@ -147,7 +147,7 @@ var passing = []string{
 // apart are keys that come and go with the moment (a node that has not said its version yet, the processes of the last
 // stop), and variables by which either finds its own.
 var apart = []string{
-	"node_version", "_tree_pids", "prev_restart_delay", "WEAVER_SERVICE", "NODE_CHANNEL_FD", "NODE_CHANNEL_SERIALIZATION_MODE",
+	"node_version", "_tree_pids", "prev_restart_delay", "WEAVER_SERVICE", "PM2_MODULE", "NODE_CHANNEL_FD", "NODE_CHANNEL_SERIALIZATION_MODE",
 }
 
 // list is jlist in lines that can be compared.

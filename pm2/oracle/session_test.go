@@ -17,6 +17,7 @@ import (
 //	env NAME=value          for all that follows
 //	copy DIRECTORY          of testdata/ecosystem/wild, into the working directory
 //	fresh                   a home without a daemon
+//	module                  programs of the session load the npm pm2 from $PM2_MODULE
 //	$ command line          run by sh, with pm2 on the PATH
 //	! stdout: text          the step above differs there, and a row of docs/pm2.md has this text
 //	wait command line       until it succeeds
@@ -27,12 +28,13 @@ import (
 //	# remark
 //	-- file --              up to the next file or session
 type session struct {
-	name  string
-	steps []step
-	files map[string]string
-	env   []string
-	copy  string
-	fresh bool
+	name   string
+	steps  []step
+	files  map[string]string
+	env    []string
+	copy   string
+	fresh  bool
+	module bool
 }
 
 // step is one line of a session.
@@ -101,6 +103,8 @@ func readSessions(path string) ([]*session, error) {
 			cur.copy = rest
 		case word == "fresh":
 			cur.fresh = true
+		case word == "module":
+			cur.module = true
 		case word == "!":
 			part, reason, ok := strings.Cut(rest, ": ")
 			if !ok || len(cur.steps) == 0 {

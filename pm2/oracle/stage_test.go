@@ -87,6 +87,9 @@ func (s *stage) play(ses *session) ([]answer, error) {
 			return nil, fmt.Errorf("pm2 ping: %s%s", a["stdout"], a["stderr"])
 		}
 	}
+	if ses.module {
+		s.env = append(s.env, "PM2_MODULE="+filepath.Join(filepath.Dir(os.Getenv("WEAVER_TEST_PM2")), "../pm2"))
+	}
 	for _, kv := range ses.env {
 		s.env = append(s.env, strings.ReplaceAll(kv, "$STAGE", s.dir))
 	}

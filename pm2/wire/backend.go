@@ -14,17 +14,20 @@ type Backend interface {
 	// List returns every process with its usage, in order of id, and Get one.
 	List() []app.Process
 	Get(app.ID) (app.Process, bool)
-	// Add makes n processes of spec, and starts them if up, returning when they are up or have failed.
-	Add(ctx context.Context, spec app.Spec, n int, up bool) ([]app.ID, error)
+	// Add makes n processes of spec, and starts them if up, returning when they are up or have failed. It calls known, unless
+	// that is nil, when they have their ids.
+	Add(ctx context.Context, spec app.Spec, n int, up bool, known func()) ([]app.ID, error)
 	// Duplicate adds one more like id, and starts it.
 	Duplicate(ctx context.Context, id app.ID) (app.ID, error)
 	// Act applies a verb to one process; a spec replaces its own before, a signal is VerbSignal's.
 	Act(ctx context.Context, verb app.Verb, id app.ID, spec *app.Spec, signal string) error
 	// Respec gives a process another spec for its next start.
 	Respec(ctx context.Context, id app.ID, spec app.Spec) error
-	// Send sends a message over the process's IPC channel, SendLine a line to its standard input.
+	// Send sends a message over the process's IPC channel, SendLine a text to its standard input as it is: clients end their lines.
 	Send(id app.ID, message json.RawMessage) error
 	SendLine(id app.ID, line string) error
+	// Tell has the followers of Events told what somebody says of a process, after all that has happened until now.
+	Tell(id app.ID, what string, manually bool)
 	// Events and Lines are what happens and what is printed from now on, until ctx ends.
 	Events(ctx context.Context) <-chan app.Event
 	Lines(ctx context.Context) <-chan app.Line

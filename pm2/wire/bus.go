@@ -60,6 +60,7 @@ func (s *Server) listened(on bool) {
 	s.feed.cancel = cancel
 	events, lines := s.Backend.Events(ctx), s.Backend.Lines(ctx)
 	s.feed.ended.Go(func() { // ends with ctx
+		s.lives = lives{}
 		for e := range events {
 			s.event(&e)
 		}
@@ -73,11 +74,8 @@ func (s *Server) listened(on bool) {
 
 // Notify puts on the bus what somebody did to a process without PM2's clients, which tell it themselves.
 func (s *Server) Notify(id app.ID, action string) {
-	if !s.pub.Subscribed() {
-		return
-	}
-	if p, ok := s.Backend.Get(id); ok {
-		s.processEvent(&p, action, true)
+	if s.pub.Subscribed() {
+		s.Backend.Tell(id, action, true)
 	}
 }
 
@@ -93,10 +91,14 @@ func (s *Server) processEvent(p *app.Process, event string, manually bool) {
 	if !s.pub.Subscribed() {
 		return
 	}
+	s.publishProcess(pm2.Public(p, s.Env), event, manually)
+}
+
+func (s *Server) publishProcess(record *pm2.Object, event string, manually bool) {
 	o := &pm2.Object{}
 	o.Set("event", pm2.String(event))
 	o.Set("manually", pm2.Bool(manually))
-	o.Set("process", pm2.Of(pm2.Public(p, s.Env)))
+	o.Set("process", pm2.Of(record))
 	o.Set("at", millis(time.Now()))
 	s.pub.Publish("process:event", o.AppendJSON(nil))
 }
@@ -150,15 +152,24 @@ func (s *Server) event(e *app.Event) {
 	switch e.Kind {
 	case app.EventMessage:
 		s.message(e)
+	case app.EventTold:
+		if p, ok := s.Backend.Get(e.ID); ok {
+			s.processEvent(&p, e.Message, e.Manually)
+		}
 	case app.EventStart:
+		s.ended(e, app.Stopped)
 		mode := app.Fork
 		if p, ok := s.Backend.Get(e.ID); ok && p.Mode != "" {
 			mode = p.Mode
 		}
 		s.console(e.At, "App %s starting in -%s mode-", label, strings.TrimSuffix(string(mode), "_mode"))
 	case app.EventOnline:
-		s.about(e, "online")
+		s.about(e, "online", app.Launching)
+		s.lives.of(e.ID).restarts = e.Restarts
 		s.console(e.At, "App %s online", label)
+		if e.Gen == 1 { // a new process: clients tell the rest themselves
+			s.told(e, "start", app.Online, true)
+		}
 	case app.EventExit:
 		code, signal := 0, "SIGINT" // what PM2 says when there was none
 		if e.Exit != nil {
@@ -168,10 +179,18 @@ func (s *Server) event(e *app.Event) {
 			}
 		}
 		s.console(e.At, "App %s exited with code [%d] via signal [%s]", label, code, signal)
-		s.about(e, "exit")
+		s.exited(e)
+	case app.EventRestart:
+		s.ended(e, app.Stopped)
+		s.lives.of(e.ID).waits = e.Delay > 0
+	case app.EventDelete:
+		s.ended(e, app.Stopped)
+		delete(s.lives, e.ID)
 	case app.EventStop:
-		s.console(e.At, "msg=process tree of %s killed", label)
-		s.about(e, "exit") // a second time, as in PM2
+		if s.asked(e) {
+			s.console(e.At, "msg=process tree of %s killed", label)
+		}
+		s.ended(e, app.Stopped)
 	case app.EventOverlimit:
 		p, _ := s.Backend.Get(e.ID)
 		script := e.Name
@@ -179,25 +198,11 @@ func (s *Server) event(e *app.Event) {
 			script = p.Spec.Script
 		}
 		s.console(e.At, `Script %s had too many unstable restarts (%d). Stopped. "errored"`, script, p.Unstable)
-		s.about(e, "restart overlimit")
+		s.about(e, "restart overlimit", app.Errored)
+		s.ended(e, app.Errored)
 	case app.EventWarning, app.EventFailed:
 		s.console(e.At, "%s %s", label, e.Message)
 	}
-}
-
-// about publishes an event with the record as of then, as far as the event says.
-func (s *Server) about(e *app.Event, what string) {
-	p, ok := s.Backend.Get(e.ID)
-	if !ok {
-		p = app.Process{ID: e.ID, Name: e.Name, Namespace: e.Namespace}
-	}
-	if e.Status != "" {
-		p.Status = e.Status
-	}
-	if e.Exit != nil {
-		p.Exit = e.Exit
-	}
-	s.processEvent(&p, what, false)
 }
 
 // message publishes what a program sent: under its own topic if it named one.

@@ -138,6 +138,6 @@ func (s *Server) notify(_ context.Context, c axon.Call) (any, error) {
 	if !ok {
 		return nil, errors.New("process id doesnt exists")
 	}
-	s.processEvent(&p, word(field(arg(c, 0), "action_name")), truthy(field(arg(c, 0), "manually")))
+	s.Backend.Tell(p.ID, word(field(arg(c, 0), "action_name")), truthy(field(arg(c, 0), "manually")))
 	return nothing{}, nil
 }

@@ -21,6 +21,7 @@ type Server struct {
 
 	pub       axon.Publisher
 	feed      feed
+	lives     lives // the feed's
 	mu        sync.Mutex
 	monitored map[app.ID]bool
 }
@@ -98,6 +99,9 @@ func (s *Server) Call(ctx context.Context, c axon.Call) ([]json.RawMessage, erro
 		}
 		if !reads[c.Method] {
 			s.pub.Settle(ctx) // who calls may wait for what comes of it on the bus
+		}
+		if c.Method != "prepare" && c.Begun != nil {
+			c.Begun()
 		}
 		result, err := table[i].serve(s, context.WithValue(ctx, callerKey{}, c.Conn), c)
 		if err != nil {

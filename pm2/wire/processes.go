@@ -21,7 +21,7 @@ func (s *Server) prepare(ctx context.Context, c axon.Call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	ids, err := s.Backend.Add(ctx, app.Spec, app.Instances, !app.Stopped)
+	ids, err := s.Backend.Add(ctx, app.Spec, app.Instances, !app.Stopped, c.Begun)
 	if err != nil {
 		return nil, err
 	}
@@ -126,14 +126,16 @@ func (s *Server) softReload(ctx context.Context, c axon.Call) (any, error) {
 
 // reload answers with the process that went, as PM2 does in cluster mode.
 func (s *Server) reload(ctx context.Context, p *app.Process, c axon.Call) (any, error) {
-	old := pm2.Formatted(p, s.Env)
+	gone := *p
+	gone.Status = app.Stopped
+	old := pm2.Formatted(&gone, s.Env)
 	if err := s.renew(ctx, app.VerbReload, p, c); err != nil {
 		return nil, err
 	}
 	if p.Mode != app.Cluster {
 		return s.child(s.now(*p)), nil
 	}
-	was := pm2.String("_old_" + p.ID.String())
+	was := pm2.String(oldID(p.ID))
 	old.Set("pm_id", was)
 	if env, ok := field(pm2.Of(old), "pm2_env").Object(); ok {
 		env.Set("pm_id", was)

@@ -68,14 +68,14 @@ func (k *keeper) Get(id app.ID) (app.Process, bool) {
 	return app.Process{}, false
 }
 
-func (k *keeper) Add(_ context.Context, spec app.Spec, n int, up bool) ([]app.ID, error) {
+func (k *keeper) Add(_ context.Context, spec app.Spec, n int, up bool, _ func()) ([]app.ID, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	var ids []app.ID
 	for range n {
 		p := app.Process{ID: k.next, Name: spec.Name, Namespace: spec.Namespace, Mode: spec.Mode, Spec: &spec, Status: app.Stopped, Created: time.Now()}
 		if up {
-			p.Status, p.PID = app.Online, 1000+int(k.next)
+			p.Status, p.PID, p.Gen = app.Online, 1000+int(k.next), 1
 		}
 		k.list = append(k.list, p)
 		ids = append(ids, k.next)
@@ -86,7 +86,7 @@ func (k *keeper) Add(_ context.Context, spec app.Spec, n int, up bool) ([]app.ID
 
 func (k *keeper) Duplicate(ctx context.Context, id app.ID) (app.ID, error) {
 	p, _ := k.Get(id)
-	ids, err := k.Add(ctx, *p.Spec, 1, true)
+	ids, err := k.Add(ctx, *p.Spec, 1, true, nil)
 	return ids[0], err
 }
 
@@ -118,6 +118,12 @@ func (k *keeper) Respec(_ context.Context, id app.ID, spec app.Spec) error {
 	defer k.mu.Unlock()
 	k.at(id).Spec = &spec
 	return nil
+}
+
+func (k *keeper) Tell(id app.ID, what string, manually bool) {
+	if k.events != nil {
+		k.events <- app.Event{Kind: app.EventTold, ID: id, Message: what, Manually: manually}
+	}
 }
 
 func (k *keeper) Send(id app.ID, m json.RawMessage) error {
@@ -398,7 +404,7 @@ func TestEveryMethodOfPM2IsThere(t *testing.T) {
 func TestWhatWouldEndPM2IsRefused(t *testing.T) {
 	k := &keeper{}
 	s := New(k, pm2.EnvOptions{})
-	_, err := k.Add(t.Context(), app.Spec{Name: "a", Script: "/a", Cwd: "/"}, 1, true)
+	_, err := k.Add(t.Context(), app.Spec{Name: "a", Script: "/a", Cwd: "/"}, 1, true, nil)
 	require.NoError(t, err)
 	for _, m := range names {
 		for _, args := range []string{`[]`, `[null]`, `["startWatch"]`, `[{}]`, `[{"id":0}]`, `[0]`, `[{"id":{}}]`, `[[],[]]`, `[{"name":3,"msg":{}}]`, `[{"id":0,"env":7}]`, `[1e300]`, `[-1]`, `["restartProcessId",{"id":0}]`} {
@@ -407,7 +413,7 @@ func TestWhatWouldEndPM2IsRefused(t *testing.T) {
 			_, _ = s.Call(t.Context(), axon.Call{Method: m.Name, Args: list}) // no panic
 		}
 		if p := k.List(); len(p) == 0 { // deleteProcessId 0
-			_, err := k.Add(t.Context(), app.Spec{Name: "a", Script: "/a", Cwd: "/"}, 1, true)
+			_, err := k.Add(t.Context(), app.Spec{Name: "a", Script: "/a", Cwd: "/"}, 1, true, nil)
 			require.NoError(t, err)
 			k.list[0].ID = 0
 		}
@@ -428,7 +434,7 @@ func TestKillHasNoReply(t *testing.T) {
 func TestMonitoredIsInTheRecord(t *testing.T) {
 	k := &keeper{}
 	s := New(k, pm2.EnvOptions{})
-	_, err := k.Add(t.Context(), app.Spec{Name: "a", Script: "/a", Cwd: "/"}, 1, true)
+	_, err := k.Add(t.Context(), app.Spec{Name: "a", Script: "/a", Cwd: "/"}, 1, true, nil)
 	require.NoError(t, err)
 	for method, want := range map[string]string{"monitor": "true", "unmonitor": "false"} {
 		_, err := s.Call(t.Context(), axon.Call{Method: method, Args: []json.RawMessage{[]byte("0")}})
@@ -448,14 +454,14 @@ func listener(t *testing.T) net.Listener {
 }
 
 func TestTheBusCarriesWhatHappensWhileSomebodyListens(t *testing.T) {
-	k := &keeper{events: make(chan app.Event), lines: make(chan app.Line)}
+	k := &keeper{events: make(chan app.Event, 8), lines: make(chan app.Line)}
 	s := New(k, pm2.EnvOptions{})
 	rpc, pub := listener(t), listener(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	served := make(chan struct{})
 	go func() { defer close(served); s.Serve(ctx, rpc, pub, func(err error) { t.Error(err) }) }() // ends below
 	defer func() { cancel(); rpc.Close(); pub.Close(); <-served }()
-	ids, err := k.Add(t.Context(), app.Spec{Name: "web", Script: "/srv/web.js", Cwd: "/", Env: app.Env{{Name: "SECRET", Value: "s"}}}, 1, true)
+	ids, err := k.Add(t.Context(), app.Spec{Name: "web", Script: "/srv/web.js", Cwd: "/", Env: app.Env{{Name: "SECRET", Value: "s"}}}, 1, true, nil)
 	require.NoError(t, err)
 	k.mu.Lock()
 	feeds := k.feeds
@@ -485,13 +491,15 @@ func TestTheBusCarriesWhatHappensWhileSomebodyListens(t *testing.T) {
 	}
 	event(app.Event{Kind: app.EventStart})
 	assert.Equal(t, "App [web:0] starting in -fork mode-\n", word(field(next("log:PM2"), "data")))
-	event(app.Event{Kind: app.EventOnline, Status: app.Online})
+	event(app.Event{Kind: app.EventOnline, Gen: 1, Status: app.Online})
 	v := next("process:event")
 	assert.Equal(t, "online", word(field(v, "event")))
 	assert.Equal(t, "false", word(field(v, "manually")))
 	assert.Equal(t, "web", word(field(field(v, "process"), "name")))
 	assert.True(t, field(field(v, "process"), "env").IsNull(), "the environment stays here")
+	assert.Equal(t, "launching", word(field(field(v, "process"), "status")), "as PM2 has it")
 	assert.Equal(t, "App [web:0] online\n", word(field(next("log:PM2"), "data")))
+	assert.Equal(t, "start", word(field(next("process:event"), "event")), "it is new")
 	k.lines <- app.Line{At: at, ID: 0, Name: "web", Namespace: "default", Stream: app.Err, Text: "boom"}
 	assert.JSONEq(t, `{"process":{"pm_id":0,"name":"web","rev":null,"namespace":"default"},"at":1795696753847,"data":"boom\n"}`, string(next("log:err").AppendJSON(nil)))
 	event(app.Event{Kind: app.EventMessage, Data: json.RawMessage(`"ready"`)})
@@ -499,11 +507,12 @@ func TestTheBusCarriesWhatHappensWhileSomebodyListens(t *testing.T) {
 	event(app.Event{Kind: app.EventMessage, Topic: "axm:monitor", Data: json.RawMessage(`{}`)}) // no news
 	event(app.Event{Kind: app.EventMessage, Topic: "my:type", Data: json.RawMessage(`{"a":1}`)})
 	assert.JSONEq(t, `{"at":1795696753847,"data":{"a":1},"process":{"pm_id":0,"name":"web","namespace":"default"}}`, string(next("my:type").AppendJSON(nil)))
-	event(app.Event{Kind: app.EventExit, Status: app.WaitingRestart, Exit: &app.Exit{Code: 3}})
+	event(app.Event{Kind: app.EventExit, Status: app.Stopping, Exit: &app.Exit{Code: 3}})
 	assert.Equal(t, "App [web:0] exited with code [3] via signal [SIGINT]\n", word(field(next("log:PM2"), "data")))
+	event(app.Event{Kind: app.EventRestart}) // it is known what becomes of it
 	v = next("process:event")
 	assert.Equal(t, "exit", word(field(v, "event")))
-	assert.Equal(t, "waiting restart", word(field(field(v, "process"), "status")))
+	assert.Equal(t, "stopped", word(field(field(v, "process"), "status")))
 	assert.Equal(t, "3", word(field(field(v, "process"), "exit_code")))
 	s.Notify(0, "restart")
 	v = next("process:event")

@@ -231,6 +231,7 @@ type (
 		What  What
 		Gen   uint64
 		Delay time.Duration // until the restart, for WhatRestarting only
+		Asked bool          // of WhatExited: it was asked to end
 	}
 )
 

@@ -212,7 +212,7 @@ func (m *machine) exited(in Exited) {
 		return
 	}
 	s.Exit = ExitInfo{Gen: in.Gen, Code: in.Code, Signal: in.Signal, Err: in.Err, At: m.now}
-	m.do(Emit{What: WhatExited, Gen: in.Gen})
+	m.do(Emit{What: WhatExited, Gen: in.Gen, Asked: c.Asked})
 	was, current := *c, c == &s.Cur
 	m.bury(c)
 	switch {
