@@ -81,6 +81,11 @@ func newWorld(bin string, seed uint64, n int) (*world, error) {
 		}
 		w.wished = append(w.wished, s)
 	}
+	for _, role := range []string{"busy", "bounded"} {
+		s := &service{name: fmt.Sprintf("s%02d", len(w.wished)), role: role}
+		s.up.Store(true)
+		w.wished = append(w.wished, s)
+	}
 	return w, nil
 }
 
@@ -102,10 +107,17 @@ func (w *world) start() error {
 	}
 	var apps []map[string]any
 	for _, s := range w.wished {
-		apps = append(apps, map[string]any{
+		a := map[string]any{
 			"name": s.name, "script": self, "interpreter": "none", "args": []string{s.name}, "restart_delay": 100,
 			"env": map[string]string{"CHAOS_ROLE": s.role, "CHAOS_HOME": w.home, "CHAOS_PORT": fmt.Sprint(s.port), "GOMAXPROCS": "1"},
-		})
+		}
+		switch s.role {
+		case "busy":
+			a["max_cpu"] = fmt.Sprint(busyShare, "%")
+		case "bounded":
+			a["max_memory"] = "300M"
+		}
+		apps = append(apps, a)
 	}
 	data, err := json.Marshal(map[string]any{"apps": apps})
 	if err != nil {
@@ -138,6 +150,9 @@ func (w *world) run(length time.Duration) error {
 	failed, asked := w.load.stop()
 	if failed != "" {
 		return fmt.Errorf("seed %d: a request failed: %s", w.seed, failed)
+	}
+	if err := w.bounded(); err != nil {
+		return fmt.Errorf("seed %d: %w", w.seed, err)
 	}
 	lines, err := w.readLogs()
 	if err != nil {

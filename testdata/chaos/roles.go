@@ -39,6 +39,13 @@ func play(role string) int {
 		}
 		count(stop, 0)
 		return 0
+	case "busy": // would take a whole core
+		go func() {
+			for { //nolint:staticcheck // that is what it is for
+			}
+		}()
+		count(stop, 0)
+		return 0
 	default:
 		count(stop, 0)
 		return 0

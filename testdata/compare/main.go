@@ -13,9 +13,11 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -149,19 +151,21 @@ func play(r rival, a act, n int) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer os.RemoveAll(home)
-	script := filepath.Join(home, "service.sh")
-	if err := os.WriteFile(script, []byte(service), 0o755); err != nil {
-		return "", err
-	}
-	defer func() { // whatever is left
-		for _, pids := range running(home) {
+	tidy := sync.OnceFunc(func() {
+		_ = r.end(home)                      // it may be gone
+		for _, pids := range running(home) { // whatever is left
 			for pid := range pids {
 				_ = syscall.Kill(pid, syscall.SIGKILL)
 			}
 		}
-	}()
-	defer r.end(home) //nolint:errcheck // it may be gone
+		_ = os.RemoveAll(home)
+	})
+	defer tidy()
+	defer onSignal(tidy)()
+	script := filepath.Join(home, "service.sh")
+	if err := os.WriteFile(script, []byte(service), 0o755); err != nil {
+		return "", err
+	}
 	if err := r.start(home, n, []string{"/bin/sh", script}); err != nil {
 		return "", err
 	}
@@ -203,6 +207,25 @@ func play(r rival, a act, n int) (string, error) {
 		text += fmt.Sprintf(", **%d lost**", lost)
 	}
 	return text, nil
+}
+
+// onSignal tidies up before this process ends by a signal, such as a timeout's, until it is called off.
+func onSignal(tidy func()) (off func()) {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	done := make(chan struct{})
+	go func() { // ends when it is called off
+		select {
+		case <-signals:
+			tidy()
+			os.Exit(1)
+		case <-done:
+		}
+	}()
+	return func() {
+		signal.Stop(signals)
+		close(done)
+	}
 }
 
 // running is which processes of which service there are.
