@@ -25,6 +25,7 @@ type Channel struct {
 	rest     []byte // of the frame that is being written
 	awaited  *frame // the handle that was sent and is not acknowledged
 	tries    int
+	knows    bool // the child answers to handles
 	wantsOut bool
 
 	// Of the exchange's goroutine.
@@ -127,11 +128,31 @@ func (c *Channel) sendHandle(kind string, inner []byte, fd int, release func()) 
 }
 
 // probe has answered called when the child reads what it is sent: a handle without a descriptor, which Node says it has not
-// got and otherwise ignores.
+// got and otherwise ignores. No handle may be on its way at the same time: in what Node reads at once there must be one at most.
 func (c *Channel) probe(answered func()) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.push(frame{raw: withHandle(netHandle, []byte("{}")), fd: -1, probe: answered})
+	if !c.knows {
+		return ErrUnsupported
+	}
+	return c.push(frame{raw: withHandle(netHandle, []byte(`{"cmd":"NODE_WEAVER_PROBE"}`)), fd: -1, probe: answered})
+}
+
+// trust notes that the child answered to handles before.
+func (c *Channel) trust() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.knows = true
+}
+
+// giveUp has what waits behind a probe go on: the child does not know what to say to it.
+func (c *Channel) giveUp() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.awaited != nil && c.awaited.probe != nil {
+		c.awaited, c.knows = nil, false
+		c.flush()
+	}
 }
 
 // push queues a frame and sends what can be sent. Call it with mu held.
@@ -270,6 +291,7 @@ func (c *Channel) acknowledged(got bool) {
 // took notes an answer. Call it with mu held.
 func (c *Channel) took(f *frame, got bool) {
 	c.awaited = nil
+	c.knows = true
 	if f.probe != nil {
 		c.flush()
 		return

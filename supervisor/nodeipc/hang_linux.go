@@ -69,9 +69,15 @@ func (k *socket) waiting() bool {
 	return err == nil && info.Unacked > 0 // of one that listens: how many wait
 }
 
+// trial is how long the first sign is waited for: other runtimes may not know how to give one.
+const trial = 10 * time.Second
+
 // probe asks a worker for a sign of life.
 func (w *Worker) probe() {
 	w.asked = w.Channel.probe(w.alive) == nil
+	if w.asked && !w.answers {
+		w.asking = time.AfterFunc(trial, w.Channel.giveUp)
+	}
 }
 
 // alive is the sign. Whoever has never given one is not expected to.
@@ -80,6 +86,10 @@ func (w *Worker) alive() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	w.asked, w.answers = false, true
+	if w.asking != nil {
+		w.asking.Stop()
+		w.asking = nil
+	}
 	if w.hung && w.g != nil {
 		w.hung = false
 		p.settle(w.g)

@@ -196,6 +196,7 @@ func (p *Primary) Adopt(m Member, id uint64, leaving bool, fd int, h Hooks) (*Wo
 		return nil, err
 	}
 	if len(w.servers) > 0 {
+		w.Channel.trust()
 		w.probe()
 	}
 	return w, nil

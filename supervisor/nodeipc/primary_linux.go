@@ -80,9 +80,10 @@ type Worker struct {
 	waiting   []request          // those wishes
 	standsIn  bool               // it was held, and serves in somebody's place
 	listening bool
-	asked     bool // for a sign of life
-	answers   bool // it gave one
-	hung      bool // it gives none, and connections wait for it
+	asked     bool        // for a sign of life
+	asking    *time.Timer // until the first is given up
+	answers   bool        // it gave one
+	hung      bool        // it gives none, and connections wait for it
 }
 
 // offer is a connection on its way to a worker.
@@ -284,6 +285,9 @@ func (p *Primary) left(w *Worker) {
 		return
 	}
 	w.leaving = true
+	if w.asking != nil {
+		w.asking.Stop()
+	}
 	for i, o := range g.workers {
 		if o == w {
 			g.workers = append(g.workers[:i:i], g.workers[i+1:]...)
