@@ -26,6 +26,7 @@ type procfs struct {
 	procs map[int32]*proc
 	open  int // descriptors kept
 	limit int // of them
+	below int // which number one has that is kept: those above are left to others
 
 	newborn  newborn
 	children bool              // the kernel has children files
@@ -101,7 +102,9 @@ func (p *procfs) close() {
 
 func (p *procfs) size() (procs, descriptors int) { return len(p.procs), p.open }
 
-// budget takes a quarter of the descriptors this process may have. Which
+// budget takes a quarter of the descriptors this process may have, and none of
+// the last sixteenth: the kernel gives the lowest that is free, so somebody who
+// got one of those is told that there are few. Which
 // processes have one does not change with use: they are all read in turn, so
 // giving the oldest one's descriptor to the next would reopen each every time.
 func (p *procfs) budget() {
@@ -110,6 +113,7 @@ func (p *procfs) budget() {
 		limit.Cur = 1024
 	}
 	p.limit = int(min(limit.Cur/4, 1<<20))
+	p.below = int(min(limit.Cur-limit.Cur/16, 1<<20))
 }
 
 // sweep forgets the processes that no tree has had since the last sweep.
@@ -221,6 +225,9 @@ func (p *procfs) meet(pid int32) *proc {
 		if fd, err := unix.Open(p.path(pid, "/stat"), unix.O_RDONLY|unix.O_CLOEXEC, 0); err == nil {
 			q.fd = int32(fd)
 			p.open++
+			if fd >= p.below {
+				defer p.shut(q) // what is read once more than that is worth less than what may be refused for want of it
+			}
 		}
 	}
 	if err := p.fetch(q, &q.stat); err != nil || q.thread {

@@ -167,6 +167,17 @@ func TestForkStorm(t *testing.T) {
 	require.Empty(t, p.newborn.early, "a hundred thousand were probed one by one")
 }
 
+// The last descriptors are left to those who would be refused without.
+func TestHighDescriptorsAreNotKept(t *testing.T) {
+	f := newFakeProc(t, 100)
+	f.put(50, 1, 1)
+	p := f.open()
+	p.below = 0
+	require.Equal(t, []int{50}, pids(p, 50))
+	require.Equal(t, []int{50}, pids(p, 50))
+	require.Zero(t, p.open)
+}
+
 func TestSamePidAgainIsAnotherProcess(t *testing.T) {
 	for _, limit := range []int{0, 100} {
 		f := newFakeProc(t, 100)

@@ -352,6 +352,9 @@ func (s *Supervisor) grow(ctx context.Context, name string, keepers []*keeper, n
 		r.send(app.Progress{Step: app.StepInfo, ID: -1, Message: "Scaling up application"})
 	}
 	ctx, added, err := s.made(ctx, name, func(c claim) ([]*keeper, error) {
+		if err := s.canFit(n); err != nil {
+			return nil, fmt.Errorf("scale %s: %w", name, err)
+		}
 		spares := s.reserve.enlist(&spec, n)
 		added, err := s.reg.add(&spec, n-len(spares), with(spares, c))
 		return append(spares, added...), err

@@ -52,7 +52,7 @@ func (h *host) launch(p *app.Process, gen uint64, exited func(spawn.Exit)) (c ch
 // launchHere is launch, on the caller's stack.
 func (h *host) launchHere(p *app.Process, gen uint64, exited func(spawn.Exit)) (child, error) {
 	spec := p.Spec
-	if err := h.opts.Spawner.CanFit(); err != nil {
+	if err := h.opts.Spawner.CanFit(1); err != nil {
 		return nil, fmt.Errorf("start %s: %w", p.Name, err)
 	}
 	if err := sound(context.Background(), spec.Data); err != nil {

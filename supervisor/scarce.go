@@ -16,6 +16,14 @@ const (
 	scarceTries = 9 // within 17 seconds
 )
 
+// canFit refuses what this process surely has no room for: n more processes.
+func (s *Supervisor) canFit(n int) error {
+	if s.opts.Spawner == nil {
+		return nil
+	}
+	return s.opts.Spawner.CanFit(n)
+}
+
 // scarcity is a spawn that waits for the machine.
 type scarcity struct {
 	gen   uint64

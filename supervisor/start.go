@@ -2,6 +2,7 @@ package supervisor
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -84,6 +85,11 @@ func (s *Supervisor) register(ctx context.Context, spec *app.Spec, o StartOption
 			return nil, err
 		}
 		kind = "unavailable"
+		if app.IsTrue(spec.AutoStart) {
+			if err := s.canFit(max(spec.Instances, 1)); err != nil {
+				return nil, fmt.Errorf("start %s: %w", spec.Name, err)
+			}
+		}
 		return s.reg.add(spec, max(spec.Instances, 1), c)
 	})
 	if err != nil {

@@ -33,7 +33,7 @@ func openNull() (int, error) { return unix.Open("/dev/null", unix.O_RDWR|unix.O_
 
 func keepDescriptors() error { return keepDescriptorsIn("/dev/fd") }
 
-func roomFor(int) bool { return false }
+func countFree() (int, bool) { return 0, false }
 
 func closeFD(fd int) { unix.Close(fd) }
 

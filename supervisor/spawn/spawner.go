@@ -5,12 +5,18 @@ import (
 	"fmt"
 	"runtime"
 	"sync"
+	"syscall"
 	"time"
 )
 
 // DescriptorsPerChild is how many descriptors a running service holds open in the supervisor: its pidfd (this package),
-// the read ends of two log pipes, the write end of stdin, the IPC channel, and the kept stat file of the sampler. CanFit counts with it.
-const DescriptorsPerChild = 6
+// the read ends of two log pipes and the files they go to, the IPC channel, and the kept stat file of the sampler. CanFit
+// counts with it.
+const DescriptorsPerChild = 7
+
+// ReservedDescriptors are never given to services: whoever talks to this process needs one, and so do its own files. A
+// supervisor without any could not even tell what is wrong.
+const ReservedDescriptors = 64
 
 // transientDescriptors are held only while a child is launched: the child's ends of three pipes and of the channel, the exec status pipe,
 // the control group's directory, the trampoline's pipe.
@@ -129,15 +135,27 @@ func (s *Spawner) Launch(c Cmd, exited func(Exit)) (*Child, error) {
 	return child, nil
 }
 
-// CanFit returns an error if the free descriptors do not suffice to launch and keep one more service.
-func (s *Spawner) CanFit() error {
-	const need = DescriptorsPerChild + transientDescriptors
-	if roomFor(need) {
+// CanFit returns an error if the free descriptors do not suffice to launch and keep n more services.
+func (s *Spawner) CanFit(n int) error {
+	free, known := countFree()
+	if !known {
+		n = 1 // more would be too many to try
+	}
+	need := n*DescriptorsPerChild + transientDescriptors + ReservedDescriptors
+	err := error(nil)
+	switch {
+	case !known:
+		free, err = freeDescriptors(s.null, need)
+	case free < need:
+		err = syscall.EMFILE
+	}
+	if err == nil {
 		return nil
 	}
-	free, err := freeDescriptors(s.null, need)
-	if err != nil {
-		return fmt.Errorf("descriptors: %d free, a service needs %d: raise the open files limit (%w)", free, need, err)
+	what := "a service needs"
+	if n > 1 {
+		what = fmt.Sprintf("%d processes need", n)
 	}
-	return nil
+	return fmt.Errorf("descriptors: %d free, %s %d, and %d stay free: raise the open files limit (%w)",
+		free, what, need-ReservedDescriptors, ReservedDescriptors, err)
 }
