@@ -103,17 +103,17 @@ func (p *procfs) close() {
 func (p *procfs) size() (procs, descriptors int) { return len(p.procs), p.open }
 
 // budget takes a quarter of the descriptors this process may have, and none of
-// the last sixteenth: the kernel gives the lowest that is free, so somebody who
-// got one of those is told that there are few. Which
-// processes have one does not change with use: they are all read in turn, so
-// giving the oldest one's descriptor to the next would reopen each every time.
+// the last eighth: the kernel gives the lowest that is free, so somebody who
+// got one of those is told that there are few. Which processes have one does
+// not change with use: they are all read in turn, so giving the oldest one's
+// descriptor to the next would reopen each every time.
 func (p *procfs) budget() {
 	var limit unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
 		limit.Cur = 1024
 	}
 	p.limit = int(min(limit.Cur/4, 1<<20))
-	p.below = int(min(limit.Cur-limit.Cur/16, 1<<20))
+	p.below = int(min(limit.Cur-min(max(limit.Cur/8, 128), limit.Cur), 1<<20))
 }
 
 // sweep forgets the processes that no tree has had since the last sweep.

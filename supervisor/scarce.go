@@ -16,12 +16,12 @@ const (
 	scarceTries = 9 // within 17 seconds
 )
 
-// canFit refuses what this process surely has no room for: n more processes.
+// canFit refuses what this process surely has no room for: n more processes, besides those that are being launched.
 func (s *Supervisor) canFit(n int) error {
 	if s.opts.Spawner == nil {
 		return nil
 	}
-	return s.opts.Spawner.CanFit(n)
+	return s.opts.Spawner.CanFit(n + len(s.lane))
 }
 
 // scarcity is a spawn that waits for the machine.
