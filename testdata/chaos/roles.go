@@ -41,7 +41,8 @@ func play(role string) int {
 		return 0
 	case "busy": // would take a whole core
 		go func() {
-			for { //nolint:staticcheck // that is what it is for
+			//lint:ignore SA5002 that is what it is for
+			for {
 			}
 		}()
 		count(stop, 0)
