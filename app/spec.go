@@ -145,6 +145,8 @@ type Spec struct {
 	PortRetry int       `json:"port_retry,omitempty"` // look again as often, with growing pauses
 	Data      *DataFile `json:"db,omitempty"`
 	StateFile string    `json:"state_file,omitempty"` // a copy of the service's record is kept there
+	// From says which config file this is from, nil that it is from none.
+	From *Origin `json:"from,omitempty"`
 	// WatchConfig is the file that this is from, if it is to be applied again when it changes.
 	WatchConfig *ConfigSource `json:"watch_config,omitempty"`
 

@@ -270,6 +270,16 @@ func commands() []command {
 			name: "validate", args: "FILE…", min: 1, max: -1, spec: true,
 			group: groupSet, help: "check config files, and start nothing", run: runValidate,
 		},
+		{
+			name: "plan", args: "FILE", min: 1, max: 1, spec: true,
+			flags: []flag{{name: "exit-code", help: "exit with 2 if something would change"}},
+			group: groupSet, help: "show what apply would change", run: runPlan,
+		},
+		{
+			name: "apply", args: "FILE", min: 1, max: 1, spec: true,
+			flags: []flag{{name: "prune", help: "delete what came from the file, and is not in it any more"}},
+			group: groupSet, help: "make what runs as a config file has it, and touch nothing else", run: runApply,
+		},
 		{name: "schema", max: 0, group: groupSet, help: "print the JSON Schema of config files", run: runSchema},
 		{
 			name: "serve", alias: "expose", args: "[DIR] [PORT]", max: 2, spec: true, flags: serveFlags(),

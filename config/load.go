@@ -105,6 +105,7 @@ func (c Context) apps(l Loaded, tree any, f Flags) (Loaded, error) {
 		if name, _ := r.vals["name"].(string); name != "" && name != s.Name {
 			renamed[name] = s.Name
 		}
+		s.From.File = l.File
 		l.Apps = append(l.Apps, s)
 	}
 	for _, s := range l.Apps { // a file names its apps as they are written in it

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"weaver/app"
@@ -172,9 +173,13 @@ func (c Context) environment(s *app.Spec, r request, in Interpreter) *Problem {
 	if cwd, _ := r.vals["cwd"].(string); cwd != "" {
 		s.Env.Set("PWD", cwd) // as it was written, as PM2 has it
 	}
-	s.Env.Merge(envOf(r.vals["env"]))
+	declared := envOf(r.vals["env"])
 	if s.Port != nil {
-		s.Env.Set("PORT", fmt.Sprint(*s.Port))
+		declared.Set("PORT", fmt.Sprint(*s.Port))
+	}
+	s.Env.Merge(declared)
+	if r.fromFile {
+		s.From = &app.Origin{Env: namesOf(r.under, declared)}
 	}
 	s.EnvProfiles = profiles(r.in)
 	if _, set := s.Env.Get("PYTHONUNBUFFERED"); in.Python() && !set {
@@ -188,7 +193,22 @@ func (c Context) environment(s *app.Spec, r request, in Interpreter) *Problem {
 		return &Problem{Key: "env_" + r.envName, Message: fmt.Sprintf("Environment [%s] is not defined in process file", clip(r.envName)), PM2: true}
 	}
 	s.Env.Merge(section)
+	if r.fromFile {
+		s.From.Env = namesOf(r.under, declared, section)
+	}
 	return nil
+}
+
+// namesOf are those of the variables in all of them.
+func namesOf(all ...app.Env) (out []string) {
+	for _, env := range all {
+		for i := range env {
+			if !slices.Contains(out, env[i].Name) {
+				out = append(out, env[i].Name)
+			}
+		}
+	}
+	return out
 }
 
 // apply sets what needs no look at the machine, and only what was given, so that it serves for changes too.

@@ -54,6 +54,7 @@ type own struct {
 	Idle      app.Duration     `json:"idle,omitempty"`
 
 	WatchConfig *app.ConfigSource `json:"watch_config,omitempty"`
+	From        *app.Origin       `json:"from,omitempty"`
 	Warm        int               `json:"warm,omitempty"`
 }
 
@@ -78,6 +79,7 @@ func restoreOwn(s *app.Spec, v Value) error {
 	s.RestartBackoff, s.MaxRestartDelay, s.RestartJitter = o.RestartBackoff, o.MaxRestartDelay, o.RestartJitter
 	s.RestartWindow, s.CircuitBreaker, s.FailureThreshold = o.RestartWindow, o.CircuitBreaker, o.FailureThreshold
 	s.DependsOn, s.Idle, s.WatchConfig, s.Warm = o.DependsOn, o.Idle, o.WatchConfig, o.Warm
+	s.From = o.From
 	return nil
 }
 
@@ -178,7 +180,7 @@ func (b *builder) addOwn(s *app.Spec) error {
 		Health: s.Health, Data: s.Data, StateFile: s.StateFile, PortCheck: s.PortCheck, AutoPort: s.AutoPort, PortRetry: s.PortRetry,
 		RestartBackoff: s.RestartBackoff, MaxRestartDelay: s.MaxRestartDelay, RestartJitter: s.RestartJitter,
 		RestartWindow: s.RestartWindow, CircuitBreaker: s.CircuitBreaker, FailureThreshold: s.FailureThreshold,
-		DependsOn: s.DependsOn, Idle: s.Idle, WatchConfig: s.WatchConfig, Warm: s.Warm,
+		DependsOn: s.DependsOn, Idle: s.Idle, WatchConfig: s.WatchConfig, Warm: s.Warm, From: s.From,
 	}
 	if _, err := strconv.Atoi(s.User); err != nil {
 		o.User = s.User

@@ -253,6 +253,8 @@ Settings and files:
   unset                                   take a setting back
   ecosystem, init                         write a config file to begin with
   validate                                check config files, and start nothing
+  plan                                    show what apply would change
+  apply                                   make what runs as a config file has it, and touch nothing else
   schema                                  print the JSON Schema of config files
   install, module:install, module:update  install modules of npm's and start them
   uninstall, module:uninstall             end modules and remove them
