@@ -63,4 +63,6 @@ func Monitored(p *app.Process, o EnvOptions) *Object {
 }
 
 // hasPID reports that PM2 has a pid for a process, if only 0: it has none for one that was stopped when it was resurrected.
-func hasPID(p *app.Process) bool { return p.PID != 0 || p.Gen != 0 || p.Status != app.Stopped }
+func hasPID(p *app.Process) bool {
+	return p.PID != 0 || p.Gen != 0 || p.Status != app.Stopped || p.Spec == nil || !p.Spec.InstancesUnknown
+}
