@@ -327,6 +327,10 @@ func commands() []command {
 			name: "migrate", max: 0, flags: migrateFlags(),
 			group: groupOwn, help: "take over the processes of a PM2 that runs, or give them back", run: runMigrate,
 		},
+		{
+			name: "import", args: "pm2 [HOME]|procfile|supervisord|systemd|compose FILE…", wants: "format", min: 1, max: -1, flags: importFlags(),
+			group: groupSet, help: "make a config file of what another supervisor reads, or take over what PM2 has saved", run: runImport,
+		},
 		{name: "examples", max: -1, hidden: true, run: runExamples},
 		{name: "link", max: -1, hidden: true, run: runPaid},
 		{name: "unlink", max: -1, hidden: true, run: runPaid},

@@ -291,8 +291,12 @@ func (c *call) startFile(path string, exists app.IfExists) error {
 	if err != nil {
 		return err
 	}
+	return c.startAll(&loaded, exists)
+}
+
+func (c *call) startAll(loaded *config.Loaded, exists app.IfExists) (err error) {
 	c.schedules(loaded.Apps...)
-	if err := c.missing(&loaded); err != nil {
+	if err := c.missing(loaded); err != nil {
 		return err
 	}
 	for _, f := range loaded.Failed {

@@ -264,3 +264,12 @@ func (y *yamlDoc) explain(err error) error {
 	}
 	return e
 }
+
+// YAMLToJSON reads a YAML document within the bounds of configs, as JSON with the keys in their order.
+func YAMLToJSON(file string, data []byte) ([]byte, error) {
+	v, err := parseYAML(file, data)
+	if err != nil {
+		return nil, err
+	}
+	return raw(v), nil
+}

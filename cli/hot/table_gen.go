@@ -264,6 +264,7 @@ Settings and files:
   pull                                    update the working copy of an app by git, and reload it
   forward                                 go to the next commit, and reload
   backward                                go to the commit before, and reload
+  import                                  make a config file of what another supervisor reads, or take over what PM2 has saved
 
 The supervisor:
   ping               start the supervisor unless it runs, and say that it does
