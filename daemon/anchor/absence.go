@@ -11,6 +11,7 @@ const pourAfter = 2 * time.Second
 type absence struct {
 	since   time.Time // zero while there is one
 	pour    *pourer   // nil while nothing is carried
+	last    *pourer   // the last of them, which may not have ended
 	careful bool      // supervisors of the proven executable say when they own the pipes
 }
 

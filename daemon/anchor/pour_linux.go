@@ -23,6 +23,8 @@ const (
 	pourMost = 4
 	// pourRetry is how often a file that refuses is tried again.
 	pourRetry = 100 * time.Millisecond
+	// pourTurn is about how long the pipes are held at a time, for a supervisor that comes waits for them.
+	pourTurn = 100 * time.Millisecond
 )
 
 // pourer carries output for now. It has a goroutine of its own, for a disk that hangs is not to keep the anchor from starting a
@@ -44,11 +46,13 @@ type pourer struct {
 	null    int
 	scratch [2]int // a pipe
 	buf     []byte
+	first   int // whose turn it is first
 	bytes   atomic.Int64
 }
 
 // source is a log pipe of the store.
 type source struct {
+	at    int // its place among them
 	fd    int
 	route ledger.Route
 	room  int
@@ -95,7 +99,7 @@ func newPourer(st *store) *pourer {
 			continue
 		}
 		if fd, err := dupStored(st.fds, name); err == nil {
-			p.sources = append(p.sources, source{fd, route, pipeRoom(fd)})
+			p.sources = append(p.sources, source{len(p.sources), fd, route, pipeRoom(fd)})
 		}
 	}
 	return p
@@ -160,14 +164,26 @@ func (p *pourer) own() bool {
 	return p.memory.Own(self)
 }
 
+// owns says that the pipes are still its: a supervisor that has waited for long takes them, and one is not in its way that may
+// not know of owners.
+func (p *pourer) owns() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return !p.barred && p.memory.Owner() == syscall.Getpid()
+}
+
 // beginPouring has output carried, if pipes are known.
 func (a *anchor) beginPouring() {
+	if last := a.absent.last; last != nil && !last.ended() { // a disk keeps it from ending
+		a.absent.since = time.Now()
+		return
+	}
 	p := newPourer(&a.store)
 	if p == nil {
 		a.absent.since = time.Now() // a supervisor may tell more
 		return
 	}
-	a.absent.pour = p
+	a.absent.pour, a.absent.last = p, p
 	a.started()
 	a.log.print("no supervisor for " + pourAfter.String() + ": what services print goes to their logs by the anchor, as it is")
 	go p.run() // ends with endPouring, or when a disk lets go of it
@@ -182,6 +198,16 @@ func (a *anchor) endPouring() {
 	a.absent.pour = nil
 	close(p.stop)
 	a.log.print("the anchor has carried " + strconv.FormatInt(p.bytes.Load(), 10) + " bytes of output")
+}
+
+// ended says that it touches nothing any more.
+func (p *pourer) ended() bool {
+	select {
+	case <-p.done:
+		return true
+	default:
+		return false
+	}
 }
 
 // disown ends that this process, which was a supervisor before, owns the pipes: or the next one would wait.
@@ -231,10 +257,21 @@ func (p *pourer) round(now time.Time) (pause time.Duration) {
 	}
 	defer p.memory.Disown(syscall.Getpid())
 	for _, s := range p.filled() {
+		if time.Since(now) > pourTurn {
+			pause = 2 * pourSoon
+			break
+		}
+		p.first = s.at + 1
+		if !p.carries(s) {
+			continue
+		}
 		for range pourMost {
+			if !p.owns() {
+				return pause
+			}
 			n := p.pour(s, now)
 			p.bytes.Add(int64(n))
-			if n < s.room/2 {
+			if n < p.much(s) {
 				break
 			}
 			pause = pourSoon
@@ -249,7 +286,22 @@ func (p *pourer) round(now time.Time) (pause time.Duration) {
 	return pause
 }
 
-// filled are the pipes with something in them.
+// much is how many bytes of a pipe say that it is about full: as many as a look at it shows at most, or nearly.
+func (p *pourer) much(s *source) int { return min(s.room, len(p.buf)) / 2 }
+
+// carries says that the anchor can do with the files of a pipe what a supervisor would. A terminal, a FIFO or a link to one of
+// its descriptors only a supervisor can write to, and one that lacks descriptors is no disk that refuses: output waits in the pipe.
+func (p *pourer) carries(s *source) bool {
+	for _, path := range s.route.Files {
+		switch p.file(path).open() {
+		case errOther, syscall.ELOOP, syscall.ENXIO, syscall.EMFILE, syscall.ENFILE:
+			return false
+		}
+	}
+	return true
+}
+
+// filled are the pipes with something in them, from whose turn it is on.
 func (p *pourer) filled() []*source {
 	type pollFd struct {
 		fd             int32
@@ -275,6 +327,11 @@ func (p *pourer) filled() []*source {
 		}
 		at += n
 	}
+	for i, s := range full {
+		if s.at >= p.first {
+			return append(full[i:len(full):len(full)], full[:i]...)
+		}
+	}
 	return full
 }
 
@@ -292,7 +349,7 @@ func (p *pourer) pour(s *source, now time.Time) int {
 		take--
 	}
 	if take == 0 {
-		if n < s.room/2 { // pages are seldom quite full
+		if n < p.much(s) { // pages are seldom quite full
 			return 0
 		}
 		take = n
@@ -315,7 +372,9 @@ func (p *pourer) finish(page *ledger.Page, s *source, out []byte, now time.Time)
 	for i, path := range s.route.Files {
 		p.file(path).append(p.memory, page.Entry(i), out, s.route.JSON, now)
 	}
-	page.Consume(s.fd, p.null, len(out))
+	if p.owns() { // or the supervisor, for which a disk took too long, finishes it
+		page.Consume(s.fd, p.null, len(out))
+	}
 }
 
 // resume finishes what the supervisor had begun with a pipe. False: nobody but a supervisor can, for lines are being changed on

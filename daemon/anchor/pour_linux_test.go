@@ -175,6 +175,63 @@ func TestTheAnchorTellsWhatIsLost(t *testing.T) {
 	assert.NoFileExists(t, filepath.Join(dir, "elsewhere"), "nobody has the anchor write for him")
 }
 
+// What leads to a FIFO, a terminal or a link waits for a supervisor, who has these.
+func TestTheAnchorLosesNothingThatIsNotForFiles(t *testing.T) {
+	dir := t.TempDir()
+	fifo, link, file := filepath.Join(dir, "fifo"), filepath.Join(dir, "link"), filepath.Join(dir, "file")
+	require.NoError(t, syscall.Mkfifo(fifo, 0o600))
+	require.NoError(t, os.Symlink("/proc/self/fd/1", link))
+	r, err := os.OpenFile(fifo, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	require.NoError(t, err)
+	defer r.Close()
+	for _, path := range []string{fifo, link} {
+		o := newPoured(t, true, path)
+		o.write("one\n")
+		o.round(time.Now())
+		assert.Nil(t, o.mine.Gap(path, false), "nothing is lost")
+		assert.Equal(t, "one\n", string(o.buf[:o.peek(o.sources[0].fd)]), "it waits")
+		o.sources[0].route.Files = []string{file}
+		o.round(time.Now())
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		assert.Equal(t, "one\n", string(text))
+		require.NoError(t, os.Remove(file))
+	}
+}
+
+// The pipe of somebody who printed a lot is larger than what a look at it shows.
+func TestTheAnchorCarriesLongLinesFromLargePipes(t *testing.T) {
+	o := newPoured(t, true, filepath.Join(t.TempDir(), "a.log"))
+	const setPipeSize = 1031
+	_, _, e := syscall.Syscall(syscall.SYS_FCNTL, o.w.Fd(), setPipeSize, 512<<10)
+	require.Zero(t, e)
+	o.sources[0].room = pipeRoom(o.sources[0].fd)
+	require.Greater(t, o.sources[0].room, 4*len(o.buf))
+	long := strings.Repeat("x", len(o.buf))
+	o.write(long)
+	o.round(time.Now())
+	assert.Equal(t, long, o.content())
+}
+
+// A supervisor that has waited too long for a disk takes the pipes. What the anchor was at is the supervisor's to finish then.
+func TestTheAnchorTakesNothingOutOfPipesThatAreOthers(t *testing.T) {
+	o := newPoured(t, true, filepath.Join(t.TempDir(), "a.log"))
+	o.write("one\n")
+	require.True(t, o.own())
+	require.True(t, o.owns())
+	o.starts()
+	assert.False(t, o.owns(), "one that starts may not know of owners")
+	o.lives(4711, true)
+	o.mine.Disown(os.Getpid())
+	require.True(t, o.mine.Own(4711))
+	page := o.free()
+	page.Begin(o.ino, 4, 4, time.Now(), false, func(enter func(int) ledger.Entry) { enter(0) })
+	o.finish(page, &o.sources[0], []byte("one\n"), time.Now())
+	assert.Equal(t, "one\n", string(o.buf[:o.peek(o.sources[0].fd)]))
+	assert.EqualValues(t, ledger.Writing, page.State())
+	assert.True(t, page.Entry(0).Complete(4), "which says that it is written")
+}
+
 func devOf(fd int) uint64 {
 	var st syscall.Stat_t
 	if syscall.Fstat(fd, &st) != nil {

@@ -42,7 +42,7 @@ func (f *pouredFile) open() error {
 	if err := syscall.Fstat(fd, &st); err != nil || st.Mode&syscall.S_IFMT != syscall.S_IFREG {
 		syscall.Close(fd)
 		if err == nil {
-			err = syscall.EINVAL // a terminal or another process, which only the supervisor has
+			err = errOther
 		}
 		return err
 	}
@@ -83,16 +83,22 @@ func (f *pouredFile) append(m *ledger.Memory, e ledger.Entry, out []byte, json b
 	e.Wrote(len(out)) // it is not to be tried again
 }
 
-type waitError struct{}
+type fault string
 
-func (waitError) Error() string { return "it refused just now" }
+func (f fault) Error() string { return string(f) }
 
-var errWait error = waitError{}
+const (
+	errWait  = fault("it refused just now")
+	errOther = fault("it is no regular file") // a terminal or another process, which only the supervisor has
+)
 
 // ready opens the file and tells in it what was lost before.
 func (f *pouredFile) ready(m *ledger.Memory, json bool, now time.Time) error {
 	if now.Before(f.retry) {
 		return errWait
+	}
+	if f.refuses() { // it may have been moved meanwhile
+		f.close()
 	}
 	if err := f.open(); err != nil {
 		return err
