@@ -25,7 +25,8 @@ type Channel struct {
 	rest     []byte // of the frame that is being written
 	awaited  *frame // the handle that was sent and is not acknowledged
 	tries    int
-	knows    bool // the child answers to handles
+	late     *frame // a probe that was given up; its answer may still come
+	knows    bool   // the child answers to handles
 	wantsOut bool
 
 	// Of the exchange's goroutine.
@@ -150,7 +151,7 @@ func (c *Channel) giveUp() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.awaited != nil && c.awaited.probe != nil {
-		c.awaited, c.knows = nil, false
+		c.late, c.awaited, c.knows = c.awaited, nil, false
 		c.flush()
 	}
 }
@@ -279,7 +280,11 @@ func (c *Channel) abandon() {
 func (c *Channel) acknowledged(got bool) {
 	c.mu.Lock()
 	f := c.awaited
-	if f != nil {
+	switch late := c.late; {
+	case late != nil && !got: // to what was sent first: it is no refusal of a handle
+		f, c.late, c.knows = late, nil, true
+	case f != nil:
+		c.late = nil
 		c.took(f, got)
 	}
 	c.mu.Unlock()

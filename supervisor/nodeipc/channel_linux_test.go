@@ -219,6 +219,34 @@ func TestHandlesGoOneAtATime(t *testing.T) {
 	await(t, func() bool { return released.Load() == 3 })
 }
 
+// A child that was long busy says late that it has got no handle with a probe: the handle behind that is not sent again.
+func TestALateAnswerToAProbeIsNoRefusalOfAHandle(t *testing.T) {
+	p := newPair(t)
+	p.trust()
+	var alive, released atomic.Int32
+	require.NoError(t, p.probe(func() { alive.Add(1) }))
+	for i := range 2 {
+		require.NoError(t, p.sendHandle(netHandle, []byte(strconv.Itoa(i)), int(p.child.Fd()), func() { released.Add(1) }))
+	}
+	p.giveUp()
+	p.say(t, "{\"cmd\":\"NODE_HANDLE_NACK\"}\n")
+	await(t, func() bool { return alive.Load() == 1 })
+	assert.Zero(t, released.Load())
+	p.say(t, "{\"cmd\":\"NODE_HANDLE_ACK\"}\n")
+	await(t, func() bool { return released.Load() == 1 })
+	p.say(t, "{\"cmd\":\"NODE_HANDLE_ACK\"}\n")
+	await(t, func() bool { return released.Load() == 2 })
+	b, oob := make([]byte, 4096), make([]byte, 256)
+	var text string
+	for !strings.Contains(text, `"msg":1`) {
+		n, rights, _, _, err := unix.Recvmsg(int(p.child.Fd()), b, oob, unix.MSG_CMSG_CLOEXEC)
+		require.NoError(t, err)
+		closeRights(oob[:rights])
+		text += string(b[:n])
+	}
+	assert.Equal(t, 1, strings.Count(text, `"msg":0`), "sent once: %s", text)
+}
+
 // TestABurstNeedsNoReader: what a program says in one go leaves it at once, whenever it is read.
 func TestABurstNeedsNoReader(t *testing.T) {
 	limit, err := os.ReadFile("/proc/sys/net/core/wmem_max")
