@@ -137,13 +137,14 @@ func (r *registry) startAgain() {
 	}
 }
 
-// enlist makes an instance of what was a spare.
-func (r *registry) enlist(k *keeper) {
+// enlist makes an instance of what was a spare. It reports false when the end has come.
+func (r *registry) enlist(k *keeper) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	list := append(slices.Clone(r.snapshot()), k)
 	slices.SortFunc(list, func(a, b *keeper) int { return int(a.id - b.id) })
 	r.list.Store(&list)
+	return !r.closed
 }
 
 func (s *Supervisor) forget(k *keeper) {

@@ -126,7 +126,9 @@ func (r *reserve) loaded(id app.ID, gen uint64, release func()) {
 	defer r.mu.Unlock()
 	if s := r.find(id); s != nil {
 		s.gen, s.release = gen, release
+		return
 	}
+	go release() // it was launched as a spare, and is an instance meanwhile; the caller is not to be called back
 }
 
 // ready reports whether it can take over at once.
@@ -214,7 +216,9 @@ func (k *keeper) enlist() {
 		c.pidFile = k.proc.PIDPath
 		c.writePID()
 	}
-	k.sup.reg.enlist(k)
+	if !k.sup.reg.enlist(k) { // who ends all processes does not know this one
+		k.mail.put(tell{in: lifecycle.Delete{}, cause: "weaver ends"})
+	}
 	k.sup.book.enter([]*keeper{k}, nil)
 	k.sup.book.spare(k.id, false)
 	k.publish()

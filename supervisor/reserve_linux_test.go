@@ -150,3 +150,29 @@ func TestASpareThatCannotBeDoesNotBurn(t *testing.T) {
 	require.NoError(t, syscall.Kill(r.process(0).PID, syscall.SIGKILL))
 	r.await("its app is restarted as ever", func() bool { return r.process(0).Status == app.Online && r.process(0).Restarts == 1 })
 }
+
+// TestASpareIsNotLeftBehind has a spare become an instance just when all ends, which knows neither the spare nor the instance.
+func TestASpareIsNotLeftBehind(t *testing.T) {
+	r, port := newReal(t), freePort(t)
+	spec := r.warm(1, 1, port)
+	r.up(spec)
+	spare := r.spareReady(0, 1)[0]
+	k := r.reserve.get(spare.ID)
+	r.reg.close()
+	instance := r.reg.snapshot()[0].view.Load().Spec
+	r.reserve.enlist(instance, 1)
+	r.await("it is gone", func() bool { return isClosed(k.done) })
+	assert.ErrorIs(t, syscall.Kill(spare.PID, 0), syscall.ESRCH)
+}
+
+// TestWhatWasLaunchedAsASpareListens has one ask when it is an instance meanwhile.
+func TestWhatWasLaunchedAsASpareListens(t *testing.T) {
+	r := newReal(t)
+	released := make(chan struct{})
+	r.reserve.loaded(7, 2, func() { close(released) })
+	select {
+	case <-released:
+	case <-time.After(30 * time.Second):
+		t.Error("nobody answers it")
+	}
+}
