@@ -1,11 +1,11 @@
 package daemon
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -125,12 +125,7 @@ func (c *configs) changed() (out []*watchedConfig, names []string) {
 			continue
 		}
 		w.known = now
-		data, err := os.ReadFile(w.source.File)
-		sum := ""
-		if err == nil {
-			raw := sha256.Sum256(data)
-			sum = hex.EncodeToString(raw[:])
-		}
+		sum, err := sumOf(w.source.File)
 		if err == nil && sum == w.sum {
 			continue
 		}
@@ -138,6 +133,42 @@ func (c *configs) changed() (out []*watchedConfig, names []string) {
 		out, names = append(out, w), append(names, name)
 	}
 	return out, names
+}
+
+// configMax bounds what a look reads of a file.
+const configMax = 16 << 20
+
+// sumOf tells contents apart. It waits for nobody: a FIFO that was put in the place of a file is none.
+func sumOf(path string) (string, error) {
+	if err := isConfig(path); err != nil {
+		return "", err
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, io.LimitReader(f, configMax)); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// isConfig returns what keeps a path from being read as a config file.
+func isConfig(path string) error {
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return errors.New(path + " is not there")
+	case err != nil:
+		return err
+	case !info.Mode().IsRegular():
+		return errors.New(path + " is no regular file")
+	case info.Size() > configMax:
+		return errors.New(path + " is too large")
+	}
+	return nil
 }
 
 // lookAtConfigs has files applied that have changed.
@@ -175,10 +206,7 @@ func (c *configs) done(w *watchedConfig, err error) {
 
 // applyConfig has a front end apply a file; its error is what that says.
 func (d *daemon) applyConfig(ctx context.Context, name string, source *app.ConfigSource, env app.Env) error {
-	if _, err := os.Stat(source.File); err != nil {
-		if errors.Is(err, fs.ErrNotExist) {
-			return errors.New(source.File + " is not there")
-		}
+	if err := isConfig(source.File); err != nil {
 		return err
 	}
 	self, err := itself()
@@ -193,19 +221,29 @@ func (d *daemon) applyConfig(ctx context.Context, name string, source *app.Confi
 		persona, api.CommandApply, "--home=" + d.home.Dir, "--config=" + source.File, "--watch-config",
 		"--lock-timeout=600000", name,
 	}
-	var said bytes.Buffer
+	var said beginning
 	cmd := exec.CommandContext(ctx, self)
 	cmd.Args = append(args, source.Flags...)
 	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = source.Dir, source.Return(env).Environ(), &said, &said
 	cmd.WaitDelay = time.Second
 	if err := cmd.Run(); err != nil {
-		text := strings.TrimSpace(said.String())
+		text := strings.TrimSpace(string(said.text))
 		if text == "" {
 			text = err.Error()
 		}
 		return errors.New(strings.TrimPrefix(text, persona+": "))
 	}
 	return nil
+}
+
+// beginning keeps the first of what a front end says: what it runs may print without end.
+type beginning struct{ text []byte }
+
+const beginningMax = 16 << 10
+
+func (b *beginning) Write(p []byte) (int, error) {
+	b.text = append(b.text, p[:min(len(p), beginningMax-len(b.text))]...)
+	return len(p), nil
 }
 
 // itself is the program that runs, also after another has taken its place on disk.
