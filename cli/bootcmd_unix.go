@@ -4,6 +4,7 @@ package cli
 
 import (
 	"net"
+	"os"
 	"syscall"
 )
 
@@ -24,4 +25,14 @@ func notify(socket, text string) error {
 	defer c.Close()
 	_, err = c.Write([]byte(text))
 	return err
+}
+
+// openDescriptor takes over a descriptor that this process was started with.
+func openDescriptor(fd int) (*os.File, error) {
+	var st syscall.Stat_t
+	if err := syscall.Fstat(fd, &st); err != nil {
+		return nil, err
+	}
+	syscall.CloseOnExec(fd)
+	return os.NewFile(uintptr(fd), "ready"), nil
 }

@@ -80,6 +80,9 @@ func runUnstartup(c *call) error {
 			failed = errReported
 		}
 	}
+	if in.Dir != "" {
+		_ = os.Remove(root + in.Dir) // with something of somebody else's in it, it stays
+	}
 	if failed == nil {
 		c.out.talk("Init file disabled.")
 	}

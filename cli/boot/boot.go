@@ -42,6 +42,7 @@ func (u Unit) variable() string {
 type Installation struct {
 	System string // its name
 	Files  []File
+	Dir    string // made for the files alone, and taken away with them; "" if they lie among others
 	// Enable and Disable are commands, words as for exec. Of Disable all are run, whatever becomes of those before.
 	Enable, Disable [][]string
 	// Verify are commands that must succeed once everything is in place.

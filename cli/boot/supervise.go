@@ -74,9 +74,11 @@ exec chpst -u "{user}" "{weaver}" boot
 func runit(u Unit) Installation {
 	dir := "/etc/sv/" + u.name()
 	return Installation{
-		Files:   []File{{Path: dir + "/run", Text: fill(u, runitText), Executable: true}},
-		Enable:  words(u, "ln -sfn "+dir+" /etc/service/{name}"),
-		Disable: words(u, "sv -w 300 force-stop {name}", "rm -f /etc/service/{name}"),
+		Files:  []File{{Path: dir + "/run", Text: fill(u, runitText), Executable: true}},
+		Enable: words(u, "ln -sfn "+dir+" /etc/service/{name}"),
+		// The link first: else runsvdir would start another runsv for it.
+		Disable: words(u, "rm -f /etc/service/{name}", "sv -w 300 force-shutdown "+dir, "rm -rf "+dir+"/supervise"),
+		Dir:     dir,
 		Verify:  words(u, "sh -n "+dir+"/run", "sv check {name}"),
 	}
 }
@@ -86,7 +88,7 @@ exec 2>&1
 export PATH="{path}"
 export {variable}="{home}"
 export HOME="{userdir}"
-exec s6-setuidgid "{user}" "{weaver}" boot
+exec s6-setuidgid "{user}" "{weaver}" boot --ready-fd 3
 `
 
 func s6(u Unit) Installation {
@@ -95,10 +97,13 @@ func s6(u Unit) Installation {
 		Files: []File{
 			{Path: dir + "/run", Text: fill(u, s6Text), Executable: true},
 			{Path: dir + "/type", Text: "longrun\n"},
+			{Path: dir + "/notification-fd", Text: "3\n"},
 			{Path: dir + "/timeout-kill", Text: "0\n"}, // weaver ends its services in its own time
 		},
-		Enable:  words(u, "ln -sfn "+dir+" /run/service/{name}", "s6-svscanctl -a /run/service"),
-		Disable: words(u, "s6-svc -wD -d /run/service/{name}", "rm -f /run/service/{name}", "s6-svscanctl -an /run/service"),
-		Verify:  words(u, "sh -n "+dir+"/run"),
+		Enable: words(u, "ln -sfn "+dir+" /run/service/{name}", "s6-svscanctl -a /run/service"),
+		Disable: words(u, "s6-svc -wD -d /run/service/{name}", "rm -f /run/service/{name}", "s6-svscanctl -an /run/service",
+			"rm -rf "+dir+"/supervise "+dir+"/event"),
+		Dir:    dir,
+		Verify: words(u, "sh -n "+dir+"/run"),
 	}
 }

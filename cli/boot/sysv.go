@@ -18,20 +18,21 @@ PATH="{path}"
 export PATH {variable}
 [ -r "/etc/default/{name}" ] && . "/etc/default/{name}"
 
+# as_user runs weaver with words that need no quotes. Options before the user: not every su takes them after.
 as_user() {
 	if [ "$(id -un)" = "{user}" ]; then
-		"$@"
+		"{weaver}" "$@"
 	else
-		su "{user}" -s /bin/sh -c 'exec "$0" "$@"' -- "$@"
+		su -s /bin/sh -c "exec \"{weaver}\" $*" "{user}"
 	fi
 }
 
 case "$1" in
-start) as_user "{weaver}" boot --detach ;;
-stop) as_user "{weaver}" boot --stop ;;
-restart | force-reload) as_user "{weaver}" boot --stop && as_user "{weaver}" boot --detach ;;
-reload) as_user "{weaver}" reload all ;;
-status) as_user "{weaver}" boot --status ;;
+start) as_user boot --detach ;;
+stop) as_user boot --stop ;;
+restart | force-reload) as_user boot --stop && as_user boot --detach ;;
+reload) as_user reload all ;;
+status) as_user boot --status ;;
 *)
 	echo "Usage: $0 {start|stop|restart|reload|force-reload|status}" >&2
 	exit 2
@@ -59,20 +60,13 @@ func redhatRC(u Unit) Installation {
 	return in
 }
 
-// openrcText has OpenRC start the anchor, which stays in the foreground, and end it by SIGTERM.
+// openrcText has no pidfile, which would go stale when the anchor dies and another process takes its place; and it does
+// without supervise-daemon, which takes a service that it has restarted for stopped (OpenRC 0.45), and then does not stop
+// it. PATH is for weaver only: the script's own leads to OpenRC's programs, without which it does nothing.
 const openrcText = `#!/sbin/openrc-run
 
 description="{program} process supervisor of {user}"
-command="{weaver}"
-command_args="boot"
-command_user="{user}"
-command_background=true
-pidfile="/run/{name}.pid"
-retry="TERM/300/KILL/5"
 extra_started_commands="reload"
-
-export PATH="{path}"
-export {variable}="{home}"
 
 depend() {
 	need localmount
@@ -80,9 +74,29 @@ depend() {
 	after bootmisc
 }
 
+as_user() {
+	su -s /bin/sh -c "PATH=\"{path}\" {variable}=\"{home}\" exec \"{weaver}\" $*" "{user}"
+}
+
+start() {
+	ebegin "Starting {program} of {user}"
+	as_user boot --detach
+	eend $?
+}
+
+stop() {
+	ebegin "Stopping {program} of {user} and its services"
+	as_user boot --stop
+	eend $?
+}
+
+status() {
+	as_user boot --status
+}
+
 reload() {
 	ebegin "Reloading the services of {program}"
-	su "{user}" -s /bin/sh -c '"{weaver}" reload all'
+	as_user reload all
 	eend $?
 }
 `
