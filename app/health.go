@@ -60,6 +60,21 @@ const (
 	ProbeWithin   = Duration(60e9)
 )
 
+// redacted is a copy without passwords in what the probes ask and run.
+func (h *Health) redacted() *Health {
+	c := *h
+	c.Endpoint = redactURL(c.Endpoint)
+	for _, p := range []**Probe{&c.Startup, &c.Readiness, &c.Liveness} {
+		if *p == nil {
+			continue
+		}
+		one := **p
+		one.URL, one.Command, one.Hook = redactURL(one.URL), Redact(one.Command), Redact(one.Hook)
+		*p = &one
+	}
+	return &c
+}
+
 // WaitsReady reports that the process is online only when a probe says so.
 func (h *Health) WaitsReady() bool { return h != nil && (h.Readiness != nil || h.Startup != nil) }
 

@@ -49,6 +49,37 @@ func Redact(line string) string {
 	return strings.Join(words, " ")
 }
 
+// Redacted is the spec as it may be shown to whoever may not see secrets: without values of variables that look like one or
+// passwords in URLs, in arguments too, and without what is carried as it was written, which may hold anything.
+func (s *Spec) Redacted() *Spec {
+	c := s.Clone()
+	for i, v := range c.Env {
+		c.Env[i].Value = redactURL(RedactValue(v.Name, v.Value))
+	}
+	redactArgs(c.Args)
+	redactArgs(c.InterpreterArgs)
+	c.EnvProfiles, c.Extra = nil, nil
+	if w := c.WatchConfig; w != nil { // its flags and variables
+		c.WatchConfig = &ConfigSource{File: w.File, Sum: w.Sum, Dir: w.Dir}
+	}
+	if h := c.Health; h != nil {
+		c.Health = h.redacted()
+	}
+	return &c
+}
+
+// redactArgs does to arguments what Redact does to a line.
+func redactArgs(args []string) {
+	for i := len(args) - 1; i >= 0; i-- { // backwards: the flag before is still as it was
+		if i > 0 && strings.HasPrefix(args[i-1], "--") && !strings.Contains(args[i-1], "=") && LooksSecret(args[i-1]) &&
+			args[i] != "" && args[i][0] != '-' {
+			args[i] = Redacted
+			continue
+		}
+		args[i] = Redact(args[i])
+	}
+}
+
 // redactURL hides the password of scheme://user:password@host.
 func redactURL(w string) string {
 	at := strings.LastIndexByte(w, '@')

@@ -69,7 +69,7 @@ func diskRefuses(err error) bool {
 
 // lockTimeout returns how long to wait for locks; negative is not to lock at all.
 func (c *call) lockTimeout() (time.Duration, error) {
-	if c.bool("no-lock") {
+	if c.bool("no-lock") || c.home.Shared() { // locks are its owner's; the supervisor takes commands one after the other anyway
 		return -1, nil
 	}
 	settings, err := config.LoadSettings(c.home)

@@ -44,6 +44,10 @@ type Settings struct {
 	Metrics struct {
 		Listen string // address on which /metrics is served by TCP; "" is not at all
 	}
+	// Socket are the groups whose members may use the daemon beside its owner, comma separated: names or numbers. "" is nobody.
+	Socket struct {
+		Read, Operate, Admin string
+	}
 	// given is what somebody set, by name, as it was written. Names that are not weaver's own are kept for others.
 	given map[string]string
 }
@@ -68,6 +72,9 @@ var settings = [...]setting{
 	{"log.date_format", "", func(s *Settings) any { return &s.Log.DateFormat }},
 	{"log.rotate_at", "", func(s *Settings) any { return &s.Log.RotateAt }},
 	{"metrics.listen", "", func(s *Settings) any { return &s.Metrics.Listen }},
+	{"socket.read", "", func(s *Settings) any { return &s.Socket.Read }},
+	{"socket.operate", "", func(s *Settings) any { return &s.Socket.Operate }},
+	{"socket.admin", "", func(s *Settings) any { return &s.Socket.Admin }},
 	{"log.total_budget", "1G", func(s *Settings) any { return &s.Log.TotalBudget }},
 }
 
@@ -161,10 +168,11 @@ func find(name string) *setting {
 	return nil
 }
 
-// OwnSetting reports a setting of weaver itself: all of the sections cache, lock and log, and metrics.listen. Other
-// settings belong to apps and modules, which may be called metrics.
+// OwnSetting reports a setting of weaver itself: all of the sections cache, lock and log, metrics.listen and the three roles
+// at the socket. Other settings belong to apps and modules, which may be called metrics or socket.
 func OwnSetting(section, key string) bool {
-	return section == "cache" || section == "lock" || section == "log" || section == "metrics" && key == "listen"
+	return section == "cache" || section == "lock" || section == "log" || section == "metrics" && key == "listen" ||
+		section == "socket" && (key == "read" || key == "operate" || key == "admin")
 }
 
 func isOwn(name string) bool {

@@ -80,6 +80,7 @@ type daemon struct {
 	wire       atomic.Pointer[wireDoor] // nil while PM2's sockets are not open
 	rotator    rotator
 	exposer    exposer
+	gate       gate
 	configs    configs
 	started    time.Time
 
@@ -144,6 +145,9 @@ func run(ctx context.Context, o Options, l *link) error {
 		log.Error("settings are not used", zap.Error(err))
 	}
 	d.settings.Store(&settings)
+	if d.gate.groups, err = groupsIn(&settings); err != nil {
+		log.Error("roles", zap.Error(err))
+	}
 	if err := d.open(); err != nil {
 		return err
 	}
@@ -281,6 +285,7 @@ func (d *daemon) live(ctx context.Context, endStreams func()) error {
 			return err
 		}
 	}
+	d.shareAgain()
 	d.wire.Store(d.openWire()) // before the API answers: who has heard of this daemon may come either way
 	server := &http.Server{
 		Handler:           d.noticed(d.handler()),
@@ -326,7 +331,7 @@ func (d *daemon) live(ctx context.Context, endStreams func()) error {
 
 // listener is the API's, for the door.
 func (d *daemon) listener() listener {
-	return listener{d.socket.l, func(err error) { d.log.Warn("connection refused", zap.Error(err)) }}
+	return listener{d.socket.l, &d.gate, func(err error) { d.log.Warn("connection refused", zap.Error(err)) }}
 }
 
 // accept lets in who comes through l, until that is closed.

@@ -116,6 +116,7 @@ func (d *daemon) mendDoor(door *hotDoor) {
 		return
 	}
 	d.log.Warn("the API's socket was removed: made anew", zap.String("path", d.socket.path))
+	d.shareAgain()
 	l := d.listener()
 	door.also(l)
 	go d.accept(door, l) // ends when the door is closed

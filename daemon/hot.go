@@ -71,12 +71,15 @@ var errOtherLocks = &api.Error{Kind: api.Conflict, Message: "the locks are not t
 // hotRead and hotAct are the hot door for whoever speaks HTTP in other ways than the thin front end.
 func (d *daemon) hotRead(w http.ResponseWriter, r *http.Request) error {
 	verb, q := r.PathValue("verb"), readHot(r.URL.Query())
+	if err := d.need(r, hotNeed(verb), nameOf(r)); err != nil {
+		return err
+	}
 	if answer := serviceReads[verb]; answer != nil {
 		var s saying
 		answer(d, r, q, &s)
 		return s.respond(w)
 	}
-	a, err := d.hotTell(verb, q)
+	a, err := d.hotTell(verb, q, roleOf(r))
 	if err != nil {
 		return err
 	}
@@ -86,6 +89,9 @@ func (d *daemon) hotRead(w http.ResponseWriter, r *http.Request) error {
 
 func (d *daemon) hotAct(w http.ResponseWriter, r *http.Request) error {
 	verb, q := r.PathValue("verb"), readHot(r.URL.Query())
+	if err := d.need(r, hotNeed(verb), nameOf(r), q.args...); err != nil {
+		return err
+	}
 	if _, ok := serviceVerbs[verb]; ok {
 		return d.serviceAct(w, r, verb, q)
 	}
@@ -114,8 +120,19 @@ func respond(w http.ResponseWriter, a hotAnswer) {
 	w.Write(a.out)
 }
 
-// hotTell answers what changes nothing.
-func (d *daemon) hotTell(verb string, q hotQuery) (hotAnswer, error) {
+// hotNeed is what a verb needs; what is none is answered as such to whoever may ask at all.
+func hotNeed(verb string) role {
+	if least, ok := hotRoles[verb]; ok {
+		return least
+	}
+	return reader
+}
+
+// hotTell answers what changes nothing, as a peer of that role may see it.
+func (d *daemon) hotTell(verb string, q hotQuery, to role) (hotAnswer, error) {
+	if hotRoles[verb] == stranger {
+		return hotAnswer{}, errNotHot
+	}
 	switch verb {
 	case "list", "jlist", "prettylist":
 		kind := verb
@@ -124,7 +141,7 @@ func (d *daemon) hotTell(verb string, q hotQuery) (hotAnswer, error) {
 		} else if verb == "list" && q.mini {
 			kind = "mini"
 		}
-		out, err := d.render(view{kind, q.width, q.color, q.value("sort")})
+		out, err := d.render(view{kind, q.width, q.color, q.value("sort"), verb != "list" && to < administrator})
 		return hotAnswer{out: out}, err
 	case "pid":
 		return hotAnswer{out: d.pids(q.args)}, nil
@@ -238,7 +255,7 @@ var hotVerbs = map[string]app.Verb{
 // hotDo does what changes something, and answers with how it went and the list after it.
 func (d *daemon) hotDo(op *operation, word string, q hotQuery) (hotAnswer, error) {
 	verb, ok := hotVerbs[word]
-	if !ok || len(q.args) == 0 {
+	if !ok || len(q.args) == 0 || hotRoles[word] == stranger {
 		return hotAnswer{}, errNotHot
 	}
 	start := word == "start"
@@ -278,7 +295,7 @@ func (d *daemon) hotDo(op *operation, word string, q hotQuery) (hotAnswer, error
 		if q.mini {
 			kind = "mini"
 		}
-		table, err := d.render(view{kind, q.width, q.color, ""})
+		table, err := d.render(view{kind: kind, width: q.width, color: q.color})
 		if err != nil {
 			return a, fmt.Errorf("render the table: %w", err)
 		}

@@ -264,14 +264,16 @@ func (h *hotDoor) answer(c *conn, r hotRequest) (more bool) {
 	defer h.d.memory.sometime()
 	var a hotAnswer
 	var err error
-	if r.acts {
+	if least := hotNeed(r.verb); c.role < least {
+		err = h.d.refusal(c, least, r.acts, "hot/"+r.verb, r.query.args...)
+	} else if r.acts {
 		op := h.d.begin(context.Background(), c, r.query.op, r.verb, r.query.args...)
 		defer op.end() // after the answer has left: what it gives back nobody waits for
 		if a, err = h.d.hotDo(op, r.verb, r.query); err != nil {
 			op.void()
 		}
 	} else {
-		a, err = h.d.hotTell(r.verb, r.query)
+		a, err = h.d.hotTell(r.verb, r.query, c.role)
 	}
 	head := make([]byte, 0, 128)
 	if err != nil {

@@ -32,6 +32,11 @@ func (d *daemon) trigger(w http.ResponseWriter, r *http.Request) error {
 	if req.Action == "" {
 		return &api.Error{Kind: api.Invalid, Message: "a trigger needs an action"}
 	}
+	if req.Inner { // profiles and snapshots: all that is in a program's memory
+		if err := d.need(r, administrator, "trigger "+req.Action, req.Target); err != nil {
+			return err
+		}
+	}
 	targets, err := d.triggered(&req)
 	if err != nil {
 		return err

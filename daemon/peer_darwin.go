@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"errors"
 	"net"
 	"syscall"
 
@@ -27,6 +28,24 @@ func peerOf(c *net.UnixConn) (peer, error) {
 		return peer{}, err
 	}
 	return peer{UID: int(cred.Uid), GID: int(cred.Groups[0]), PID: pid}, nil
+}
+
+// groupsOf asks the kernel for the groups of who connected.
+func groupsOf(c *net.UnixConn) ([]int, error) {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return nil, err
+	}
+	var cred *unix.Xucred
+	cerr := raw.Control(func(fd uintptr) { cred, err = unix.GetsockoptXucred(int(fd), unix.SOL_LOCAL, unix.LOCAL_PEERCRED) })
+	if err = errors.Join(cerr, err); err != nil {
+		return nil, err
+	}
+	var out []int
+	for _, g := range cred.Groups[:min(max(int(cred.Ngroups), 0), len(cred.Groups))] {
+		out = append(out, int(g))
+	}
+	return out, nil
 }
 
 // readRights reads bytes. Descriptors are not taken here: a lock then lives as long as the front end.

@@ -1,11 +1,13 @@
 package daemon
 
 import (
+	"errors"
 	"io"
 	"net"
 	"strconv"
 	"sync"
 	"syscall"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -24,6 +26,40 @@ func peerOf(c *net.UnixConn) (peer, error) {
 		return peer{}, err
 	}
 	return peer{int(cred.Uid), int(cred.Gid), int(cred.Pid)}, nil
+}
+
+// groupsOf asks the kernel for the groups of who connected, beside its first.
+func groupsOf(c *net.UnixConn) ([]int, error) {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return nil, err
+	}
+	groups := make([]uint32, 64)
+	cerr := raw.Control(func(fd uintptr) {
+		for {
+			size := uint32(4 * len(groups))
+			_, _, e := unix.Syscall6(unix.SYS_GETSOCKOPT, fd, unix.SOL_SOCKET, unix.SO_PEERGROUPS,
+				uintptr(unsafe.Pointer(&groups[0])), uintptr(unsafe.Pointer(&size)), 0)
+			switch {
+			case e == unix.ERANGE && int(size/4) > len(groups): // which says how many there are
+				groups = make([]uint32, size/4)
+				continue
+			case e != 0:
+				err = e
+			default:
+				groups = groups[:size/4]
+			}
+			return
+		}
+	})
+	if err = errors.Join(cerr, err); err != nil {
+		return nil, err
+	}
+	out := make([]int, len(groups))
+	for i, g := range groups {
+		out[i] = int(g)
+	}
+	return out, nil
 }
 
 // oobs are buffers for control messages, which few reads have.

@@ -12,6 +12,10 @@ func peerOf(*net.UnixConn) (peer, error) {
 	return peer{}, errors.New("the daemon cannot tell who connects on this system: not supported")
 }
 
+func groupsOf(*net.UnixConn) ([]int, error) {
+	return nil, errors.New("not supported on this system")
+}
+
 func readRights(c *net.UnixConn, b []byte) (int, []int, error) {
 	n, err := c.Read(b)
 	return n, nil, err

@@ -78,7 +78,7 @@ func (d *daemon) processes(w http.ResponseWriter, r *http.Request) error {
 			list[i].Spec = nil
 		}
 	}
-	return answer(w, list)
+	return answer(w, shown(list, roleOf(r)))
 }
 
 func (d *daemon) describe(w http.ResponseWriter, r *http.Request) error {
@@ -86,10 +86,16 @@ func (d *daemon) describe(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	list = shown(list, roleOf(r))
 	out := make([]api.Description, len(list))
 	pasts := d.pasts(list)
 	for i := range list {
 		out[i] = d.description(list[i], pasts[list[i].ID])
+		if roleOf(r) < administrator {
+			for j := range out[i].Tree {
+				out[i].Tree[j].Command = app.Redact(out[i].Tree[j].Command)
+			}
+		}
 	}
 	return answer(w, out)
 }

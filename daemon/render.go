@@ -19,6 +19,8 @@ type view struct {
 	width int
 	color bool
 	sort  string // as --sort has it
+	// struck says that secrets are not in it, in those of which it matters: a table has none.
+	struck bool
 }
 
 // rendering is what one looked like, at one version of the list.
@@ -50,6 +52,9 @@ func (d *daemon) render(key view) ([]byte, error) {
 func (d *daemon) renderNow(key view) (rendering, error) {
 	r := rendering{version: d.sup.Version()}
 	list := d.sup.List()
+	if key.struck {
+		list = shown(list, stranger)
+	}
 	var err error
 	switch key.kind {
 	case "jlist":

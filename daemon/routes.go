@@ -11,49 +11,62 @@ import (
 	"weaver/supervisor"
 )
 
-// handler builds the door: one table of method, path and what answers.
+// route is a method and path, who may ask at the least, and what answers. What is asked can need more.
+type route struct {
+	pattern string
+	least   role
+	serve   func(http.ResponseWriter, *http.Request) error
+}
+
+// routes is the table of all of them.
+func (d *daemon) routes() []route {
+	return []route{
+		{"GET " + api.PathPing, reader, d.ping},
+		{"GET " + api.PathMetrics, reader, d.exposition},
+		{"GET " + api.PathProcesses, reader, d.processes},
+		{"GET " + api.PathDescribe, reader, d.describe},
+		{"GET " + api.PathHost, reader, d.host},
+		{"GET " + api.PathEvents, reader, d.events},
+		{"GET " + api.PathFollow, reader, d.follow},
+		{"GET " + api.PathRecent, reader, d.recent},
+		{"POST " + api.PathStart, administrator, d.start},
+		{"POST " + api.PathAct, operator, d.act},
+		{"POST " + api.PathTake, administrator, d.take},
+		{"POST " + api.PathScale, operator, d.scale},
+		{"POST " + api.PathKill, administrator, d.kill},
+		{"POST " + api.PathUpdate, administrator, d.update},
+		{"POST " + api.PathSave, administrator, d.save},
+		{"POST " + api.PathResurrect, administrator, d.resurrect},
+		{"POST " + api.PathClearDump, administrator, d.clearDump},
+		{"POST " + api.PathFlush, operator, d.flush},
+		{"POST " + api.PathRotate, operator, d.rotate},
+		{"POST " + api.PathReloadLogs, operator, d.reloadLogs},
+		{"POST " + api.PathTrigger, operator, d.trigger},
+		{"POST " + api.PathSend, operator, d.sendText},
+		{"POST " + api.PathProfile, administrator, d.profile},
+		{"GET " + api.PathCache, reader, d.cacheStats},
+		{"POST " + api.PathCacheClear, operator, d.cacheClear},
+		{"GET " + api.PathSettings, administrator, d.settingsGet},
+		{"POST " + api.PathSettings, administrator, d.settingsSet},
+		{"GET " + api.PathHot + "{verb}", reader, d.hotRead},
+		{"POST " + api.PathHot + "{verb}", operator, d.hotAct},
+	}
+}
+
+// handler builds the door.
 func (d *daemon) handler() http.Handler {
 	mux := http.NewServeMux()
-	for _, r := range []struct {
-		pattern string
-		serve   func(http.ResponseWriter, *http.Request) error
-	}{
-		{"GET " + api.PathPing, d.ping},
-		{"GET " + api.PathMetrics, d.exposition},
-		{"GET " + api.PathProcesses, d.processes},
-		{"GET " + api.PathDescribe, d.describe},
-		{"GET " + api.PathHost, d.host},
-		{"GET " + api.PathEvents, d.events},
-		{"GET " + api.PathFollow, d.follow},
-		{"GET " + api.PathRecent, d.recent},
-		{"POST " + api.PathStart, d.start},
-		{"POST " + api.PathAct, d.act},
-		{"POST " + api.PathTake, d.take},
-		{"POST " + api.PathScale, d.scale},
-		{"POST " + api.PathKill, d.kill},
-		{"POST " + api.PathUpdate, d.update},
-		{"POST " + api.PathSave, d.save},
-		{"POST " + api.PathResurrect, d.resurrect},
-		{"POST " + api.PathClearDump, d.clearDump},
-		{"POST " + api.PathFlush, d.flush},
-		{"POST " + api.PathRotate, d.rotate},
-		{"POST " + api.PathReloadLogs, d.reloadLogs},
-		{"POST " + api.PathTrigger, d.trigger},
-		{"POST " + api.PathSend, d.sendText},
-		{"POST " + api.PathProfile, d.profile},
-		{"GET " + api.PathCache, d.cacheStats},
-		{"POST " + api.PathCacheClear, d.cacheClear},
-		{"GET " + api.PathSettings, d.settingsGet},
-		{"POST " + api.PathSettings, d.settingsSet},
-		{"GET " + api.PathHot + "{verb}", d.hotRead},
-		{"POST " + api.PathHot + "{verb}", d.hotAct},
-	} {
+	for _, r := range d.routes() {
 		mux.HandleFunc(r.pattern, func(w http.ResponseWriter, req *http.Request) {
 			if !supervisor.IsOperation(req.URL.Query().Get(api.QueryOp)) {
 				refuse(w, &api.Error{Kind: api.Invalid, Message: "this is no id of an operation"})
 				return
 			}
-			if err := r.serve(w, req); err != nil {
+			err := d.need(req, r.least, nameOf(req))
+			if err == nil {
+				err = r.serve(w, req)
+			}
+			if err != nil {
 				refuse(w, err)
 			}
 		})

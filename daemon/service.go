@@ -155,6 +155,9 @@ func (d *daemon) serviceAct(w http.ResponseWriter, r *http.Request, verb string,
 		return errNotHot
 	}
 	name := q.args[0]
+	if err := d.need(r, needOfService(verb, q), "service "+verb, name); err != nil {
+		return err
+	}
 	op := d.operation(r, "service "+verb, name)
 	defer op.end()
 	var s saying

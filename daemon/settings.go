@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"net/http"
+	"strings"
 
 	"weaver/api"
 	"weaver/app"
@@ -65,6 +66,10 @@ func (d *daemon) settingsSet(w http.ResponseWriter, r *http.Request) error {
 			return op.failed(&api.Error{Kind: api.Invalid, Message: err.Error()})
 		}
 	}
+	groups, err := groupsIn(&s)
+	if err != nil && asksRoles(change) {
+		return op.failed(&api.Error{Kind: api.Invalid, Message: "set " + err.Error()})
+	}
 	was := d.settings.Load().Metrics.Listen
 	if _, given := change["metrics.listen"]; given {
 		if err := d.exposer.at(s.Metrics.Listen, d.serveMetrics, d.log); err != nil {
@@ -78,7 +83,23 @@ func (d *daemon) settingsSet(w http.ResponseWriter, r *http.Request) error {
 	d.settings.Store(&s)
 	d.applySettings(&s)
 	d.sup.ApplyRotation()
+	if asksRoles(change) {
+		d.gate.set(groups)
+		if err := d.share(); err != nil {
+			return op.failed(err)
+		}
+	}
 	return answer(w, settingsMap(&s))
+}
+
+// asksRoles says that who may use the daemon is among what changes.
+func asksRoles(change map[string]string) bool {
+	for key := range change {
+		if strings.HasPrefix(key, "socket.") {
+			return true
+		}
+	}
+	return false
 }
 
 // settingsMap lists every setting that weaver knows and every one that somebody gave.

@@ -29,11 +29,12 @@ func listen(path string) (*net.UnixListener, error) {
 // listener accepts only peers that may use the daemon, and keeps the descriptors that they send.
 type listener struct {
 	*net.UnixListener
+	gate    *gate // for other users; nil lets in none
 	refused func(error)
 }
 
-// Accept returns the next connection of a peer that is the daemon's own user or root. Others are closed at once: to them
-// there is nobody here.
+// Accept returns the next connection of a peer that is the daemon's own user or root, or that the gate lets in. Others are
+// closed at once: to them there is nobody here.
 func (l listener) Accept() (net.Conn, error) {
 	for {
 		c, err := l.AcceptUnix()
@@ -41,15 +42,19 @@ func (l listener) Accept() (net.Conn, error) {
 			return nil, err
 		}
 		p, err := peerOf(c)
+		in := &conn{UnixConn: c, peer: p, role: administrator}
 		if err == nil && p.UID != os.Geteuid() && p.UID != 0 {
-			err = fmt.Errorf("user %d (pid %d) has no business here", p.UID, p.PID)
+			in.role = stranger
+			if err = l.gate.admit(in); err != nil {
+				err = fmt.Errorf("user %d (pid %d) %w", p.UID, p.PID, err)
+			}
 		}
 		if err != nil {
 			l.refused(err)
 			c.Close()
 			continue
 		}
-		return &conn{UnixConn: c, peer: p}, nil
+		return in, nil
 	}
 }
 
@@ -60,6 +65,8 @@ type peer struct{ UID, GID, PID int }
 type conn struct {
 	*net.UnixConn
 	peer peer
+	role role  // what it may
+	gate *gate // that counts it, if it is another user's
 
 	mu     sync.Mutex
 	rights []int
@@ -77,6 +84,12 @@ func (c *conn) Read(b []byte) (int, error) {
 		return n, nil
 	}
 	n, fds, err := readRights(c.UnixConn, b)
+	if c.gate != nil { // locks are the owner's
+		for _, fd := range fds {
+			closeFD(fd)
+		}
+		return n, err
+	}
 	if len(fds) > 0 {
 		c.mu.Lock()
 		c.rights = append(c.rights, fds...)
@@ -108,5 +121,8 @@ func (c *conn) dropRights() {
 // Close also closes what nobody took.
 func (c *conn) Close() error {
 	c.dropRights()
+	if c.gate != nil {
+		c.gate.leave(c)
+	}
 	return c.UnixConn.Close()
 }

@@ -85,7 +85,7 @@ type renewable struct {
 func (r *renewable) now() listener {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return listener{r.kept.l, func(err error) { r.log.Warn("connection refused", zap.Error(err)) }}
+	return listener{r.kept.l, nil, func(err error) { r.log.Warn("connection refused", zap.Error(err)) }}
 }
 
 // Accept returns the next connection, also across mend.

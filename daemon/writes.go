@@ -35,6 +35,9 @@ func (d *daemon) act(w http.ResponseWriter, r *http.Request) error {
 	if err := read(r, &req); err != nil {
 		return err
 	}
+	if err := d.need(r, needOfAct(&req), string(req.Verb), targetsOf(req.Targets)...); err != nil {
+		return err
+	}
 	op := d.operation(r, string(req.Verb), targetsOf(req.Targets)...)
 	defer op.end()
 	d.sup.Do(op.ctx, supervisor.Action{

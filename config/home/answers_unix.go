@@ -22,3 +22,9 @@ func Answers(path string) bool {
 	err = syscall.Connect(fd, &syscall.SockaddrUnix{Name: path})
 	return err == nil || err == syscall.EAGAIN || err == syscall.EINPROGRESS // a full queue has a listener too
 }
+
+// belongsToOther reports that a directory is there, and not ours.
+func belongsToOther(dir string) bool {
+	var st syscall.Stat_t
+	return syscall.Stat(dir, &st) == nil && int(st.Uid) != syscall.Geteuid()
+}

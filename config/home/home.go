@@ -96,6 +96,9 @@ func (e *TwoError) Error() string {
 // Hint says how to name one of them.
 func (e *TwoError) Hint() string { return "set WEAVER_HOME to the one that is meant" }
 
+// Shared reports that the home is another user's, and we are not root: its supervisor may let us in, its files do not.
+func (h Home) Shared() bool { return os.Geteuid() > 0 && belongsToOther(h.Dir) }
+
 // The files of a home.
 func (h Home) Socket() string     { return h.Dir + "/weaver.sock" }      // the API
 func (h Home) DaemonLock() string { return h.Dir + "/daemon.lock" }      // held by the anchor for life
