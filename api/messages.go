@@ -82,3 +82,9 @@ func (c *Client) Profile(ctx context.Context, kind string, span time.Duration) (
 	}
 	return data, nil
 }
+
+// Recent returns the last lines of a process that the daemon has in memory, n of each stream at most.
+func (c *Client) Recent(ctx context.Context, id app.ID, n int) (lines []app.Line, err error) {
+	query := url.Values{"id": {id.String()}, "n": {strconv.Itoa(n)}}
+	return lines, c.call(ctx, http.MethodGet, PathRecent, query, nil, &lines)
+}

@@ -62,10 +62,19 @@ func (c *call) daemonUp() (bool, error) {
 	case api.IsDown(err):
 		return false, nil
 	}
+	if forbidden(err) { // it is there, and says what is missing
+		return false, err
+	}
 	if last := lastLine(c.home.AnchorLog()); last != "" { // it watches
 		err = fmt.Errorf("%w; the anchor said last: %s", err, last)
 	}
 	return false, c.cannot("see "+c.home.DaemonLog(), "reach the supervisor", err)
+}
+
+// forbidden says that the daemon has no ear for this user, or not for this.
+func forbidden(err error) bool {
+	var e *api.Error
+	return errors.As(err, &e) && e.Kind == api.Forbidden
 }
 
 // skew says, once, that the supervisor is of another version than this front end.

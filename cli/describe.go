@@ -41,7 +41,7 @@ func (c *call) descriptions() ([]api.Description, error) {
 	var all []api.Description
 	for _, name := range c.args {
 		found, err := c.client.Describe(c.ctx, app.Selector(name))
-		if err != nil && !isAnswer(err) && !api.IsDown(err) {
+		if err != nil && (!isAnswer(err) || forbidden(err)) && !api.IsDown(err) {
 			return nil, err
 		}
 		if len(found) == 0 {

@@ -139,6 +139,9 @@ func (v *logView) history() error {
 	if plain {
 		v.header()
 	}
+	if v.c.home.Shared() { // its files are its owner's
+		return v.remembered(list)
+	}
 	for _, f := range v.files(list) {
 		if err := v.file(f, plain); err != nil {
 			return err
@@ -242,6 +245,29 @@ func (v *logView) file(f logFile, plain bool) error {
 	}
 	if plain && len(lines) > 0 {
 		v.c.out.say("\n")
+	}
+	return nil
+}
+
+// remembered prints the last lines that the supervisor has in memory, for who may not read its files.
+func (v *logView) remembered(list []app.Process) error {
+	for _, i := range v.chosen(list) {
+		p := &list[i]
+		lines, err := v.c.client.Recent(v.c.ctx, p.ID, v.lines)
+		if err != nil {
+			return err
+		}
+		for _, s := range []app.Stream{app.Out, app.Err} {
+			var texts []string
+			for _, l := range lines {
+				if l.Stream == s && (v.stream == "" || v.stream == s) {
+					texts = append(texts, l.Text)
+				}
+			}
+			for _, text := range v.wanted(texts) {
+				v.stored(logFile{label: p.ID.String() + "|" + p.Name, id: p.ID, name: p.Name, stream: s}, text)
+			}
+		}
 	}
 	return nil
 }

@@ -54,6 +54,9 @@ func (c *call) set(pairs [][2]string) error {
 	if err := c.findHome(); err != nil {
 		return err
 	}
+	if c.home.Shared() {
+		return c.setShared(pairs)
+	}
 	sections := map[string]bool{}
 	var order []string
 	err := c.changeConf(func(m *config.ModuleConf) error {
@@ -97,6 +100,25 @@ func (c *call) set(pairs [][2]string) error {
 		}
 		c.out.talk("Setting changed")
 		c.showSection(m, section)
+	}
+	if c.out.json {
+		return c.out.value(map[string]any{"ok": true})
+	}
+	return nil
+}
+
+// setShared changes settings of another user's supervisor: those that it has itself. Those of apps are in its owner's files.
+func (c *call) setShared(pairs [][2]string) error {
+	change := map[string]string{}
+	for _, p := range pairs {
+		section, key := config.SplitKey(p[0])
+		if !config.OwnSetting(section, key) {
+			return c.cannot("become that user", "set "+p[0], errors.New("the home "+c.home.Dir+" is another user's"))
+		}
+		change[section+"."+key] = p[1]
+	}
+	if _, err := c.client.Settings(c.ctx, change); err != nil {
+		return answered(err)
 	}
 	if c.out.json {
 		return c.out.value(map[string]any{"ok": true})

@@ -3,6 +3,7 @@ package daemon
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -282,7 +283,11 @@ func (h *hotDoor) answer(c *conn, r hotRequest) (more bool) {
 		if errors.As(err, &e) {
 			status = e.Status()
 		}
-		head = fmt.Appendf(head, "HTTP/1.1 %d not hot\r\nContent-Length: 0\r\n\r\n", status)
+		var body []byte
+		if status == 403 { // others may speak so, too
+			body, _ = json.Marshal(e) // words
+		}
+		head = fmt.Appendf(head, "HTTP/1.1 %d not hot\r\nContent-Length: %d\r\n\r\n%s", status, len(body), body)
 		_, err = c.Write(head)
 		return err == nil
 	}

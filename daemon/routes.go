@@ -30,7 +30,7 @@ func (d *daemon) routes() []route {
 		{"GET " + api.PathFollow, reader, d.follow},
 		{"GET " + api.PathRecent, reader, d.recent},
 		{"POST " + api.PathStart, administrator, d.start},
-		{"POST " + api.PathAct, operator, d.act},
+		{"POST " + api.PathAct, reader, d.act}, // which needs more, by its verb: needOfAct
 		{"POST " + api.PathTake, administrator, d.take},
 		{"POST " + api.PathScale, operator, d.scale},
 		{"POST " + api.PathKill, administrator, d.kill},
