@@ -105,7 +105,8 @@ func (c *call) prepareHome() error {
 			"use the home "+dir, fmt.Errorf("it belongs to user %d", uid))
 	}
 	// PM2's homes are open to be read by others; what is in them is weaver's to protect.
-	if info.Mode().Perm()&0o077 != 0 && !c.home.PM2 {
+	// One that can only be passed through is how a supervisor shares it, which closes it when it does not.
+	if mode := info.Mode().Perm(); mode&0o077 != 0 && mode != 0o711 && !c.home.PM2 {
 		if err := os.Chmod(dir, 0o700); err != nil {
 			return c.cannot("", "close the home to others", err)
 		}

@@ -260,8 +260,9 @@ func (d *daemon) unshare() error {
 
 // shareAgain is for a socket that is new, or comes from another supervisor.
 func (d *daemon) shareAgain() {
-	info, err := os.Stat(d.home.Socket())
-	if !d.gate.open() && err == nil && info.Mode().Perm()&0o077 == 0 {
+	socket, err := os.Stat(d.home.Socket())
+	dir, derr := os.Stat(d.home.Dir)
+	if !d.gate.open() && err == nil && socket.Mode().Perm()&0o077 == 0 && derr == nil && (d.home.PM2 || dir.Mode().Perm() != 0o711) {
 		return
 	}
 	if err := d.share(); err != nil {

@@ -118,6 +118,9 @@ func scriptCondition(cond string) (bool, error) {
 		return os.Getenv("WEAVER_TEST_PM2") != "", nil
 	case "notroot":
 		return os.Geteuid() != 0, nil
+	case "setpriv": // and so another user
+		_, err := exec.LookPath("setpriv")
+		return err == nil && os.Geteuid() == 0, nil
 	case "setsid":
 		_, err := exec.LookPath("setsid")
 		return err == nil, nil
