@@ -256,6 +256,7 @@ func (p *pourer) round(now time.Time) (pause time.Duration) {
 		return pause
 	}
 	defer p.memory.Disown(syscall.Getpid())
+	defer p.letGo()
 	for _, s := range p.filled() {
 		if time.Since(now) > pourTurn {
 			pause = 2 * pourSoon
@@ -277,13 +278,17 @@ func (p *pourer) round(now time.Time) (pause time.Duration) {
 			pause = pourSoon
 		}
 	}
-	for path, f := range p.files { // who rotates or removes them is not kept from it
+	return pause
+}
+
+// letGo closes files: who rotates or removes them is not kept from it.
+func (p *pourer) letGo() {
+	for path, f := range p.files {
 		if !f.refuses() {
 			f.close()
 			delete(p.files, path)
 		}
 	}
-	return pause
 }
 
 // much is how many bytes of a pipe say that it is about full: as many as a look at it shows at most, or nearly.

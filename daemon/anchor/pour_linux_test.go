@@ -230,6 +230,9 @@ func TestTheAnchorTakesNothingOutOfPipesThatAreOthers(t *testing.T) {
 	assert.Equal(t, "one\n", string(o.buf[:o.peek(o.sources[0].fd)]))
 	assert.EqualValues(t, ledger.Writing, page.State())
 	assert.True(t, page.Entry(0).Complete(4), "which says that it is written")
+	assert.NotEmpty(t, o.files)
+	o.letGo()
+	assert.Empty(t, o.files)
 }
 
 func devOf(fd int) uint64 {
