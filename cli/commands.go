@@ -331,6 +331,10 @@ func commands() []command {
 			name: "import", args: "pm2 [HOME]|procfile|supervisord|systemd|compose FILE…", wants: "format", min: 1, max: -1, flags: importFlags(),
 			group: groupSet, help: "make a config file of what another supervisor reads, or take over what PM2 has saved", run: runImport,
 		},
+		{
+			name: "export", args: "systemd|compose|k8s|nomad [NAME|ID…]", wants: "format", min: 1, max: -1, flags: exportFlags(),
+			group: groupSet, help: "describe apps to another supervisor: units, a compose file, manifests, a job", run: runExport,
+		},
 		{name: "examples", max: -1, hidden: true, run: runExamples},
 		{name: "link", max: -1, hidden: true, run: runPaid},
 		{name: "unlink", max: -1, hidden: true, run: runPaid},

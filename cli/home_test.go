@@ -105,3 +105,18 @@ func TestAliasMakesLinksAndTakesThemAway(t *testing.T) {
 	r.good("alias", "pm2", "--dir", r.cwd, "--force")
 	assert.NoError(t, func() error { _, err := os.Readlink(other); return err }())
 }
+
+func TestWhatARealPM2HasIsNotImported(t *testing.T) {
+	home, from := tempHome(t), tempHome(t)
+	require.NoError(t, os.MkdirAll(from, 0o755))
+	require.NoError(t, os.WriteFile(from+"/dump.pm2", []byte("[]"), 0o644))
+	l, err := net.Listen("unix", filepath.Join(from, "rpc.sock"))
+	require.NoError(t, err)
+	defer l.Close()
+	r := newRunner(t, home)
+	o := r.run("import", "pm2", from)
+	assert.Equal(t, 1, o.code)
+	assert.Equal(t, "weaver: cannot import what PM2 has in "+from+": a PM2 runs in it\n"+
+		"hint: weaver migrate takes over the processes of a PM2 that runs\n", o.stderr)
+	assert.NoFileExists(t, home+"/weaver.sock")
+}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -99,25 +100,26 @@ func (c *call) writeMade(path string, text []byte, secret string) error {
 		mode = 0o600
 		c.out.note("note: %s is in %s, which only you can read", secret, path)
 	}
-	how := os.O_WRONLY | os.O_CREATE | os.O_EXCL
-	if c.bool("force") {
-		how = os.O_WRONLY | os.O_CREATE | os.O_TRUNC
-	}
-	f, err := os.OpenFile(path, how, mode)
-	switch {
-	case errors.Is(err, os.ErrExist):
+	if _, err := os.Lstat(path); err == nil && !c.bool("force") {
 		return c.cannot("--force replaces it", "write "+path, os.ErrExist)
-	case err != nil:
+	}
+	return c.replaceFile(path, text, mode)
+}
+
+// replaceFile writes a file beside the old one and puts it in its place: a reader sees one of them whole, and a secret is
+// never in a file that others can read.
+func (c *call) replaceFile(path string, data []byte, mode os.FileMode) error {
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-")
+	if err != nil {
 		return c.cannot("", "write "+path, err)
 	}
-	err = f.Chmod(mode)
-	if _, wrong := f.Write(text); err == nil {
-		err = wrong
-	}
-	if wrong := f.Close(); err == nil {
-		err = wrong
+	_, err = f.Write(data)
+	err = errors.Join(err, f.Chmod(mode), f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), path)
 	}
 	if err != nil {
+		os.Remove(f.Name())
 		return c.cannot("", "write "+path, err)
 	}
 	c.out.talk("Written to %s", path)

@@ -265,6 +265,7 @@ Settings and files:
   forward                                 go to the next commit, and reload
   backward                                go to the commit before, and reload
   import                                  make a config file of what another supervisor reads, or take over what PM2 has saved
+  export                                  describe apps to another supervisor: units, a compose file, manifests, a job
 
 The supervisor:
   ping               start the supervisor unless it runs, and say that it does
