@@ -269,11 +269,11 @@ func TestRequirePM2IsServed(t *testing.T) {
 	assert.Equal(t, "stopped", r.Stopped)
 	assert.Zero(t, r.Left)
 	assert.Equal(t, "process or namespace not found", r.Error)
-	// What each verb brings, in PM2's order. The library tells the bus of a start by name, which PM2's daemon too refuses.
+	// What each verb brings, in PM2's order. The daemon tells of the start itself.
 	assert.Equal(t, []string{
-		"process:event online false",
-		"process:event exit false", "process:event online false", "process:event restart true",
-		"process:event exit false", "process:event online false", "process:event reload true",
+		"process:event online false", "process:event start true",
+		"process:event exit false", "process:event exit false", "process:event online false", "process:event restart true",
+		"process:event exit false", "process:event exit false", "process:event online false", "process:event reload true",
 		"process:event exit false", "process:event exit false", "process:event stop true",
 	}, r.Events)
 	c.noGod()

@@ -295,6 +295,7 @@ func (d *daemon) live(ctx context.Context, endStreams func()) error {
 		ConnContext:       func(ctx context.Context, c net.Conn) context.Context { return context.WithValue(ctx, connKey{}, c) },
 		ErrorLog:          zap.NewStdLog(d.log),
 	}
+	d.expose(d.settings.Load().Metrics.Listen) // before somebody can set another address
 	l := d.listener()
 	door := newHotDoor(d, l)
 	d.served = make(chan error, 4)
@@ -314,7 +315,6 @@ func (d *daemon) live(ctx context.Context, endStreams func()) error {
 		d.log.Warn("ready", zap.Error(err))
 	}
 	background.Go(func() { boot.lives(ctx, d.log, func() bool { d.sup.List(); return true }) })
-	d.expose(d.settings.Load().Metrics.Listen)
 	d.memory.soon()
 	err = d.wait(ctx, door)
 	if errors.Is(err, errLeave) {

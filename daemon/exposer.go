@@ -21,6 +21,7 @@ type exposer struct {
 	wanted  string // the address that was asked for
 	address string // the one that is served; "" is none
 	server  *http.Server
+	l       net.Listener // the server's
 }
 
 // exposerConns bounds the connections that are open at once: descriptors are for services.
@@ -38,7 +39,7 @@ func (e *exposer) at(address string, serve http.HandlerFunc, log *zap.Logger) er
 	}
 	was := e.address
 	l, err := net.Listen("tcp", address)
-	if err != nil && was != "" { // it may be taken by what is served now: 127.0.0.1:9209 is in the way of :9209
+	if err != nil && was != "" && portOf(was) == portOf(address) { // it may be taken by what is served now: 127.0.0.1:9209 is in the way of :9209
 		e.close()
 		if l, err = net.Listen("tcp", address); err != nil {
 			if l, again := net.Listen("tcp", was); again == nil {
@@ -56,7 +57,7 @@ func (e *exposer) at(address string, serve http.HandlerFunc, log *zap.Logger) er
 
 // serve serves what connects to l. Call it with mu held.
 func (e *exposer) serve(l net.Listener, address string, serve http.HandlerFunc, log *zap.Logger) {
-	e.wanted, e.address = address, address
+	e.wanted, e.address, e.l = address, address, l
 	e.server = &http.Server{
 		Handler:           onlyMetrics(isLoopback(l.Addr()), serve),
 		ReadHeaderTimeout: 5 * time.Second,
@@ -67,7 +68,7 @@ func (e *exposer) serve(l net.Listener, address string, serve http.HandlerFunc, 
 	}
 	server := e.server
 	go func() { // ends with close
-		if err := server.Serve(&fewConns{Listener: l, free: make(chan struct{}, exposerConns)}); !errors.Is(err, http.ErrServerClosed) {
+		if err := server.Serve(&fewConns{Listener: l, free: make(chan struct{}, exposerConns)}); !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
 			log.Error("serve /metrics", zap.String("address", address), zap.Error(err))
 		}
 	}()
@@ -103,12 +104,18 @@ func (e *exposer) close() {
 	if e.server == nil {
 		return
 	}
+	e.l.Close() // a server that has hardly begun does not know it yet, and would close it later
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	if e.server.Shutdown(ctx) != nil {
 		e.server.Close()
 	}
-	e.server, e.address = nil, ""
+	e.server, e.l, e.address = nil, nil, ""
+}
+
+func portOf(address string) string {
+	_, port, _ := net.SplitHostPort(address)
+	return port
 }
 
 // onlyMetrics answers GET and HEAD of /metrics. A web page that somebody of this machine looks at may not read it: a
