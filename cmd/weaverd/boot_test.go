@@ -83,13 +83,15 @@ func (s bootSystem) check(t *testing.T) {
 
 	m := s.machine(t, h)
 	m.begin()
-	m.awaitServices()
-	pids := h.marked()
 	if s.ready != nil { // what it waited for is true already
-		for _, p := range h.list() {
+		list := h.list()
+		require.Len(t, list, 2)
+		for _, p := range list {
 			assert.Equal(t, "online", p.Env.Status, p.Name)
 		}
 	}
+	m.awaitServices()
+	pids := h.marked()
 
 	same := func(after string) {
 		t.Helper()
@@ -105,6 +107,18 @@ func (s bootSystem) check(t *testing.T) {
 	same("the anchor died")
 	h.killSupervisor()
 	same("the supervisor died")
+
+	if s.run != nil { // what it has started has joined the supervisor, and passes the wish on
+		require.Eventually(t, func() bool { return strings.Contains(m.read(s.run[0]+".out"), "waits for its end") }, 20*time.Second, 5*time.Millisecond)
+	}
+	m.do(s.restart)
+	m.awaitServices()
+	for _, pid := range h.marked() {
+		assert.NotContains(t, pids, pid, "started anew")
+	}
+	assert.Equal(t, "bye\n", m.read("bye"))
+	pids = h.marked()
+
 	if s.revives {
 		was = h.ping()
 		require.NoError(t, syscall.Kill(was.Anchor, syscall.SIGSTOP)) // it is to have no time for a successor
@@ -113,13 +127,6 @@ func (s bootSystem) check(t *testing.T) {
 		m.awaitServices() // nobody but the init system brings one back: the command does not
 		same("both died")
 	}
-
-	m.do(s.restart)
-	m.awaitServices()
-	for _, pid := range h.marked() {
-		assert.NotContains(t, pids, pid, "started anew")
-	}
-	assert.Equal(t, "bye\n", m.read("bye"))
 
 	m.do(s.down)
 	assert.Empty(t, h.marked())
