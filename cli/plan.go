@@ -126,6 +126,11 @@ func compareApp(want *app.Spec, current []app.Process) (planned, error) {
 		return out, err
 	}
 	out.Changes = append(out.Changes, envChanges(have.Env, spec.Env)...)
+	for i := 1; i < len(current) && len(out.Changes) == 0; i++ { // one that a failed change has left as it was
+		if out.Changes, err = settingChanges(current[i].Spec, want); err != nil {
+			return out, err
+		}
+	}
 	out.respec = len(out.Changes) > 0
 	if n := len(current); n != out.count {
 		out.Changes = append(out.Changes, changed{"instances", fmt.Sprint(n), fmt.Sprint(out.count)})
