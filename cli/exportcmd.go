@@ -97,7 +97,7 @@ func (c *call) itemsRunning(targets []string) ([]port.Item, error) {
 	}
 	var items []port.Item
 	at := map[string]int{}
-	caller := app.ParseEnviron(c.env.Environ)
+	caller, shared := app.ParseEnviron(c.env.Environ), map[string]bool{}
 	for i := range list {
 		p := &list[i]
 		if p.Spec == nil || p.Spec.Module {
@@ -111,11 +111,15 @@ func (c *call) itemsRunning(targets []string) ([]port.Item, error) {
 		spec := p.Spec.Clone()
 		spec.Name = p.Name
 		var left []string
-		if spec.Env, left = port.OwnEnv(spec.Env, caller); len(left) > 0 {
-			c.out.note("note: %s: left out, as your own environment has them too: %s", p.Name, strings.Join(left, ", "))
+		spec.Env, left = port.OwnEnv(spec.Env, caller)
+		for _, name := range left {
+			shared[name] = true
 		}
 		at[key] = len(items)
 		items = append(items, port.Item{Spec: spec, Count: 1})
+	}
+	if len(shared) > 0 {
+		c.out.note("note: variables that your own environment has too, with the same values, are left out: %s", strings.Join(sortedKeys(shared), ", "))
 	}
 	return items, nil
 }

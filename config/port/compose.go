@@ -121,6 +121,9 @@ func (p *composer) values(v any, env app.Env, missing func(string)) (any, error)
 	var err error
 	switch v := v.(type) {
 	case string:
+		if strings.IndexByte(v, 0) >= 0 {
+			return nil, fmt.Errorf("%q holds a NUL byte", clip(v))
+		}
 		return interpolate(v, env, missing)
 	case tree:
 		for i := range v {

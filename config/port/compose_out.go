@@ -92,7 +92,7 @@ func (w *writer) unlimited(p *product) {
 	if p.IOWeight > 0 {
 		w.say(p, "io_weight has no counterpart")
 	}
-	if w.own(p.OutFile) || w.own(p.ErrorFile) {
+	if w.own(p, p.OutFile) || w.own(p, p.ErrorFile) {
 		w.say(p, "out_file, error_file: what it writes goes to the log of its container")
 	}
 }

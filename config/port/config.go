@@ -1,6 +1,7 @@
 package port
 
 import (
+	"bytes"
 	"fmt"
 	"io/fs"
 	"os"
@@ -107,6 +108,14 @@ type file struct {
 }
 
 func (f *file) dir() string { return filepath.Dir(f.abs) }
+
+// check refuses what is no text: nothing that runs can have a NUL in its arguments or its environment.
+func (f *file) check() error {
+	if at := bytes.IndexByte(f.data, 0); at >= 0 {
+		return &source.Error{File: f.path, Line: 1 + bytes.Count(f.data[:at], []byte("\n")), Message: "holds a NUL byte"}
+	}
+	return nil
+}
 
 func readError(path string, err error) error {
 	if at, ok := err.(*fs.PathError); ok {

@@ -24,7 +24,7 @@ func dotenv(data []byte, odd func(line int, text string)) app.Env {
 		line = strings.TrimPrefix(line, "export ")
 		name, value, ok := strings.Cut(line, "=")
 		name = strings.TrimSpace(name)
-		if !ok || !isName(name) {
+		if !ok || !isName(name) || strings.IndexByte(value, 0) >= 0 {
 			odd(n, line)
 			continue
 		}

@@ -2,6 +2,7 @@ package port
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -134,8 +135,27 @@ func (w *writer) common(p *product) {
 }
 
 // own reports a log file that somebody chose.
-func (w *writer) own(path string) bool {
-	return path != "" && !strings.HasPrefix(path, filepath.Clean(w.Home)+"/")
+func (w *writer) own(p *product, path string) bool {
+	if path == "" || strings.HasPrefix(path, filepath.Clean(w.Home)+"/") {
+		return false
+	}
+	dir, name := filepath.Split(path) // in another home, perhaps PM2's
+	return filepath.Base(dir) != "logs" || !strings.HasPrefix(name, p.Name+"-out") && !strings.HasPrefix(name, p.Name+"-error")
+}
+
+// program is what runs, found as the app would find it.
+func (p *product) program() string {
+	path, _ := p.Env.Get("PATH")
+	if strings.ContainsRune(p.argv[0], '/') {
+		return p.argv[0]
+	}
+	for _, dir := range filepath.SplitList(path) {
+		file := filepath.Join(dir, p.argv[0])
+		if info, err := os.Stat(file); err == nil && filepath.IsAbs(file) && info.Mode().IsRegular() && info.Mode()&0o111 != 0 {
+			return file
+		}
+	}
+	return p.argv[0]
 }
 
 // job reports an app that does something at set times and ends.

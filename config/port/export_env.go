@@ -13,11 +13,11 @@ func session(name string) bool {
 	case "PWD", "OLDPWD", "SHLVL", "_", "TERM", "COLORTERM", "SHELL", "USER", "LOGNAME", "USERNAME", "MAIL", "HOSTNAME", "DISPLAY", "EDITOR",
 		"VISUAL", "PAGER", "LS_COLORS", "LESSOPEN", "LESSCLOSE", "TMUX", "TMUX_PANE", "STY", "WINDOW", "HISTFILE", "PS1", "COLUMNS", "LINES",
 		"DEBIAN_FRONTEND", "WINDOWID", "SESSION_MANAGER", "GPG_TTY", "MOTD_SHOWN", "INVOCATION_ID", "JOURNAL_STREAM",
-		"PM2_JSON_PROCESSING", "PM2_USAGE", "PM2_HOME", "WEAVER_HOME", "HOME":
+		"HOME":
 		return true
 	}
-	for _, prefix := range []string{"SSH_", "XDG_", "DBUS_", "GNOME_", "KDE_", "SUDO_", "npm_", "LC_", "WEAVER_", "VSCODE_"} {
-		if strings.HasPrefix(name, prefix) {
+	for _, prefix := range []string{"SSH_", "XDG_", "DBUS_", "GNOME_", "KDE_", "SUDO_", "npm_", "LC_", "WEAVER_", "PM2_", "VSCODE_"} {
+		if strings.HasPrefix(name, prefix) && !strings.HasPrefix(name, "PM2_SERVE_") {
 			return true
 		}
 	}

@@ -143,6 +143,22 @@ func TestBackAgain(t *testing.T) {
 	}
 }
 
+func TestOwnLogs(t *testing.T) {
+	w, p := &writer{Options: Options{Home: "/h"}}, &product{Spec: &app.Spec{Name: "api"}}
+	for path, own := range map[string]bool{"": false, "/h/logs/x.log": false, "/home/me/.pm2/logs/api-out-3.log": false, "/var/log/api.log": true, "/srv/logs/other.log": true} {
+		assert.Equal(t, own, w.own(p, path), path)
+	}
+}
+
+func TestProgramIsFoundInTheAppsPath(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(dir+"/run", nil, 0o755))
+	p := &product{Spec: &app.Spec{Env: app.Env{{Name: "PATH", Value: "/nowhere:" + dir}}}, argv: []string{"run"}}
+	assert.Equal(t, dir+"/run", p.program())
+	p.argv = []string{"other"}
+	assert.Equal(t, "other", p.program())
+}
+
 func TestCalendar(t *testing.T) {
 	for cron, want := range map[string][]string{
 		"0 4 * * *":           {"*-*-* 04:00:00"},
@@ -169,7 +185,7 @@ func TestCalendar(t *testing.T) {
 }
 
 func TestOwnEnv(t *testing.T) {
-	env := app.ParseEnviron([]string{"PATH=/bin", "HOME=/h", "SSH_TTY=/dev/pts/1", "A=1", "B=2"})
+	env := app.ParseEnviron([]string{"PATH=/bin", "HOME=/h", "SSH_TTY=/dev/pts/1", "PM2_USAGE=CLI", "A=1", "B=2"})
 	own, left := OwnEnv(env, app.ParseEnviron([]string{"PATH=/bin", "A=1", "B=3"}))
 	assert.Equal(t, app.Env{{Name: "PATH", Value: "/bin"}, {Name: "B", Value: "2"}}, own)
 	assert.Equal(t, []string{"A"}, left)

@@ -43,6 +43,9 @@ func (s *section) str(key, otherwise string) string {
 // parseINI reads what Python's ConfigParser reads, which is what supervisord uses: "=" or ":" after a key, values that go on
 // in lines that are indented, comments in lines of their own and after a blank and a semicolon.
 func parseINI(f *file) ([]section, error) {
+	if err := f.check(); err != nil {
+		return nil, err
+	}
 	var list []section
 	n, open := 0, false
 	for line := range strings.Lines(string(f.data)) {

@@ -19,6 +19,9 @@ func (r *reader) procfiles(files []file) error {
 }
 
 func (r *reader) procfile(f *file) error {
+	if err := f.check(); err != nil {
+		return err
+	}
 	env, err := r.beside(f)
 	if err != nil {
 		return err

@@ -130,7 +130,7 @@ func (w *writer) unitCommand(p *product, l *lines) {
 	} else if alive != nil {
 		w.say(p, "liveness by %s: systemd does not look", alive.Kind)
 	}
-	argv := p.argv
+	argv := append([]string{p.program()}, p.argv[1:]...)
 	if !filepath.IsAbs(argv[0]) {
 		w.say(p, "%s is found in systemd's own path, if it is there", argv[0])
 	}
@@ -267,7 +267,7 @@ func (w *writer) unitLogs(p *product, l *lines) {
 		switch {
 		case p.DisableLogs, f.path == "/dev/null":
 			l.put("%s=null", f.key)
-		case w.own(f.path) && !strings.HasPrefix(f.path, "/dev/"):
+		case w.own(p, f.path) && !strings.HasPrefix(f.path, "/dev/"):
 			l.put("%s=append:%s", f.key, unitText(f.path))
 			w.say(p, "%s: nothing rotates %s: see logrotate(8)", f.key, f.path)
 		}

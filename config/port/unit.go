@@ -9,6 +9,9 @@ import (
 
 // parseUnit reads systemd's syntax: sections, keys that may come several times, lines that go on after a backslash.
 func parseUnit(f *file) ([]section, error) {
+	if err := f.check(); err != nil {
+		return nil, err
+	}
 	var list []section
 	var held strings.Builder
 	n, from := 0, 0
