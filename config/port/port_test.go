@@ -185,7 +185,10 @@ func TestSpan(t *testing.T) {
 }
 
 func TestPlainTextsMeanThemselves(t *testing.T) {
-	for _, s := range []string{"yes", "No", "1.0", "0x1f", "~", "null", "", " a", "a ", "a: b", "a #b", "- a", "*a", "&a", "1e3", "=", "<<", "12:30", "é", "a\nb", "{", ".inf", "@a", "on", "true "} {
+	for _, s := range []string{"yes", "no", "y", "On", "off", "010", "1_000"} { // YAML 1.1, which Kubernetes reads
+		assert.False(t, plain(s), s)
+	}
+	for _, s := range []string{"yes", "true", "False", "Null", "No", "1.0", "0x1f", "~", "null", "", " a", "a ", "a: b", "a #b", "- a", "*a", "&a", "1e3", "=", "<<", "12:30", "é", "a\nb", "{", ".inf", "@a", "on", "true "} {
 		v, err := config.YAMLToJSON("t", appendYAML(nil, tree{{key: "k", val: s}, {key: "l", val: []any{s}}}, 0))
 		require.NoError(t, err, "%q", s)
 		got, err := decode(v)
