@@ -260,6 +260,7 @@ func TestRolesAreTakenBack(t *testing.T) {
 	case <-out:
 	case <-time.After(10 * time.Second):
 		t.Error("who has lost the role reads on")
+		cmd.Process.Kill()
 	}
 	in.Close()
 	require.NoError(t, cmd.Wait())
