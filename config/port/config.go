@@ -40,7 +40,6 @@ type service struct {
 	tree
 	env   tree
 	order int // lower ones first
-	after []string
 }
 
 func newService(name string) *service { return &service{name: name} }

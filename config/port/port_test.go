@@ -169,6 +169,17 @@ func FuzzCompose(f *testing.F) {
 	fuzzRead(f, "compose", "compose.yaml", "services: {a: {command: 'x \"y\"', environment: [A=${B:-${C-d}}], restart: always}}\n")
 }
 
+func TestAssignments(t *testing.T) {
+	got, err := assignments(`A="x,y=z",B='it"s', C=plain/1.2,D="a\\b\",
+		E=last`)
+	require.NoError(t, err)
+	assert.Equal(t, [][2]string{{"A", "x,y=z"}, {"B", `it"s`}, {"C", "plain/1.2"}, {"D", `a\\b\`}, {"E", "last"}}, got)
+	for _, text := range []string{"A", "=b", "A='b", "A=b,c"} {
+		_, err := assignments(text)
+		assert.Error(t, err, text)
+	}
+}
+
 func TestSpan(t *testing.T) {
 	for text, want := range map[string]int{
 		"5": 5000, "1min 30s": 90_000, "1m30s": 90_000, "500ms": 500, "1.5": 1500, "2h": 7_200_000, "20us": 1, "0": 0,

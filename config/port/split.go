@@ -82,10 +82,7 @@ func assignments(s string) ([][2]string, error) {
 				continue
 			}
 			for i++; i < len(s) && s[i] != c; i++ {
-				if s[i] == '\\' && i+1 < len(s) && (s[i+1] == c || s[i+1] == '\\') {
-					i++
-				}
-				value.WriteByte(s[i])
+				value.WriteByte(s[i]) // a backslash is one: there are no escapes
 			}
 			if i >= len(s) {
 				return nil, errQuote
