@@ -50,6 +50,18 @@ func (s *store) drop(names []string) {
 	}
 }
 
+// prune forgets names whose descriptors are not open: of a supervisor that has become the anchor while it was closing some. One of
+// them would keep every supervisor from being started.
+func (s *store) prune() (gone []string) {
+	for name, fd := range s.fds {
+		if _, _, e := syscall.Syscall(syscall.SYS_FCNTL, uintptr(fd), syscall.F_GETFD, 0); e == syscall.EBADF {
+			delete(s.fds, name)
+			gone = append(gone, name)
+		}
+	}
+	return gone
+}
+
 // names returns all of them, sorted.
 func (s *store) names() []string {
 	names := make([]string, 0, len(s.fds)) // package maps would be one more in every call of weaver

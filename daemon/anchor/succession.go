@@ -5,6 +5,7 @@ package anchor
 import (
 	"os"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -15,6 +16,9 @@ func (a *anchor) start() {
 	path, trial, previous, err := a.choose(how.previous)
 	skipTail := how.skipTail || how.suspect && !previous
 	a.starting()
+	if gone := a.store.prune(); len(gone) > 0 {
+		a.log.print("not open any more, and left out: " + strings.Join(gone, " "))
+	}
 	if err == nil {
 		a.sup, err = launch(a.options, path, a.exes.current, a.self, a.lock, a.log.fd, &a.store)
 	}
