@@ -102,7 +102,10 @@ func TestASpareBecomesAnInstance(t *testing.T) {
 
 	// It is one like any other now.
 	require.NoError(t, syscall.Kill(spare.PID, syscall.SIGKILL))
-	r.await("it is restarted", func() bool { p := r.process(spare.ID); return p.Status == app.Online && p.PID != spare.PID && p.Restarts == 1 })
+	r.await("it is restarted", func() bool {
+		p := r.process(spare.ID)
+		return p.Status == app.Online && p.PID != spare.PID && p.Restarts == 1
+	})
 	r.spareReady(0, 1)
 }
 
