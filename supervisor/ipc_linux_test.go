@@ -133,7 +133,9 @@ func TestAFloodOfMessages(t *testing.T) {
 	slow := r.Events(t.Context(), 0) // reads nothing meanwhile
 	r.up(r.script("flood", `
 		let n = 0
-		const more = () => { while (n < 20000) { n++; if (!process.send({type: 'noise', data: {n}})) return setImmediate(more) } ; process.send('ready') }
+		const more = () => { while (n < 20000) { n++; if (!process.send({type: 'noise', data: {n}})) return setImmediate(more) } ; said() }
+		let times = 0 // a reader whose queue is full misses what is said once
+		const said = () => { process.send('ready'); if (++times < 20) setTimeout(said, 100) }
 		more(); setInterval(() => {}, 1e6)
 	`))
 	done := messages(t, r.Supervisor)
@@ -153,7 +155,7 @@ func TestAFloodOfMessages(t *testing.T) {
 			break
 		}
 	}
-	assert.LessOrEqual(t, noise, chatter)
+	assert.LessOrEqual(t, noise, chatter+20)
 	assert.Positive(t, noise)
 	ctx, cancel := context.WithCancel(t.Context())
 	news := r.News(ctx, 1)
