@@ -48,16 +48,22 @@ func TestOutputWithoutANewline(t *testing.T) {
 	assert.Less(t, status(t, h.ping().PID, "status", "VmHWM"), 100<<10, "KiB of the supervisor")
 	assert.Less(t, status(t, follow.Process.Pid, "status", "VmHWM"), 100<<10, "KiB of who follows")
 	assert.Positive(t, seen.n.Load())
-	files, err := filepath.Glob(filepath.Join(h.home, "logs", "big-out*"))
-	require.NoError(t, err)
 	var sum int64
-	for _, f := range files {
-		st, err := os.Stat(f)
+	assert.Eventually(t, func() bool { // the last of it may be on its way when the service has ended
+		files, err := filepath.Glob(filepath.Join(h.home, "logs", "big-out*"))
 		require.NoError(t, err)
-		sum += st.Size()
-		assert.LessOrEqual(t, st.Size(), int64(20<<20), f)
-	}
-	assert.Equal(t, size, sum, "all of it is in the files")
+		sum = 0
+		for _, f := range files {
+			st, err := os.Stat(f)
+			if err != nil {
+				return false // it is being rotated
+			}
+			sum += st.Size()
+			assert.LessOrEqual(t, st.Size(), int64(20<<20), f)
+		}
+		return sum == size
+	}, 20*time.Second, 20*time.Millisecond, "all of it is in the files")
+	assert.Equal(t, size, sum)
 	assert.LessOrEqual(t, seen.n.Load(), size+1)
 }
 
