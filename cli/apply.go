@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"slices"
 
 	"weaver/api"
 	"weaver/app"
@@ -15,20 +16,42 @@ type applied struct {
 
 // runApply makes what runs as the file has it.
 func runApply(c *call) error {
-	p, err := c.planFor(c.args[0])
+	loaded, err := c.wished(c.args[0])
 	if err != nil {
 		return err
 	}
-	adds, changes, removes := p.with(planAdd), p.with(planChange), p.with(planRemove)
-	if !c.bool("prune") {
-		removes = nil
+	p, err := c.planFor(&loaded)
+	if err != nil {
+		return err
 	}
+	prune := c.bool("prune")
+	todo := func() (adds, changes, removes []*planned) {
+		adds, changes, removes = p.with(planAdd), p.with(planChange), p.with(planRemove)
+		if !prune {
+			removes = nil
+		}
+		return adds, changes, removes
+	}
+	adds, changes, removes := todo()
 	failed := false
 	if len(adds)+len(changes)+len(removes) > 0 {
 		if err := c.ensureDaemon(); err != nil {
 			return err
 		}
-		failed = c.applyAll(p.File, adds, changes, removes)
+		locked := p.names()
+		err := c.locked(locked, func(fds []int) error {
+			// Somebody may have been at work until now: numbers may mean other processes, and what was missing may run.
+			if p, err = c.planFor(&loaded); err != nil {
+				return err
+			}
+			adds, changes, removes = todo()
+			removes = slices.DeleteFunc(removes, func(a *planned) bool { return !slices.Contains(locked, a.Name) })
+			failed = c.applyAll(p.File, fds, adds, changes, removes)
+			return nil
+		})
+		if err != nil {
+			return err
+		}
 	}
 	if c.out.json {
 		if !c.showSecrets() {
@@ -44,6 +67,15 @@ func runApply(c *call) error {
 	return err
 }
 
+// names are those of the apps that it is about.
+func (p *plan) names() []string {
+	out := make([]string, len(p.Apps))
+	for i := range p.Apps {
+		out[i] = p.Apps[i].Name
+	}
+	return out
+}
+
 func appliedText(adds, changes, removes int) string {
 	if adds+changes+removes == 0 {
 		return "no changes\n"
@@ -52,7 +84,7 @@ func appliedText(adds, changes, removes int) string {
 }
 
 // applyAll does what is planned. What fails is told, and keeps nothing else from being done.
-func (c *call) applyAll(file string, adds, changes, removes []*planned) (failed bool) {
+func (c *call) applyAll(file string, fds []int, adds, changes, removes []*planned) (failed bool) {
 	each := func(what string, a *planned, do func() error) {
 		if err := do(); err != nil {
 			failed = true
@@ -65,25 +97,19 @@ func (c *call) applyAll(file string, adds, changes, removes []*planned) (failed 
 	}
 	for _, a := range removes {
 		each("-", a, func() error {
-			return c.applyTo(a.Name, "delete", func(fds []int, report func(app.Progress)) error {
+			return c.quietly("delete", a.Name, func(report func(app.Progress)) error {
 				return c.client.Act(c.ctx, api.ActRequest{Verb: app.VerbDelete, Targets: targetsOf(a.current)}, fds, report)
 			})
 		})
 	}
 	if len(adds) > 0 { // together: they may wait for each other
-		r := api.StartRequest{File: file}
+		r := api.StartRequest{File: file, IfExists: app.Reload} // never a second one, whoever goes without locks
 		for _, a := range adds {
 			r.Specs = append(r.Specs, *a.spec)
 		}
 		c.folders(r.Specs...)
 		c.withConf(r.Specs)
-		names := make([]string, len(adds))
-		for i, a := range adds {
-			names[i] = a.Name
-		}
-		err := c.locked(names, func(fds []int) error {
-			return c.quietly("start", "what is new", func(report func(app.Progress)) error { return c.client.Start(c.ctx, r, fds, report) })
-		})
+		err := c.quietly("start", "what is new", func(report func(app.Progress)) error { return c.client.Start(c.ctx, r, fds, report) })
 		if err != nil {
 			failed = true
 			c.out.fail(err.Error())
@@ -94,15 +120,15 @@ func (c *call) applyAll(file string, adds, changes, removes []*planned) (failed 
 		}
 	}
 	for _, a := range changes {
-		each("~", a, func() error { return c.change(a) })
+		each("~", a, func() error { return c.change(a, fds) })
 	}
 	return failed
 }
 
 // change brings what runs of an app to what the file says.
-func (c *call) change(a *planned) error {
+func (c *call) change(a *planned, fds []int) error {
 	if len(a.current) != a.count {
-		err := c.applyTo(a.Name, "scale", func(fds []int, report func(app.Progress)) error {
+		err := c.quietly("scale", a.Name, func(report func(app.Progress)) error {
 			return c.client.Scale(c.ctx, api.ScaleRequest{Name: a.Name, N: a.count}, fds, report)
 		})
 		if err != nil {
@@ -112,7 +138,7 @@ func (c *call) change(a *planned) error {
 	switch {
 	case a.respec:
 		c.folders(*a.spec)
-		return c.applyTo(a.Name, "change", func(fds []int, report func(app.Progress)) error {
+		return c.quietly("change", a.Name, func(report func(app.Progress)) error {
 			return c.client.Start(c.ctx, api.StartRequest{Specs: []app.Spec{*a.spec}, IfExists: app.Reload}, fds, report)
 		})
 	case app.IsTrue(a.spec.AutoStart):
@@ -125,18 +151,11 @@ func (c *call) change(a *planned) error {
 		if len(idles) == 0 {
 			return nil
 		}
-		return c.applyTo(a.Name, "start", func(fds []int, report func(app.Progress)) error {
+		return c.quietly("start", a.Name, func(report func(app.Progress)) error {
 			return c.client.Act(c.ctx, api.ActRequest{Verb: app.VerbRestart, Targets: idles}, fds, report)
 		})
 	}
 	return nil
-}
-
-// applyTo does something to an app, under its lock.
-func (c *call) applyTo(name, doing string, do func(fds []int, report func(app.Progress)) error) error {
-	return c.locked([]string{name}, func(fds []int) error {
-		return c.quietly(doing, name, func(report func(app.Progress)) error { return do(fds, report) })
-	})
 }
 
 func targetsOf(list []app.Process) []app.Selector {

@@ -57,26 +57,25 @@ func (p *plan) with(action string) (out []*planned) {
 	return out
 }
 
-// plan reads the file and compares it with what runs.
-func (c *call) planFor(path string) (*plan, error) {
-	if err := c.findHome(); err != nil {
-		return nil, err
-	}
+// wished reads the file, all of which has to be fine.
+func (c *call) wished(path string) (config.Loaded, error) {
 	loaded, err := c.load(path)
-	if err != nil {
-		return nil, err
+	if err != nil || len(loaded.Failed) == 0 {
+		return loaded, err
 	}
-	if len(loaded.Failed) > 0 {
-		for _, f := range loaded.Failed {
-			c.out.fail(fmt.Sprintf("[PM2][ERROR] %s: %v", f.Name, f.Err))
-		}
-		return nil, errReported
+	for _, f := range loaded.Failed {
+		c.out.fail(fmt.Sprintf("[PM2][ERROR] %s: %v", f.Name, f.Err))
 	}
+	return loaded, errReported
+}
+
+// planFor compares what a file says with what runs.
+func (c *call) planFor(loaded *config.Loaded) (*plan, error) {
 	list, err := c.processes(true, nil)
 	if err != nil {
 		return nil, err
 	}
-	return compare(&loaded, list, c.given("only"))
+	return compare(loaded, list, c.given("only"))
 }
 
 // compare makes the plan. A part of a file says nothing about what is missing in it.
@@ -314,7 +313,11 @@ func valueText(v string) string {
 
 // runPlan shows what apply would do.
 func runPlan(c *call) error {
-	p, err := c.planFor(c.args[0])
+	loaded, err := c.wished(c.args[0])
+	if err != nil {
+		return err
+	}
+	p, err := c.planFor(&loaded)
 	if err != nil {
 		return err
 	}
