@@ -61,10 +61,7 @@ func (d *daemon) becomeAnchor() error {
 	}
 	d.log.Sync()
 	l := anchor.NewListing()
-	l.FDs, l.Lock = d.link.store.all(), d.link.store.lock
-	if fd := d.link.store.exe; fd > 0 {
-		l.FDs[anchor.ExeName] = fd
-	}
+	l.Lock = d.link.store.lock
 	l.Restarts, l.Last = d.link.hello.Restarts+1, "its anchor died, and it took the place of that"
 	fd, err := d.anchorExecutable()
 	if err != nil {
@@ -73,6 +70,10 @@ func (d *daemon) becomeAnchor() error {
 	// The supervisor below must find the limits that services are to get.
 	if err := spawn.RestoreNoFile(); err != nil {
 		d.log.Error("restore the limit of open files", zap.Error(err))
+	}
+	l.FDs = d.link.store.all() // as late as can be: keepers go on opening and closing
+	if fd := d.link.store.exe; fd > 0 {
+		l.FDs[anchor.ExeName] = fd
 	}
 	err = execAnchor(&l, fd, d.home.Dir, executable())
 	d.raiseNoFile() // it goes on as it was
