@@ -1,10 +1,8 @@
 package cli
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"os"
 	"time"
 
@@ -118,23 +116,8 @@ func runApplyConfig(c *call) error {
 
 // meansTheSame reports that a process with one spec need not be replaced for the other.
 func meansTheSame(a, b *app.Spec) bool {
-	return bytes.Equal(essence(a), essence(b))
-}
-
-// essence is a spec without the number of instances, and what the sum of its file was.
-func essence(s *app.Spec) []byte {
-	c := *s
-	c.Instances, c.InstancesGiven, c.InstancesUnknown = 0, false, false
-	if c.WatchConfig != nil {
-		w := *c.WatchConfig
-		w.Sum = ""
-		c.WatchConfig = &w
-	}
-	data, err := json.Marshal(&c)
-	if err != nil {
-		return nil
-	}
-	return data
+	changes, err := settingChanges(a, b)
+	return err == nil && len(changes) == 0 && len(envChanges(a.Env, b.Env)) == 0
 }
 
 // configText says how it stands with a config file that is watched.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 
 	"weaver/app"
@@ -136,7 +135,7 @@ func compareApp(want *app.Spec, current []app.Process) (planned, error) {
 	}
 	if app.IsTrue(want.AutoStart) {
 		if p := idle(current); p != nil {
-			out.Changes = append(out.Changes, changed{"status", quoteJSON(string(p.Status)), quoteJSON(string(app.Online))})
+			out.Changes = append(out.Changes, changed{"status", inJSON(string(p.Status)), inJSON(string(app.Online))})
 		}
 	}
 	out.Action = planSame
@@ -172,15 +171,10 @@ func envFrom(have, want *app.Spec) app.Env {
 	return env
 }
 
-// quoteJSON writes a text as JSON has it.
-func quoteJSON(s string) string {
-	data, err := json.Marshal(s)
-	if err != nil {
-		return strconv.Quote(s) // not reached: a string always encodes
-	}
-	return string(data)
-}
+// inJSON is a text as JSON has it.
+func inJSON(s string) string { return string(pm2.String(s).AppendJSON(nil)) }
 
+// settingChanges are the settings in which two specs differ.
 func settingChanges(have, want *app.Spec) ([]changed, error) {
 	old, err := pm2.Settings(have)
 	if err != nil {
@@ -214,14 +208,14 @@ func envChanges(have, want app.Env) (out []changed) {
 		old, had := have.Get(name)
 		switch {
 		case !had:
-			out = append(out, changed{Key: "env." + name, To: quoteJSON(want[i].Value)})
+			out = append(out, changed{Key: "env." + name, To: inJSON(want[i].Value)})
 		case old != want[i].Value:
-			out = append(out, changed{"env." + name, quoteJSON(old), quoteJSON(want[i].Value)})
+			out = append(out, changed{"env." + name, inJSON(old), inJSON(want[i].Value)})
 		}
 	}
 	for i := range have {
 		if _, has := want.Get(have[i].Name); !has {
-			out = append(out, changed{Key: "env." + have[i].Name, From: quoteJSON(have[i].Value)})
+			out = append(out, changed{Key: "env." + have[i].Name, From: inJSON(have[i].Value)})
 		}
 	}
 	return out
@@ -232,16 +226,25 @@ func (p *plan) hide() {
 	for i := range p.Apps {
 		for j := range p.Apps[i].Changes {
 			ch := &p.Apps[i].Changes[j]
-			if name, ok := strings.CutPrefix(ch.Key, "env."); !ok || !app.LooksSecret(name) {
-				continue
-			}
+			name, isVar := strings.CutPrefix(ch.Key, "env.")
 			for _, v := range []*string{&ch.From, &ch.To} {
-				if *v != "" {
-					*v = quoteJSON(app.Redacted)
+				switch {
+				case *v == "":
+				case !isVar && holdsSecret(*v), isVar && app.LooksSecret(name), isVar && app.Redact(*v) != *v:
+					*v = inJSON(app.Redacted)
 				}
 			}
 		}
 	}
+}
+
+// holdsSecret reports that something in a setting's JSON looks like one: an argument, or a URL with a password.
+func holdsSecret(doc string) bool {
+	var words []string
+	if json.Unmarshal([]byte(doc), &words) != nil {
+		return app.Redact(doc) != doc
+	}
+	return app.Redact(strings.Join(words, " ")) != strings.Join(words, " ")
 }
 
 // text is the plan for people.
