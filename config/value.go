@@ -5,6 +5,8 @@ import (
 	"math"
 	"strconv"
 	"strings"
+
+	"weaver/config/source"
 )
 
 // What a config file says, whatever language it was written in: nil, bool, float64, string, []any or object. Numbers
@@ -77,7 +79,7 @@ func appendJSON(b []byte, v any) []byte {
 			if i > 0 {
 				b = append(b, ',')
 			}
-			b = append(appendText(b, m.key), ':')
+			b = append(source.AppendText(b, m.key), ':')
 			b = appendJSON(b, m.val)
 		}
 		return append(b, '}')
@@ -91,7 +93,7 @@ func appendJSON(b []byte, v any) []byte {
 		}
 		return append(b, ']')
 	case string:
-		return appendText(b, v)
+		return source.AppendText(b, v)
 	case float64:
 		if math.IsNaN(v) || math.IsInf(v, 0) {
 			return append(b, "null"...)
@@ -102,17 +104,6 @@ func appendJSON(b []byte, v any) []byte {
 	default:
 		return append(b, "null"...)
 	}
-}
-
-// appendText writes s as JSON without the escapes that encoding/json makes for HTML's sake.
-func appendText(b []byte, s string) []byte {
-	var text strings.Builder
-	enc := json.NewEncoder(&text)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(s); err != nil {
-		return strconv.AppendQuote(b, s) // not reached: a string always encodes
-	}
-	return append(b, strings.TrimSuffix(text.String(), "\n")...)
 }
 
 // number writes f as JavaScript does: 4000, 1.5, 1e+21.

@@ -1,8 +1,6 @@
 package js
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"math"
 	"strconv"
@@ -44,9 +42,9 @@ func (w *walker) value(v goja.Value, depth int) error {
 		case bool:
 			w.out = strconv.AppendBool(w.out, x)
 		case string:
-			return w.text(x)
+			w.text(x)
 		default:
-			return w.text(v.String())
+			w.text(v.String())
 		}
 		return nil
 	}
@@ -54,7 +52,8 @@ func (w *walker) value(v goja.Value, depth int) error {
 	case "Array":
 		return w.array(o, depth)
 	case "RegExp", "Date", "String", "Error":
-		return w.text(o.String())
+		w.text(o.String())
+		return nil
 	case "Number":
 		w.number(o.ToFloat())
 		return nil
@@ -80,9 +79,7 @@ func (w *walker) object(o *goja.Object, depth int) error {
 			w.word(",")
 		}
 		first = false
-		if err := w.text(key); err != nil {
-			return err
-		}
+		w.text(key)
 		w.word(":")
 		if err := w.value(member, depth+1); err != nil {
 			return err
@@ -121,13 +118,4 @@ func (w *walker) number(f float64) {
 	w.out = strconv.AppendFloat(w.out, f, 'g', -1, 64)
 }
 
-func (w *walker) text(s string) error {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(s); err != nil {
-		return fmt.Errorf("evaluate %s: %w", w.path, err)
-	}
-	w.out = append(w.out, bytes.TrimSuffix(b.Bytes(), []byte("\n"))...)
-	return nil
-}
+func (w *walker) text(s string) { w.out = source.AppendText(w.out, s) }

@@ -3,9 +3,12 @@
 package source
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"os"
+	"strconv"
+	"strings"
 )
 
 // The bounds.
@@ -94,4 +97,15 @@ func Nested(file string, data []byte) error {
 		}
 	}
 	return nil
+}
+
+// AppendText appends s as JSON without the escapes that encoding/json makes for HTML's sake.
+func AppendText(b []byte, s string) []byte {
+	var text strings.Builder
+	enc := json.NewEncoder(&text)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(s); err != nil {
+		return strconv.AppendQuote(b, s) // not reached: a string always encodes
+	}
+	return append(b, strings.TrimSuffix(text.String(), "\n")...)
 }
