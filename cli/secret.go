@@ -11,19 +11,11 @@ func (c *call) showSecrets() bool {
 	return c.bool("show-secrets") || home.PersonaOf(c.env.Argv0) == home.PM2
 }
 
-// redact strikes secrets out of what is shown of a process. Its spec is copied: it is shared.
+// redact strikes secrets out of what is shown of a process.
 func redact(p *app.Process) {
-	if p.Spec == nil {
-		return
+	if p.Spec != nil {
+		p.Spec = p.Spec.Redacted()
 	}
-	spec := p.Spec.Clone()
-	for i := range spec.Env {
-		spec.Env[i].Value = app.RedactValue(spec.Env[i].Name, spec.Env[i].Value)
-	}
-	if w := spec.WatchConfig; w != nil { // its flags and variables may be secrets, too
-		spec.WatchConfig = &app.ConfigSource{File: w.File, Sum: w.Sum, Dir: w.Dir}
-	}
-	p.Spec = &spec
 }
 
 // secretsFlag is that of the commands that show environments.
