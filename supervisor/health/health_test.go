@@ -87,8 +87,11 @@ func TestWhatDoesNotSpeakHTTPIsNamed(t *testing.T) {
 			if err != nil {
 				return
 			}
-			io.WriteString(c, "220 smtp\r\n")
-			c.Close()
+			go func() {
+				defer c.Close()
+				io.WriteString(c, "220 smtp\r\n")
+				c.Read(make([]byte, 1024)) // the question, or that there is none
+			}()
 		}
 	}()
 	err = Check(t.Context(), &app.Probe{Kind: app.ProbeHTTP, URL: "http://" + l.Addr().String() + "/"}, &Target{})
