@@ -35,10 +35,13 @@ type reading struct {
 //   - A child that ended unseen (the parent ignores SIGCHLD, or ended before it)
 //     is gone, and its last moments with it.
 //   - An orphan that joins brings a past that was counted elsewhere, or not ours.
+//   - The readings are not of one moment: a child that is waited for after its
+//     parent was read, and before its own turn, is gone, while its parent tells
+//     of it the next time only.
 //
 // So each process counts by what it added since its last reading, a new one by
 // its whole life only if that began since, and what a parent reaped counts less
-// what was already counted of those who have gone from below it.
+// what was already counted of those who have gone from below it, now or last time.
 type account struct {
 	start   uint64 // of the main process
 	at      time.Time
@@ -52,6 +55,7 @@ type member struct {
 	pid, ppid    int32
 	start        uint64
 	self, reaped time.Duration
+	owed         time.Duration // counted before, of those gone from below, and not in reaped yet
 }
 
 type point struct {
@@ -120,10 +124,11 @@ func (a *account) gain(now time.Time, readings []reading, l *ledger) time.Durati
 	next := 0 // where the old self of the next reading is, if nothing has changed
 	for i := range readings {
 		r := &readings[i]
-		l.members = append(l.members, member{int32(r.pid), int32(r.ppid), r.start, r.self, r.reaped})
+		l.members = append(l.members, member{pid: int32(r.pid), ppid: int32(r.ppid), start: r.start, self: r.self, reaped: r.reaped})
 		if j := a.find(r, next); j >= 0 {
 			old := &a.members[j]
 			l.kept[j] = true
+			l.known[i] = old.owed
 			next = j + 1
 			sum += max(r.self-old.self, 0)
 			l.gained[i] = max(r.reaped-old.reaped, 0)
@@ -137,12 +142,17 @@ func (a *account) gain(now time.Time, readings []reading, l *ledger) time.Durati
 	for j := range a.members {
 		if gone := &a.members[j]; !l.kept[j] {
 			if i := a.heir(gone, l.members); i >= 0 {
-				l.known[i] += gone.self + gone.reaped
+				known := gone.self + gone.reaped + gone.owed
+				l.known[i] += known
+				l.members[i].owed += known
 			}
 		}
 	}
 	for i := range readings {
 		sum += max(l.gained[i]-l.known[i], 0)
+		// What is owed since the last time has come by now, or never will: the parent ignores its children. It is settled first.
+		m := &l.members[i]
+		m.owed = max(m.owed-max(l.gained[i]-(l.known[i]-m.owed), 0), 0)
 	}
 	a.members = append(a.members[:0], l.members...)
 	return sum

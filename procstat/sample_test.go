@@ -1,6 +1,7 @@
 package procstat
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -102,6 +103,37 @@ func TestChildOfAChildCountsOnce(t *testing.T) {
 	require.Equal(t, 1000*ms, got[1].CPUTime)
 }
 
+// The readings of a tree are made one after the other: a child may be waited for between its parent's and its own.
+func TestChildReapedBetweenTwoReadingsCountsOnce(t *testing.T) {
+	main := reading{pid: 1, start: 1, age: time.Hour}
+	after := main
+	after.reaped = 700 * ms
+	last := after
+	last.reaped += 50 * ms
+	got := watch(t,
+		[]reading{main, {pid: 2, ppid: 1, start: 2, self: 600 * ms}},
+		[]reading{main}, // 2 was there when 1 was read, and 1 had waited for it when it was 2's turn
+		[]reading{after},
+		[]reading{last},
+	)
+	require.Equal(t, 600*ms, got[1].CPUTime)
+	require.Equal(t, 700*ms, got[2].CPUTime)
+	require.Equal(t, 750*ms, got[3].CPUTime)
+}
+
+func TestUnseenEndIsNotHeldAgainstOthers(t *testing.T) {
+	main := reading{pid: 1, start: 1, age: time.Hour}
+	after := main
+	after.reaped = 500 * ms
+	got := watch(t,
+		[]reading{main, {pid: 2, ppid: 1, start: 2, self: 600 * ms}},
+		[]reading{main}, // nobody will wait for it
+		[]reading{main},
+		[]reading{after}, // another one, that came and went
+	)
+	require.Equal(t, 1100*ms, got[3].CPUTime)
+}
+
 func TestUnseenEndTakesNothingBack(t *testing.T) {
 	main := reading{pid: 1, start: 1, age: time.Hour}
 	got := watch(t,
@@ -187,8 +219,8 @@ func (w *world) readings() []reading {
 	return all
 }
 
-// live lets a world live, and calls sampled after each sample.
-func live(t *rapid.T, orphans bool, sampled func(w *world, s Sample)) {
+// live lets a world live, and calls sampled after each sample, torn after one during which it went on.
+func live(t *rapid.T, orphans bool, sampled, torn func(w *world, s Sample)) {
 	w := newWorld()
 	var a account
 	var l ledger
@@ -226,6 +258,19 @@ func live(t *rapid.T, orphans bool, sampled func(w *world, s Sample)) {
 				w.reap(i)
 			}
 		},
+		"sample, while a child ends and is waited for": func(t *rapid.T) {
+			w.now = w.now.Add(time.Duration(rapid.IntRange(1, 1500).Draw(t, "ms")) * ms)
+			i := rapid.IntRange(0, len(w.procs)-1).Draw(t, "i")
+			pid := w.procs[i].pid
+			if pid == 1 || slices.ContainsFunc(w.procs, func(p *reading) bool { return p.ppid == pid }) {
+				return
+			}
+			already := rapid.IntRange(1, i).Draw(t, "already read")
+			readings := w.readings()[:already]
+			w.reap(i)
+			readings = append(readings, w.readings()[already:]...)
+			torn(w, a.observe(w.now, readings, time.Second/2, &l))
+		},
 		"sample": func(t *rapid.T) {
 			w.now = w.now.Add(time.Duration(rapid.IntRange(1, 1500).Draw(t, "ms")) * ms)
 			sampled(w, a.observe(w.now, w.readings(), time.Second/2, &l))
@@ -238,7 +283,7 @@ func TestAllThatIsBurntIsCountedOnce(t *testing.T) {
 		live(t, false, func(w *world, s Sample) {
 			require.Equal(t, w.burnt, s.CPUTime)
 			require.GreaterOrEqual(t, s.CPU, 0.)
-		})
+		}, func(w *world, s Sample) { require.LessOrEqual(t, s.CPUTime, w.burnt) })
 	})
 }
 
@@ -246,10 +291,11 @@ func TestAllThatIsBurntIsCountedOnce(t *testing.T) {
 func TestOrphansMakeNothingCountTwice(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var before time.Duration
-		live(t, true, func(w *world, s Sample) {
+		check := func(w *world, s Sample) {
 			require.LessOrEqual(t, s.CPUTime, w.burnt)
 			require.GreaterOrEqual(t, s.CPUTime, before)
 			before = s.CPUTime
-		})
+		}
+		live(t, true, check, check)
 	})
 }
