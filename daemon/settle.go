@@ -143,6 +143,9 @@ func (d *daemon) isUp(p *app.Process) (done bool, err error) {
 	if p.Spec.MinUptime != nil {
 		grace = p.Spec.MinUptime.D()
 	}
+	if p.Watching && !d.sup.Watches(p.ID) && time.Since(p.Started) < settleMost {
+		return false, nil // a change that is made next would be missed
+	}
 	if time.Since(p.Started) >= min(grace, settleMost) {
 		return true, nil
 	}

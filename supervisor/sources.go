@@ -149,11 +149,19 @@ func within(path, dir string) bool {
 	return err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator))
 }
 
+// Watches reports whether every change of a process's files will be seen, or none ever, as they cannot be watched.
+func (s *Supervisor) Watches(id app.ID) bool {
+	k := s.reg.get(id)
+	return k != nil && k.watches.Load()
+}
+
 func (k *keeper) runWatch(ctx context.Context, spec *app.Spec) {
+	defer k.watches.Store(false)
 	p := k.view.Load()
 	o := watch.Options{
 		Dir: spec.Cwd, Roots: watched(spec), Ignore: spec.IgnoreWatch, Delay: spec.WatchDelay.D(),
 		Own: own(p, append(watched(spec), spec.Cwd), k.sup.opts.Home),
+		Ready: func() { k.watches.Store(true) },
 		Report: func(text string) {
 			k.publishEvent(app.Event{Kind: app.EventWarning, ID: k.id, Name: spec.Name, Message: text})
 		},
@@ -167,5 +175,7 @@ func (k *keeper) runWatch(ctx context.Context, spec *app.Spec) {
 	})
 	if err != nil && ctx.Err() == nil {
 		k.trouble("watch", err)
+		k.watches.Store(true) // nobody need wait
+		<-ctx.Done()
 	}
 }

@@ -64,17 +64,17 @@ func TestWatchRestarts(t *testing.T) {
 	out := filepath.Join(dir, "a-out.log")
 	f.start(app.Spec{Name: "a", Script: "/a", Cwd: dir, Watch: json.RawMessage("true"), OutFile: out, MergeLogs: true})
 	require.True(t, f.get(0).Watching)
-	touch := func(name string) func() bool {
-		return func() bool {
-			require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(time.Now().String()), 0o600))
-			return f.get(0).Restarts > 0
-		}
+	touch := func(name string) {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(time.Now().String()), 0o600))
 	}
-	require.Eventually(t, touch("app.js"), 30*time.Second, 200*time.Millisecond, "a change restarts") // the watcher may not be ready at first
+	require.Eventually(t, func() bool { return f.Watches(0) }, 30*time.Second, time.Millisecond)
+	touch("app.js")
+	require.Eventually(t, func() bool { return f.get(0).Restarts > 0 }, 30*time.Second, time.Millisecond, "a change restarts")
 	f.do(app.VerbStop, "a")
 	assert.False(t, f.get(0).Watching)
 	n := len(w.launches())
-	touch("app.js")()
+	assert.False(t, f.Watches(0))
+	touch("app.js")
 	f.do(app.VerbStart, "a")
 	assert.True(t, f.get(0).Watching, "watched again once it is started")
 	assert.Len(t, w.launches(), n+1, "what is stopped is not watched")
