@@ -55,7 +55,7 @@ type keeper struct {
 	told toldBy // what the process says of itself
 	// listens is the last incarnation of a cluster's worker that listened to something.
 	listens atomic.Uint64
-	watches atomic.Bool // every change of its files will be seen
+	watches atomic.Bool   // every change of its files will be seen
 	done    chan struct{} // closed when the keeper has ended
 	past    past          // its own events
 

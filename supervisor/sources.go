@@ -160,7 +160,7 @@ func (k *keeper) runWatch(ctx context.Context, spec *app.Spec) {
 	p := k.view.Load()
 	o := watch.Options{
 		Dir: spec.Cwd, Roots: watched(spec), Ignore: spec.IgnoreWatch, Delay: spec.WatchDelay.D(),
-		Own: own(p, append(watched(spec), spec.Cwd), k.sup.opts.Home),
+		Own:   own(p, append(watched(spec), spec.Cwd), k.sup.opts.Home),
 		Ready: func() { k.watches.Store(true) },
 		Report: func(text string) {
 			k.publishEvent(app.Event{Kind: app.EventWarning, ID: k.id, Name: spec.Name, Message: text})
