@@ -8,7 +8,7 @@ SEED     ?= 1
 CHAOS    ?= 10m
 PREFIX   ?= /usr/local
 
-.PHONY: all test race script fuzz chaos bench oracle oracle-check oracle-live reload-proof lint vet check demo soak compare install clean
+.PHONY: all test race script fuzz fuzz-long chaos bench oracle oracle-check oracle-live reload-proof lint vet check demo soak compare install clean
 
 all: ## static executables in bin/
 	$(BUILD) -o bin/weaver ./cmd/weaver
@@ -30,6 +30,17 @@ fuzz: ## every fuzz target for FUZZTIME
 	    echo "== $$pkg $$f"; go test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; \
 	  done; \
 	done
+
+FUZZLONG ?= 60s
+fuzz-long: ## all targets in turn on one core, FUZZLONG each, those that had least first; goes on where it was left, and after a crash
+	@mkdir -p bin; touch bin/fuzz-long.log; \
+	for pkg in $$(go list ./...); do go test -list '^Fuzz' $$pkg | sed -n "s|^Fuzz|$$pkg Fuzz|p"; done > bin/fuzz-long.targets; \
+	awk 'FILENAME == ARGV[1] { had[$$1 " " $$2]++; next } { print had[$$0] + 0, $$0 }' bin/fuzz-long.log bin/fuzz-long.targets | sort -sn -k1,1 | \
+	while read -r _ pkg f; do \
+	  out=$$(GOMAXPROCS=1 nice -n 19 go test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZLONG) -parallel 1 $$pkg 2>&1) && how=ok || how=FAILED; \
+	  echo "$$pkg $$f $(FUZZLONG) $$how $$(echo "$$out" | grep -o 'execs: [0-9]* .*' | tail -1)" | tee -a bin/fuzz-long.log; \
+	  [ $$how = ok ] || echo "$$out"; \
+	done; ! grep -w FAILED bin/fuzz-long.log
 
 bench: all ## weaver, its rivals and the floor, side by side: table and picture in bench/
 	go run ./testdata/bench

@@ -66,13 +66,12 @@ func (c *call) daemonOfTheLiving() (bool, error) {
 	if up || err != nil {
 		return up, err
 	}
-	if _, err := os.Stat(c.home.DaemonLock()); err != nil {
-		return false, nil // there never was one
-	}
-	ctx, cancel := context.WithTimeout(c.ctx, readyTimeout)
-	defer cancel()
-	if up, err := c.awaitDaemonOrEnd(ctx); up || err != nil {
-		return up, err
+	if _, err := os.Stat(c.home.DaemonLock()); err == nil { // else there never was one, or the home was removed
+		ctx, cancel := context.WithTimeout(c.ctx, readyTimeout)
+		defer cancel()
+		if up, err := c.awaitDaemonOrEnd(ctx); up || err != nil {
+			return up, err
+		}
 	}
 	n, err := c.env.Living(c.home)
 	if err != nil {

@@ -56,8 +56,10 @@ type Options struct {
 type daemon struct {
 	opts       Options
 	home       home.Home
+	identity   string // as long as it lives: whatever becomes of the home's path
 	env        pm2.EnvOptions
 	log        *zap.Logger
+	reopenLog  func() // its file, when the next line is written
 	link       *link
 	sup        *supervisor.Supervisor
 	spawner    *spawn.Spawner
@@ -82,6 +84,7 @@ type daemon struct {
 	exposer    exposer
 	gate       gate
 	configs    configs
+	removed    removed
 	started    time.Time
 
 	active   atomic.Int64 // requests under way
@@ -119,10 +122,8 @@ func Run(ctx context.Context, o Options) int {
 
 func run(ctx context.Context, o Options, l *link) error {
 	bustle(0)
-	for _, dir := range []string{o.Home.Dir, o.Home.Logs(), o.Home.PIDs(), o.Home.Locks()} {
-		if err := os.MkdirAll(dir, 0o700); err != nil {
-			return fmt.Errorf("make the home: %w", err)
-		}
+	if err := makeDirectories(o.Home); err != nil {
+		return err
 	}
 	if !l.present() { // nobody holds the lock for us
 		held, err := lock.Try(o.Home.DaemonLock(), lock.Holder{PID: os.Getpid(), Command: "weaverd supervise", Since: time.Now()})
@@ -131,9 +132,10 @@ func run(ctx context.Context, o Options, l *link) error {
 		}
 		defer held.Release()
 	}
-	log, closeLog := openLog(o.Home.DaemonLog(), o.Home.PM2)
+	log, reopenLog, closeLog := openLog(o.Home.DaemonLog(), o.Home.PM2)
 	defer closeLog()
-	d := &daemon{opts: o, home: o.Home, log: log, link: l, started: time.Now(), stopping: make(chan struct{}), leaving: make(chan struct{})}
+	d := &daemon{opts: o, home: o.Home, log: log, reopenLog: reopenLog, link: l, started: time.Now(), stopping: make(chan struct{}), leaving: make(chan struct{})}
+	d.identity = Identity(o.Home)
 	d.raiseNoFile()
 	d.env = pm2.EnvOptions{Home: o.Home.Dir}
 	streams, endStreams := context.WithCancel(ctx)
@@ -163,6 +165,20 @@ func run(ctx context.Context, o Options, l *link) error {
 	return d.live(ctx, endStreams)
 }
 
+func makeDirectories(h home.Home) error {
+	for _, dir := range []string{h.Dir, h.Logs(), h.PIDs(), h.Locks()} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return fmt.Errorf("make the home: %w", err)
+		}
+	}
+	return nil
+}
+
+// writePIDFile is for people.
+func writePIDFile(path string) {
+	os.WriteFile(path, strconv.AppendInt(nil, int64(os.Getpid()), 10), 0o644)
+}
+
 // noticed has memory given back some time after the last request.
 func (d *daemon) noticed(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -185,7 +201,7 @@ func (d *daemon) raiseNoFile() {
 
 // open makes the parts.
 func (d *daemon) open() (err error) {
-	identity := Identity(d.home)
+	identity := d.identity
 	d.socket = adoptSocket(apiPrefix, d.home.Socket(), d.link.store, d.link.store.Take(apiPrefix))
 	d.rpc = adoptSocket(rpcPrefix, d.home.PM2Socket(), d.link.store, d.link.store.Take(rpcPrefix))
 	d.pub = adoptSocket(pubPrefix, d.home.PubSocket(), d.link.store, d.link.store.Take(pubPrefix))
@@ -253,11 +269,18 @@ func (d *daemon) childEnv(p *app.Process) app.Env {
 	return env
 }
 
-// Identity is what marks the processes of a home: short, and the same for as long as the home has its path.
+// Identity is what marks the processes of a home: short, and the same for as long as the home has its path, also while it is not
+// there.
 func Identity(h home.Home) string {
 	dir := h.Dir
-	if real, err := filepath.EvalSymlinks(dir); err == nil {
-		dir = real
+	for up, below := dir, ""; ; up, below = filepath.Dir(up), filepath.Join(filepath.Base(up), below) {
+		if real, err := filepath.EvalSymlinks(up); err == nil {
+			dir = filepath.Join(real, below)
+			break
+		}
+		if up == filepath.Dir(up) {
+			break
+		}
 	}
 	sum := sha256.Sum256([]byte(dir))
 	return hex.EncodeToString(sum[:5])
@@ -299,9 +322,9 @@ func (d *daemon) live(ctx context.Context, endStreams func()) error {
 	l := d.listener()
 	door := newHotDoor(d, l)
 	d.served = make(chan error, 4)
-	go func() { d.served <- server.Serve(door) }()                                        // ends when the server is shut down
-	go d.accept(door, l)                                                                  // ends when the door is closed, which the server does
-	os.WriteFile(d.home.PIDFile(), strconv.AppendInt(nil, int64(os.Getpid()), 10), 0o644) // for people
+	go func() { d.served <- server.Serve(door) }() // ends when the server is shut down
+	go d.accept(door, l)                           // ends when the door is closed, which the server does
+	writePIDFile(d.home.PIDFile())
 	d.log.Info("ready", zap.String("version", d.opts.Version), zap.Int("pid", os.Getpid()), zap.Int("processes", d.sup.Count()))
 	d.sup.Served()
 	if d.skipped != "" {
@@ -371,7 +394,12 @@ func (d *daemon) wait(ctx context.Context, door *hotDoor) error {
 		case <-d.leaving:
 			return errLeave
 		case <-tick.C:
-			d.mendDoor(door)
+			if d.homeless() {
+				return nil
+			}
+			if d.removed.looks == 0 { // else the door comes after the lock
+				d.mendDoor(door)
+			}
 			d.exposeAgain()
 			d.lookAtConfigs()
 		case s := <-signals:
@@ -403,6 +431,12 @@ func (d *daemon) end(server *http.Server, door *hotDoor) {
 	server.Shutdown(ctx)
 	door.end(ctx)
 	d.socket.remove()
+	if d.removed.taken { // what is there now is another's
+		d.link.tell(anchor.MessageBye)
+		d.wire.Load().wake()
+		d.log.Sync()
+		return
+	}
 	os.Remove(d.home.PIDFile())
 	// Only now, with nothing left running: if we die before, the anchor starts a successor, which takes care of it.
 	d.preload.Remove()

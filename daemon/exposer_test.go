@@ -123,7 +123,7 @@ func TestMetricsAreServedOnceTheirPortIsFree(t *testing.T) {
 	address := taken.Addr().String()
 	d := &daemon{home: h}
 	e := &d.exposer
-	log, closeLog := openLog(h.Dir+"/other.log", false)
+	log, _, closeLog := openLog(h.Dir+"/other.log", false)
 	defer closeLog()
 	answer := func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "here") }
 	require.Error(t, e.want(address, answer, log))

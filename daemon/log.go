@@ -17,8 +17,8 @@ const (
 )
 
 // openLog returns the daemon's own log, JSON lines in path, rotated; with words, lines as PM2 writes them. close it after
-// the last line.
-func openLog(path string, words bool) (log *zap.Logger, close func()) {
+// the last line; after reopen the next line makes the file if it is not there.
+func openLog(path string, words bool) (log *zap.Logger, reopen, close func()) {
 	out := &lumberjack.Logger{Filename: path, MaxSize: logMegabytes, MaxBackups: logFiles}
 	enc := zap.NewProductionEncoderConfig()
 	enc.EncodeTime = zapcore.RFC3339NanoTimeEncoder
@@ -28,7 +28,8 @@ func openLog(path string, words bool) (log *zap.Logger, close func()) {
 		encoder = pm2Encoder(enc)
 	}
 	core := zapcore.NewCore(encoder, zapcore.AddSync(out), zap.InfoLevel)
-	return zap.New(core), func() { out.Close() }
+	closeFile := func() { out.Close() }
+	return zap.New(core), closeFile, closeFile
 }
 
 // logEvents writes what happens into the log, until ctx ends.

@@ -15,7 +15,7 @@ import (
 
 func TestTheLogOfAHomeOfPM2ReadsAsPM2s(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "pm2.log")
-	log, closeLog := openLog(path, true)
+	log, _, closeLog := openLog(path, true)
 	log.Info("ready", zap.Int("pid", 7))
 	for _, e := range []app.Event{
 		{Kind: app.EventStart, Name: "web", ID: 2},

@@ -34,8 +34,10 @@ func (d *daemon) openLedger() (*logs.Ledger, error) {
 	}, d.link.store.Put, d.ledgerName())
 }
 
+const ledgerPrefix = "weaver-"
+
 // ledgerName is that of the ledger's file in memory, for when the anchor dies together with the supervisor.
-func (d *daemon) ledgerName() string { return "weaver-" + Identity(d.home) }
+func (d *daemon) ledgerName() string { return ledgerPrefix + d.identity }
 
 // openJournal opens what the former supervisor left on disk.
 func (d *daemon) openJournal() (err error) {
@@ -103,7 +105,7 @@ func (d *daemon) restore(ctx context.Context, background *sync.WaitGroup) error 
 
 // endLeftovers ends what carries this home's marker and nobody looks after.
 func (d *daemon) endLeftovers(ctx context.Context) error {
-	n, err := spawn.EndLeftovers(ctx, Identity(d.home), Marker, leftoverTime, func(pid int, tag string) bool {
+	n, err := spawn.EndLeftovers(ctx, d.identity, Marker, leftoverTime, func(pid int, tag string) bool {
 		return d.isOurs(pid) || d.sup.Holds(tag)
 	})
 	if err != nil {

@@ -136,21 +136,37 @@ func (h *host) launchHere(p *app.Process, gen uint64, exited func(spawn.Exit)) (
 	return k, nil
 }
 
-// writePID leaves the pid where tools look for it. It is written in place, as PM2 does: a reader sees the old number or
-// the new one, and nothing depends on it. A process that runs is not stopped for a pid file that cannot be written.
+// writePID leaves the pid where tools look for it. A process that runs is not stopped for a pid file that cannot be written.
 func (k *kid) writePID() {
 	if k.pidFile == "" {
 		return
 	}
-	data := strconv.AppendInt(nil, int64(k.PID()), 10)
-	err := writePlain(k.pidFile, data)
+	if err := writePIDFile(k.pidFile, k.PID()); err != nil {
+		k.trouble = fmt.Errorf("write the pid file: %w", err)
+	}
+}
+
+// writePIDFile writes in place, as PM2 does: a reader sees the old number or the new one, and nothing depends on it.
+func writePIDFile(path string, pid int) error {
+	data := strconv.AppendInt(nil, int64(pid), 10)
+	err := writePlain(path, data)
 	if errors.Is(err, os.ErrNotExist) {
-		if err = os.MkdirAll(filepath.Dir(k.pidFile), 0o755); err == nil {
-			err = writePlain(k.pidFile, data)
+		if err = os.MkdirAll(filepath.Dir(path), 0o755); err == nil {
+			err = writePlain(path, data)
 		}
 	}
-	if err != nil {
-		k.trouble = fmt.Errorf("write the pid file: %w", err)
+	return err
+}
+
+// WritePIDFiles writes them again, for when somebody has removed them.
+func (s *Supervisor) WritePIDFiles() {
+	for _, p := range s.Look() {
+		if p.PID == 0 || p.PIDPath == "" {
+			continue
+		}
+		if _, err := os.Lstat(p.PIDPath); errors.Is(err, os.ErrNotExist) {
+			_ = writePIDFile(p.PIDPath, p.PID) // as at the start, nothing depends on it
+		}
 	}
 }
 

@@ -78,7 +78,7 @@ func set(o Options, ready *readyPipe, from Listing) (a *anchor, code int) {
 	}
 	lock, err := from.Lock, error(nil)
 	if !heir {
-		lock, err = takeLock(o.Lock, holderCommand(o))
+		lock, err = takeAlone(o)
 	} else {
 		signLock(lock, holderCommand(o))
 	}
@@ -113,7 +113,10 @@ func set(o Options, ready *readyPipe, from Listing) (a *anchor, code int) {
 	return a, 0
 }
 
-func holderCommand(o Options) string { return "weaver --anchor " + o.Home }
+// anchorCommand is what the text in a lock begins with that an anchor holds.
+const anchorCommand = "weaver --anchor "
+
+func holderCommand(o Options) string { return anchorCommand + o.Home }
 
 // anchor is the state of the loop. One goroutine owns it.
 type anchor struct {
@@ -284,7 +287,7 @@ func (a *anchor) end(code int, problem string) {
 func (a *anchor) hear(m message) {
 	word, rest, _ := strings.Cut(m.text, " ")
 	switch word {
-	case MessageKeep, MessageBecome, MessageNext:
+	case MessageKeep, MessageBecome, MessageNext, MessageLock:
 	default:
 		closeAll(m.fds)
 	}
@@ -310,6 +313,8 @@ func (a *anchor) hear(m message) {
 		a.become(m.fds)
 	case MessageNext:
 		a.next.set(rest, m.fds)
+	case MessageLock:
+		a.relocked(m.fds)
 	case MessageLeave:
 		a.life.left = true
 	case MessageWatchdog:

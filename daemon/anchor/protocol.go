@@ -36,6 +36,7 @@ import (
 //	become                           be replaced, in place, by the executable that comes with this
 //	next PATH                        start the weaverd that comes with this next, whose file is PATH; if that does not
 //	                                 become ready soon, the one that runs now again
+//	lock                             daemon.lock was removed: this is the one that it holds now
 //	leave                            it will exit, leaves its services to the anchor, and wants a successor at once
 //
 // An anchor lives longer than the supervisors that it starts, so each side speaks the newest protocol of its own and the one
@@ -66,6 +67,7 @@ const (
 	MessageBecome   = "become"
 	MessageNext     = "next"
 	MessageLeave    = "leave"
+	MessageLock     = "lock"
 )
 
 // MaxMessage bounds a message in bytes. Longer ones are cut.

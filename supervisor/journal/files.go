@@ -81,6 +81,16 @@ func (d Dir) SyncDir() error {
 	return errors.Join(err, f.Close())
 }
 
+// removed reports that the journal of the directory is not that file. What cannot be told is no.
+func (d Dir) removed(f osFile) bool {
+	there, err := os.Lstat(filepath.Join(string(d), fileName))
+	if err != nil {
+		return errors.Is(err, fs.ErrNotExist)
+	}
+	ours, err := f.Stat()
+	return err == nil && !os.SameFile(there, ours)
+}
+
 // osFile is a real file.
 type osFile struct{ *os.File }
 

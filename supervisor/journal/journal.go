@@ -311,6 +311,29 @@ func (j *Journal) Problem() error {
 	return j.problem
 }
 
+// Removed reports that the file that is written to is not the one in the directory any more: somebody has removed that, or put
+// another there.
+func (j *Journal) Removed() bool {
+	dir, ok := j.opts.Files.(Dir)
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	file, real := j.file.(osFile)
+	return ok && real && j.problem == nil && !j.closed && dir.removed(file)
+}
+
+// Rewrite writes what is current to a new file, which takes the place of whatever is there.
+func (j *Journal) Rewrite() error {
+	err := j.rewrite()
+	if err != nil {
+		j.mu.Lock()
+		defer j.mu.Unlock()
+		if j.problem == nil && !j.closed {
+			j.fail(err) // what is written to the old file nobody finds
+		}
+	}
+	return err
+}
+
 // Close makes all durable and closes the file.
 func (j *Journal) Close() error {
 	j.mu.Lock()
