@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 
 	"go.uber.org/zap"
@@ -93,9 +94,11 @@ func (d *daemon) restore(ctx context.Context, background *sync.WaitGroup) error 
 		d.log.Info("restored processes", zap.Int("count", r.Processes), zap.Int("adopted", r.Adopted), zap.Bool("same boot", r.Again))
 	}
 	if d.found.New {
+		background.Go(d.clearMemory)
 		return d.importOldState()
 	}
 	background.Go(func() {
+		defer d.clearMemory()
 		if err := d.endLeftovers(ctx); err != nil && ctx.Err() == nil {
 			d.log.Error("leftovers", zap.Error(err))
 		}
@@ -115,6 +118,21 @@ func (d *daemon) endLeftovers(ctx context.Context) error {
 		d.log.Warn("ended processes that a dead supervisor left", zap.Int("count", n))
 	}
 	return nil
+}
+
+// clearMemory removes the files in memory of homes that nobody will come back to: whose supervisor and anchor are dead, and none of
+// whose services runs.
+func (d *daemon) clearMemory() {
+	gone := logs.ClearLedgers(ledgerPrefix, func(identity string) bool {
+		if len(identity) != len(d.identity) || identity == d.identity || strings.ContainsAny(identity, "./") {
+			return false
+		}
+		living, err := spawn.Living(identity, Marker)
+		return err == nil && living == 0
+	})
+	if len(gone) > 0 {
+		d.log.Info("removed what dead supervisors left in memory", zap.Strings("identities", gone))
+	}
 }
 
 // Living counts the processes of a home's services, for somebody who finds no supervisor there. Services outlive one that dies

@@ -46,7 +46,9 @@ func OpenLedger(claim func(name string) (fd int, ok bool), keep func(name string
 		ok = false
 	}
 	var err error
-	if !ok {
+	if ok {
+		_ = holdMemory(fd) // it was, unless by one that did not know of this
+	} else {
 		if fd, err = namedMemory(name); err != nil {
 			fd, err = newMemory()
 		}

@@ -195,10 +195,25 @@ func TestALedgerOutlivesThoseWhoKeepIt(t *testing.T) {
 	name := fmt.Sprintf("weaver-test-%d", os.Getpid())
 	t.Cleanup(func() { RemoveLedger(name) })
 	nobody := func(string) (int, bool) { return 0, false }
-	forget := func(string, int) error { return nil }
+	var last *Ledger
+	held := map[string]int{}
+	keep := func(name string, fd int) error {
+		held[name] = fd
+		return nil
+	}
+	die := func() { // with the anchor: the kernel closes all
+		for _, fd := range held {
+			unix.Close(fd)
+		}
+		last.memory.Close()
+	}
 	open := func() *Ledger {
-		l, err := OpenLedger(nobody, forget, name)
+		if last != nil {
+			die()
+		}
+		l, err := OpenLedger(nobody, keep, name)
 		require.NoError(t, err)
+		last = l
 		return l
 	}
 	l := open()
@@ -225,4 +240,43 @@ func TestALedgerOutlivesThoseWhoKeepIt(t *testing.T) {
 	assert.Error(t, err, "others could have put it there")
 	RemoveLedger(name)
 	assert.NoFileExists(t, sharedMemory+name)
+}
+
+// What dead supervisors leave in memory is removed, unless somebody needs it.
+func TestLedgersOfTheDeadAreRemoved(t *testing.T) {
+	prefix := fmt.Sprintf("weaver-test-%d-", os.Getpid())
+	open := func(name string) int {
+		fd, err := namedMemory(prefix + name)
+		require.NoError(t, err)
+		t.Cleanup(func() { RemoveLedger(prefix + name) })
+		return fd
+	}
+	held := open("held")
+	defer unix.Close(held)
+	for _, name := range []string{"needed", "dead"} {
+		unix.Close(open(name))
+	}
+	require.NoError(t, os.WriteFile(sharedMemory+prefix+"other", []byte("somebody's"), 0o600))
+	defer os.Remove(sharedMemory + prefix + "other")
+	var asked []string
+	clear := func() []string {
+		return ClearLedgers(prefix, func(name string) bool {
+			asked = append(asked, name)
+			return name != "needed"
+		})
+	}
+	assert.Equal(t, []string{"dead"}, clear())
+	assert.ElementsMatch(t, []string{"needed", "dead"}, asked)
+	assert.NoFileExists(t, sharedMemory+prefix+"dead")
+	for _, name := range []string{"held", "needed", "other"} {
+		assert.FileExists(t, sharedMemory+prefix+name)
+	}
+	_, err := namedMemory(prefix + "held")
+	assert.ErrorIs(t, err, errTaken, "two never note in the same")
+	copied, err := unix.Dup(held)
+	require.NoError(t, err)
+	unix.Close(held)
+	assert.Empty(t, clear(), "whoever has a copy holds it")
+	unix.Close(copied)
+	assert.Equal(t, []string{"held"}, clear())
 }
