@@ -46,7 +46,6 @@ func (d *daemon) homeless() bool {
 	}
 	if _, err := os.Lstat(d.home.Dir); errors.Is(err, fs.ErrNotExist) && d.sup.Count() == 0 {
 		d.log.Warn("the home was removed, and there is nothing to look after")
-		r.taken = true // whoever makes it again finds it his own
 		return true
 	}
 	if err := d.makeHome(); err != nil {

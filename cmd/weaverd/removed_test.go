@@ -15,6 +15,9 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"weaver/config/home"
+	"weaver/daemon"
 )
 
 // removeHome removes all of the home, as people do.
@@ -150,13 +153,42 @@ func TestARemovedHomeOfNothingStaysAway(t *testing.T) {
 	require.NoError(t, os.Mkdir(h.home, 0o700))
 }
 
+// A supervisor dies with all that it looks after, and its home is removed: what is left in memory is removed by the next start of
+// any supervisor.
+func TestWhatTheDeadLeaveInMemoryIsRemoved(t *testing.T) {
+	h := newHouse(t)
+	h.settle()
+	h.weaver("start", "/bin/sleep", "--name", "one", "--", "1000")
+	memory := "/dev/shm/weaver-" + daemon.Identity(home.At(h.home))
+	if _, err := os.Stat(memory); err != nil {
+		t.Skip("no /dev/shm: ", err)
+	}
+	p := h.ping()
+	other := newHouse(t)
+	other.weaver("ping")
+	other.killSupervisor()
+	assert.FileExists(t, memory, "its owner lives")
+	for _, pid := range append([]int{p.Anchor, p.PID}, h.marked()...) {
+		require.NoError(t, syscall.Kill(pid, syscall.SIGKILL))
+	}
+	require.Eventually(t, func() bool { return !exists(p.PID) && !exists(p.Anchor) && len(h.marked()) == 0 }, 20*time.Second, 10*time.Millisecond)
+	h.removeHome()
+	other.killSupervisor()
+	require.Eventually(t, func() bool { _, err := os.Stat(memory); return err != nil }, 20*time.Second, 10*time.Millisecond)
+	require.NoError(t, os.Mkdir(h.home, 0o700))
+}
+
 // A lock alone that somebody has removed is taken again, and a journal written again.
 func TestWhatIsMissingInAHomeIsMadeAnew(t *testing.T) {
 	h := newHouse(t)
 	h.settle()
 	h.weaver("start", "/bin/sleep", "--name", "one", "--", "1000")
 	before := h.list()
-	for _, names := range [][]string{{"daemon.lock"}, {"state/journal"}, {"daemon.lock", "weaver.sock", "state"}} {
+	rounds := [][]string{{"daemon.lock", "weaver.sock", "state"}, {"state/journal"}, {"daemon.lock"}}
+	if testing.Short() {
+		rounds = rounds[:1]
+	}
+	for _, names := range rounds {
 		for _, name := range names {
 			require.NoError(t, os.RemoveAll(filepath.Join(h.home, name)))
 		}
