@@ -80,6 +80,10 @@ func (h *host) adoptHere(p *app.Process, c lifecycle.Child, hd handle, left esta
 		k.writePID()
 	}
 	h.adoptLine(k, p, c, hd, left)
+	k.stay = h.stay(p, c.Gen)
+	if err := k.stay.resume(p.Spec.Listen, hd.Extra[sidesKey], c.Ready && !c.Dying()); err != nil {
+		k.trouble = err
+	}
 	h.adoptSigns(k, p, c.Gen, alive, left)
 	return found{child: k, alive: alive}
 }

@@ -181,7 +181,7 @@ const proxyKey = "proxy"
 
 // extra is what the journal keeps of a kid beside the rest.
 func (k *kid) extra() map[string]json.RawMessage {
-	m := k.line.extra()
+	m := k.stay.extra(k.line.extra())
 	if k.proxy != 0 {
 		if m == nil {
 			m = map[string]json.RawMessage{}

@@ -12,7 +12,7 @@ import (
 // openGates makes files of held sockets on which goroutines can wait. They are the caller's.
 func openGates(fds []int) (gates []*os.File, err error) {
 	for _, fd := range fds {
-		own, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
+		own, err := dupFD(fd)
 		if err == nil {
 			err = unix.SetNonblock(own, true) // a program that had it may have made it block, and then it cannot be waited on
 		}
@@ -26,6 +26,9 @@ func openGates(fds []int) (gates []*os.File, err error) {
 	}
 	return gates, nil
 }
+
+// dupFD returns a descriptor of our own for what fd is.
+func dupFD(fd int) (int, error) { return unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0) }
 
 // hasArrived reports whether somebody waits in the queue of a listening socket.
 func hasArrived(fd int) bool {

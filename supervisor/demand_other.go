@@ -13,6 +13,8 @@ import (
 
 func openGates([]int) ([]*os.File, error) { return nil, nodeipc.ErrUnsupported }
 
+func dupFD(int) (int, error) { return -1, nodeipc.ErrUnsupported }
+
 func hasArrived(int) bool { return false }
 
 func arrived(*os.File) bool { return false }

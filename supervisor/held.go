@@ -21,22 +21,35 @@ type holdings struct {
 	left  map[string]int      // of a former supervisor, by name
 }
 
-// holding is one socket.
+// holding is one address that is listened on: by one socket, or by two since a reload.
 type holding struct {
-	fd   int
-	name string // in the store
-	at   nodeipc.Endpoint
-	by   map[app.ID]bool
+	at    nodeipc.Endpoint
+	by    map[app.ID]bool
+	sides [2]*side // the second is nil until a reload needs it
+	front int      // the side that gets what connects
 }
 
 // take returns the sockets for a process, in the order of its list, opened if need be. They stay the holdings'.
 func (h *holdings) take(id app.ID, list []string) ([]int, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	all, err := h.find(id, list)
+	if err != nil {
+		return nil, err
+	}
+	fds := make([]int, len(all))
+	for i, s := range all {
+		fds[i] = s.sides[s.front].fd
+	}
+	return fds, nil
+}
+
+// find returns what is held for a process, opened if need be. Call it with mu held.
+func (h *holdings) find(id app.ID, list []string) ([]*holding, error) {
 	if h.held == nil {
 		h.held = map[string]*holding{}
 	}
-	fds := make([]int, 0, len(list))
+	all := make([]*holding, 0, len(list))
 	for _, text := range list {
 		s := h.held[text]
 		if s == nil {
@@ -47,9 +60,9 @@ func (h *holdings) take(id app.ID, list []string) ([]int, error) {
 			h.held[text] = s
 		}
 		s.by[id] = true
-		fds = append(fds, s.fd)
+		all = append(all, s)
 	}
-	return fds, nil
+	return all, nil
 }
 
 func (h *holdings) open(text string) (*holding, error) {
@@ -58,28 +71,43 @@ func (h *holdings) open(text string) (*holding, error) {
 		return nil, err
 	}
 	s := &holding{
-		name: heldName(text), by: map[app.ID]bool{},
+		by: map[app.ID]bool{},
 		at: nodeipc.Endpoint{Network: l.Network, Address: l.Address, Port: l.Port, V6: strings.Contains(l.Address, ":")},
 	}
-	if fd, ok := h.left[s.name]; ok {
-		delete(h.left, s.name)
-		s.fd = fd
+	names := [...]string{heldName(text), heldName(text) + secondSuffix}
+	for i, name := range names {
+		if fd, ok := h.left[name]; ok && (i == 0 || s.sides[0] != nil) {
+			delete(h.left, name)
+			s.sides[i] = &side{fd: fd, name: name}
+		}
+	}
+	if s.sides[0] != nil {
 		return s, nil
 	}
-	if s.fd, err = nodeipc.Bind(s.at); err != nil {
+	fd, err := nodeipc.Bind(s.at)
+	if err != nil {
 		if errors.Is(err, nodeipc.ErrUnsupported) {
 			return nil, fmt.Errorf("listen %s: held sockets: %w", text, err)
 		}
 		return nil, fmt.Errorf("listen: %w", err)
 	}
-	if err = nodeipc.Listen(s.fd, 0); err == nil && h.store != nil {
-		err = h.store.Put(s.name, s.fd)
-	}
-	if err != nil {
-		closeFD(s.fd)
+	if s.sides[0], err = h.keep(fd, names[0]); err != nil {
 		return nil, err
 	}
 	return s, nil
+}
+
+// keep has a bound socket listen, and kept beyond this process.
+func (h *holdings) keep(fd int, name string) (*side, error) {
+	err := nodeipc.Listen(fd, 0)
+	if err == nil && h.store != nil {
+		err = h.store.Put(name, fd)
+	}
+	if err != nil {
+		closeFD(fd)
+		return nil, err
+	}
+	return &side{fd: fd, name: name}, nil
 }
 
 // heldName is what the store keeps a socket under, whatever its path is made of.
@@ -88,7 +116,7 @@ func heldName(text string) string {
 	return heldPrefix + hex.EncodeToString(sum[:12])
 }
 
-const heldPrefix = "listen/held/"
+const heldPrefix, secondSuffix = "listen/held/", "/2"
 
 // inherit takes over what a former supervisor held. Who needs it takes it; settle gives the rest back.
 func (h *holdings) inherit(left map[string]int) {
@@ -125,6 +153,7 @@ func (s *Supervisor) settleSockets(keepers []*keeper) {
 		}
 	}
 	s.held.settle()
+	s.held.settleSides()
 	s.primary.Settle()
 }
 
@@ -140,10 +169,11 @@ func (h *holdings) drop(id app.ID) {
 			continue
 		}
 		delete(h.held, key)
-		if h.store != nil {
-			_ = h.store.Remove(s.name) // a name that is not used any more does no harm
+		for _, side := range s.sides {
+			if side != nil {
+				h.forget(side)
+			}
 		}
-		closeFD(s.fd)
 		if s.at.Network == "unix" {
 			removeSocket(s.at.Address)
 		}

@@ -29,12 +29,12 @@ type line struct {
 
 // connect opens what an incarnation inherits beside its three streams, and tells its environment: the sockets held for it,
 // then the channel. Without an exchange there is no channel.
-func (h *host) connect(p *app.Process, gen uint64, env *app.Env, extra *[]int) (*line, error) {
+func (h *host) connect(k *kid, p *app.Process, gen uint64, env *app.Env, extra *[]int) (*line, error) {
 	for _, name := range []string{channelVar, serializationVar, workerVar, listenFDs, listenPID, listenNames} {
 		env.Unset(name)
 	}
 	if list := p.Spec.Listen; len(list) > 0 {
-		held, err := h.sup.held.take(p.ID, list)
+		held, err := k.stay.lend(list)
 		if err != nil {
 			return nil, err
 		}
@@ -234,14 +234,6 @@ func (k *kid) Send(message []byte) error {
 		return ErrNoIPC
 	}
 	return k.line.Send(message)
-}
-
-// Retire has a worker of a cluster take nothing new and finish what it began. Its channel ends then.
-func (k *kid) Retire() error {
-	if k.line == nil || k.line.worker == nil {
-		return ErrNoIPC
-	}
-	return k.line.worker.Retire()
 }
 
 // Input writes to the program's standard input.

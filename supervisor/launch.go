@@ -37,6 +37,7 @@ type kid struct {
 	pipes     []*logs.Pipe
 	inodes    []pipeRecord
 	line      *line // nil: it has no IPC
+	stay      *stay // nil: it shares nothing that it has to leave to others
 	signs     *health.Signs
 	keptSigns func() // has the store forget them; nil if it has none
 	byMessage bool   // it is asked to end by a message
@@ -107,7 +108,13 @@ func (h *host) launchHere(p *app.Process, gen uint64, exited func(spawn.Exit)) (
 	if k.proxy, err = proxyPort(spec, &env); err != nil {
 		return nil, err
 	}
-	if k.line, err = h.connect(p, gen, &env, &extra); err != nil {
+	k.stay = h.stay(p, gen)
+	defer func() {
+		if !started {
+			k.stay.end()
+		}
+	}()
+	if k.line, err = h.connect(k, p, gen, &env, &extra); err != nil {
 		return nil, err
 	}
 	defer func() { k.line.handedOver(started) }()
@@ -391,6 +398,7 @@ func isClosed(c <-chan struct{}) bool {
 
 // Close gives back what is held, soon: nobody waits for it. Pipes live on until nobody writes to them any more.
 func (k *kid) Close() {
+	k.stay.end()
 	if k.line != nil {
 		k.line.Close()
 	}

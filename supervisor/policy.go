@@ -34,7 +34,7 @@ func policyOf(s *app.Spec) lifecycle.Policy {
 		Overlap:       overlaps(s),
 		Gated:         gated(s),
 	}
-	if clusters(s) {
+	if overlaps(s) {
 		p.DrainTimeout = DefaultDrainTimeout
 		if s.DrainTimeout != nil {
 			p.DrainTimeout = s.DrainTimeout.D()

@@ -27,7 +27,7 @@ type real struct {
 
 func newReal(t *testing.T, change ...func(*Options)) *real {
 	t.Helper()
-	spawner, err := spawn.New(spawn.Options{Marker: "WEAVER_SUPERVISOR_TEST"})
+	spawner, err := spawn.New(spawn.Options{Marker: "WEAVER_SUPERVISOR_TEST", Trampoline: os.Args[0]})
 	require.NoError(t, err)
 	engine, err := logs.NewEngine(logs.Options{})
 	require.NoError(t, err)

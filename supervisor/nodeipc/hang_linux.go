@@ -3,8 +3,6 @@ package nodeipc
 import (
 	"strconv"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // pace is how often it is looked whether connections wait for a worker that does not take them.
@@ -64,10 +62,7 @@ func (s *server) look() (hung bool) {
 }
 
 // waiting reports whether connections are in the socket's queue.
-func (k *socket) waiting() bool {
-	info, err := unix.GetsockoptTCPInfo(k.fd, unix.IPPROTO_TCP, unix.TCP_INFO)
-	return err == nil && info.Unacked > 0 // of one that listens: how many wait
-}
+func (k *socket) waiting() bool { return Waiting(k.fd) > 0 }
 
 // trial is how long the first sign is waited for: other runtimes may not know how to give one.
 const trial = 10 * time.Second

@@ -56,3 +56,12 @@ func Bind(Endpoint) (int, error) { return -1, ErrUnsupported }
 
 // Listen fails.
 func Listen(int, int) error { return ErrUnsupported }
+
+// Beside fails.
+func Beside(int, Endpoint) (int, error) { return -1, ErrUnsupported }
+
+// Front fails.
+func Front(int, int) error { return ErrUnsupported }
+
+// Waiting is none.
+func Waiting(int) int { return 0 }
