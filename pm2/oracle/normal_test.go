@@ -26,7 +26,7 @@ var (
 	ours      = regexp.MustCompile(`(?m)^(hint: .*|warning: .*|\[PM2\] Spawning PM2 daemon.*|\[PM2\] PM2 Successfully daemonized)\n?`)
 	warned    = regexp.MustCompile(`^\[PM2\]\[WARN\] `)
 	done      = regexp.MustCompile(`^\[PM2\] (Applying action re\w+ on app .*|\[.*\]\(\d+\) ✓|App \[.*\] launched .*|Process .* restored)$`)
-	nodeVer   = regexp.MustCompile(`\bv?20\.\d+\.\d+\b`)
+	nodeVer   = regexp.MustCompile(`\bv?(1[68]|2[024])\.\d+\.\d+\b`)
 )
 
 // plain takes out of a text what differs from run to run: paths, pids, times.

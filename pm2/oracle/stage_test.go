@@ -161,7 +161,7 @@ func (s *stage) shell(line string) answer {
 }
 
 func (s *stage) wait(done func() bool) answer {
-	deadline := time.Now().Add(patience / 2)
+	deadline := time.Now().Add(patience)
 	for !done() {
 		if time.Now().After(deadline) {
 			return answer{"wait": "in vain"}
