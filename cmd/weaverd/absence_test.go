@@ -120,6 +120,7 @@ func TestServicesPrintWithoutASupervisor(t *testing.T) {
 		}
 		return true
 	}, 20*time.Second, 20*time.Millisecond)
+	awaitLast(t, log, fmt.Sprintf("line %d", n))
 	assert.Equal(t, n, inOrder(t, log))
 	t.Logf("%d lines, the slowest write took %d ms", n, slowest)
 	text, err := os.ReadFile(filepath.Join(h.home, "logs", "dated-out.log"))

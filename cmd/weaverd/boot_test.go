@@ -78,6 +78,7 @@ func (s bootSystem) check(t *testing.T) {
 	h.weaver("start", h.write("web.sh", "#!/bin/sh\nexec sleep 1000\n"), "--name", "web")
 	h.weaver("start", h.write("orderly.sh", "#!/bin/sh\ntrap 'kill $!; echo bye >>$WEAVER_HOUSE/bye; exit 0' INT TERM\nsleep 1000 &\nwait\n"), "--name", "orderly")
 	h.weaver("save")
+	require.Eventually(t, func() bool { all, sleeping := h.asleep(); return all == processes && sleeping == 2 }, 30*time.Second, 10*time.Millisecond)
 	h.weaver("kill")
 	require.NoError(t, os.Remove(filepath.Join(h.home, "bye")))
 
@@ -266,15 +267,20 @@ func (m *machine) awaitServices() {
 	var out string
 	require.Eventually(m.t, func() bool {
 		out, _ = m.house.run("boot", "--status")
-		var sleeping int
-		pids := m.house.marked()
-		for _, pid := range pids {
-			if comm, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid)); string(comm) == "sleep\n" {
-				sleeping++
-			}
-		}
-		return strings.Contains(out, ", 2 processes)") && sleeping == 2 && len(pids) == processes
+		all, sleeping := m.house.asleep()
+		return strings.Contains(out, ", 2 processes)") && sleeping == 2 && all == processes
 	}, 30*time.Second, 10*time.Millisecond, "%s", &out)
+}
+
+// asleep counts the home's processes, and those that have come to be a sleep.
+func (h *house) asleep() (all, sleeping int) {
+	pids := h.marked()
+	for _, pid := range pids {
+		if comm, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid)); string(comm) == "sleep\n" {
+			sleeping++
+		}
+	}
+	return len(pids), sleeping
 }
 
 func (m *machine) read(name string) string {

@@ -243,6 +243,9 @@ func TestLogDirectoryIsRemoved(t *testing.T) {
 	}
 	h.write("enough", "")
 	require.Eventually(t, func() bool { return h.one("writer").Env.Status == "stopped" }, 20*time.Second, 10*time.Millisecond)
+	said, err := os.ReadFile(filepath.Join(h.home, "said"))
+	require.NoError(t, err)
+	awaitLast(t, file, "line "+strings.TrimSpace(string(said)))
 	data, err := os.ReadFile(file)
 	require.NoError(t, err)
 	all := strings.Split(strings.TrimSuffix(string(data), "\n"), "\n")

@@ -120,8 +120,17 @@ func inOrder(t *testing.T, path string) int {
 	return last
 }
 
+// awaitLast waits until a log ends with a line: what a service printed last may come to it after the end of the service.
+func awaitLast(t *testing.T, path, line string) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		data, err := os.ReadFile(path)
+		return err == nil && (string(data) == line+"\n" || strings.HasSuffix(string(data), "\n"+line+"\n"))
+	}, 30*time.Second, 5*time.Millisecond, "%s ends with %q", path, line)
+}
+
 const (
-	counting = "#!/bin/sh\nn=0\nwhile [ ! -e \"$WEAVER_HOUSE/enough\" ]; do n=$((n+1)); echo \"line $n\"; sleep 0.01; done\nexit 0\n"
+	counting = "#!/bin/sh\nn=0\nwhile [ ! -e \"$WEAVER_HOUSE/enough\" ]; do n=$((n+1)); echo \"line $n\"; sleep 0.01; done\necho $n >\"$WEAVER_HOUSE/said\"\nexit 0\n"
 	// doomed waits until it is told to, then says its last words and dies.
 	doomed = "#!/bin/sh\nwhile [ ! -e \"$WEAVER_HOUSE/now\" ]; do sleep 0.01; done\necho last words\nexit 23\n"
 	// crashing has been restarted when it settles.
@@ -196,10 +205,12 @@ func TestServicesOutliveTheSupervisor(t *testing.T) {
 		}
 		return false
 	}, 20*time.Second, 10*time.Millisecond, "its exit code is the true one")
-	words, err := os.ReadFile(filepath.Join(h.home, "logs", "doomed-out.log"))
-	if os.IsNotExist(err) {
-		words, err = os.ReadFile(filepath.Join(h.home, "logs", fmt.Sprintf("doomed-out-%d.log", victim.ID)))
+	path := filepath.Join(h.home, "logs", "doomed-out.log")
+	if _, err := os.Stat(path); os.IsNotExist(err) {
+		path = filepath.Join(h.home, "logs", fmt.Sprintf("doomed-out-%d.log", victim.ID))
 	}
+	awaitLast(t, path, "last words")
+	words, err := os.ReadFile(path)
 	require.NoError(t, err)
 	assert.Equal(t, "last words\n", string(words), "what it said last is not lost")
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -87,38 +88,56 @@ func TestBusyTreeKeepsToItsShareOfACore(t *testing.T) {
 	eachMeans(t, func(t *testing.T, s *Spawner) {
 		r := launchRead(t, s, busy(0.5))
 		require.Equal(t, "up", r.line(t))
-		first := precede(r)
-		began, before := time.Now(), cpuTime(t, r.Child)
-		time.Sleep(10 * time.Second) // what the bound is about
-		used := (cpuTime(t, r.Child) - before).Seconds() / time.Since(began).Seconds()
-		t.Logf("%.1f %% of a core, held by %s", 100*used, r.Holds()[0].By)
-		if r.throttle != nil && loadAverage() >= 4 {
-			t.Skip("the throttle itself has to come in time for it, and this machine is busy")
+		first := r.throttle == nil && precede(r) // a throttle must not come last itself
+		began, before, idle := time.Now(), cpuTime(t, r.Child), idleTime()
+		late, worst := delays(10 * time.Second) // what the bound is about
+		took := time.Since(began).Seconds()
+		used := (cpuTime(t, r.Child) - before).Seconds() / took
+		t.Logf("%.1f %% of a core, held by %s; this process was late by %v in all, by %v at worst", 100*used, r.Holds()[0].By, late, worst)
+		most, least := 0.55, 0.45
+		if r.throttle != nil { // It comes no more in time than this does. What was too much is repaid, but for the last of it.
+			if late > 1500*time.Millisecond {
+				t.Skip("the throttle itself has to come in time for it, and this machine is busy")
+			}
+			most += 4 * worst.Seconds() / took * float64(min(4, runtime.NumCPU()))
+			least -= late.Seconds() / took
+			first = idleTime()-idle > 5*time.Second // it was not for want of a core
 		}
-		assert.LessOrEqual(t, used, 0.55)
+		assert.LessOrEqual(t, used, most)
 		if first {
-			assert.GreaterOrEqual(t, used, 0.45)
+			assert.GreaterOrEqual(t, used, least)
 		}
 	})
 }
 
-// precede has a tree be served before everybody else on this machine, so that what it uses is what it may use.
-func precede(r *run) bool {
-	if dir := r.Holds()[0].Dir; dir != "" && r.throttle == nil {
-		ok := true
-		for range 3 { // and weaver's groups above it
-			ok = ok && (writeFile(dir+"/cpu.shares", "100000") == nil || writeFile(dir+"/cpu.weight", "10000") == nil)
-			dir = filepath.Dir(dir)
-		}
-		return ok
-	}
-	return writeFile(fmt.Sprintf("/proc/%d/autogroup", r.PID), "-20") == nil // the session's
+// idleTime is how long the cores of this machine have been idle, all together.
+func idleTime() time.Duration {
+	text, _ := os.ReadFile("/proc/stat")
+	var of [4]int64 // user, nice, system, idle
+	_, _ = fmt.Sscanf(string(text), "cpu %d %d %d %d", &of[0], &of[1], &of[2], &of[3])
+	return time.Duration(of[3]) * 10 * time.Millisecond
 }
 
-func loadAverage() (load float64) {
-	text, _ := os.ReadFile("/proc/loadavg")
-	_, _ = fmt.Sscan(string(text), &load)
-	return load
+// delays sleeps for a while, as the throttle does, a moment each time, and returns by how much that was too long, in all and at worst.
+func delays(d time.Duration) (sum, worst time.Duration) {
+	for began := time.Now(); time.Since(began) < d; {
+		at := time.Now()
+		time.Sleep(2 * minLook)
+		late := time.Since(at) - 2*minLook
+		sum, worst = sum+late, max(worst, late)
+	}
+	return sum, worst
+}
+
+// precede has a tree be served before everybody else on this machine, so that what it uses is what it may use.
+func precede(r *run) bool {
+	dir := r.Holds()[0].Dir
+	ok := dir != ""
+	for range 3 { // and weaver's groups above it
+		ok = ok && (writeFile(dir+"/cpu.shares", "100000") == nil || writeFile(dir+"/cpu.weight", "10000") == nil)
+		dir = filepath.Dir(dir)
+	}
+	return ok
 }
 
 // paused reports whether all processes of a tree are paused.
