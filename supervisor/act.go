@@ -356,7 +356,7 @@ func (s *Supervisor) grow(ctx context.Context, name string, keepers []*keeper, n
 			return nil, fmt.Errorf("scale %s: %w", name, err)
 		}
 		spares := s.reserve.enlist(&spec, n)
-		added, err := s.reg.add(&spec, n-len(spares), with(spares, c))
+		added, err := s.reg.add(&spec, n-len(spares), true, with(spares, c))
 		return append(spares, added...), err
 	})
 	if err != nil {

@@ -12,7 +12,8 @@ import (
 // and returns when each is up; the first that fails is the error, and all stay in the list. The list is on disk then.
 // known, unless nil, is called when they have their ids.
 func (s *Supervisor) Add(ctx context.Context, spec app.Spec, n int, up bool, known func()) ([]app.ID, error) {
-	keepers, err := s.reg.add(&spec, n, nil)
+	up = up && app.IsTrue(spec.AutoStart)
+	keepers, err := s.reg.add(&spec, n, up, nil)
 	if known != nil {
 		known()
 	}
@@ -23,7 +24,7 @@ func (s *Supervisor) Add(ctx context.Context, spec app.Spec, n int, up bool, kno
 	for i, k := range keepers {
 		ids[i] = k.id
 	}
-	if up && app.IsTrue(spec.AutoStart) {
+	if up {
 		err = s.each(ctx, keepers, n, func(k *keeper) error {
 			if err := k.raise(ctx, lifecycle.Start{}, false); err != nil {
 				return fmt.Errorf("start %s: %w", spec.Name, err)
@@ -52,7 +53,7 @@ func (s *Supervisor) Duplicate(ctx context.Context, id app.ID) (app.ID, error) {
 	}
 	spec := *like.Spec // shares what is never changed in place
 	spec.Instances = len(same) + 1
-	added, err := s.reg.add(&spec, 1, nil)
+	added, err := s.reg.add(&spec, 1, true, nil)
 	if err != nil {
 		return -1, err
 	}

@@ -57,8 +57,9 @@ func recordOf(key string, v any) journal.Record {
 	return journal.Record{Key: key, Value: data}
 }
 
-// enter writes down processes that are new, and with them what c says.
-func (b *book) enter(keepers []*keeper, c claim) {
+// enter writes down processes that are new, and with them what c says. up: they are about to be told to start, which is what the
+// next supervisor finds if this one does not come to it.
+func (b *book) enter(keepers []*keeper, up bool, c claim) {
 	if b.j == nil {
 		return
 	}
@@ -69,6 +70,10 @@ func (b *book) enter(keepers []*keeper, c claim) {
 	for _, k := range keepers {
 		out = b.shareSpec(out, k, k.proc.Spec)
 		out = append(out, k.processRecord(), k.lifeRecord(now))
+		if up {
+			due := lifecycle.State{Want: lifecycle.Up, RestartAt: now.now}
+			out[len(out)-1] = recordOf(keyLife+k.id.String(), lifeOf(now, &due, &k.proc, true, func(uint64) handle { return handle{} }))
+		}
 	}
 	if c != nil {
 		if e := c(keepers); e != nil {

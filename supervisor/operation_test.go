@@ -213,3 +213,63 @@ func TestOddOperationsAreRefused(t *testing.T) {
 		assert.True(t, IsOperation(id), "%q", id)
 	}
 }
+
+// TestOperationsThatNobodyAsksForAgain has the supervisor die as above, and the front end with it. An operation may be left half
+// done, but what it has made or restarted runs: no process is left that was ended, or made, to be started next.
+func TestOperationsThatNobodyAsksForAgain(t *testing.T) {
+	a := app.Spec{Name: "a", Script: "/a", Instances: 3}
+	b := app.Spec{Name: "b", Script: "/b"}
+	for name, w := range map[string]wish{
+		"restart all":  acting(Action{Verb: app.VerbRestart, Targets: []app.Selector{"all"}}),
+		"reload":       acting(Action{Verb: app.VerbReload, Targets: []app.Selector{"a", "b"}}),
+		"scale up":     scaling(2, true),
+		"scale down":   scaling(1, false),
+		"start":        starting(StartOptions{}, app.Spec{Name: "c", Script: "/c", Instances: 2}, app.Spec{Name: "d", Script: "/d"}),
+		"in order":     starting(StartOptions{}, on("x", "b"), on("y", "x", "a"), on("z", "y")),
+		"around order": starting(StartOptions{IfExists: app.Restart}, on("b", "a"), a, on("c", "b")),
+		"resurrect": func(ctx context.Context, s *Supervisor, report func(app.Progress)) {
+			s.Resurrect(ctx, []Saved{{app.Process{Spec: &app.Spec{Name: "c", Script: "/c"}}, true}}, report)
+		},
+		"add": func(ctx context.Context, s *Supervisor, report func(app.Progress)) {
+			_, _ = s.Add(ctx, app.Spec{Name: "c", Script: "/c"}, 2, true, nil) // what comes of it is looked at
+		},
+	} {
+		play := func(t *testing.T, dieAt int32) (is []string, writes int32) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newMortal(t, behaviour{dies: 50 * time.Millisecond})
+				f.start(a, b)
+				synctest.Wait()
+				first := f.disk.writes.Load()
+				f.disk.before = func(n int32) {
+					if n == first+dieAt {
+						f.station.die()
+					}
+				}
+				disk := f.disk
+				said := f.ask(w)
+				if writes = disk.writes.Load() - first; said == nil {
+					f = f.dies()
+				}
+				time.Sleep(3 * time.Second)
+				for _, p := range f.List() {
+					if p.Status != app.Online || f.w.living(p.ID) != 1 {
+						is = append(is, fmt.Sprint(p.ID, " ", p.Name, " is ", p.Status, ", and there are ", f.w.living(p.ID)))
+					}
+				}
+				assert.False(t, f.w.overlapped(), "two at a time")
+				f.close()
+				assert.Zero(t, f.w.living(0), "left behind")
+			})
+			return is, writes
+		}
+		t.Run(name, func(t *testing.T) {
+			is, writes := play(t, -1)
+			require.Empty(t, is)
+			for n := int32(1); n <= writes; n++ {
+				if is, _ := play(t, n); !assert.Empty(t, is, "killed before write %d of %d", n, writes) {
+					break
+				}
+			}
+		})
+	}
+}

@@ -44,8 +44,9 @@ func (r *registry) close() {
 	r.closed = true
 }
 
-// add makes n processes of spec, not yet started, and starts their keepers. c says what is written down with them.
-func (r *registry) add(spec *app.Spec, n int, c claim) ([]*keeper, error) {
+// add makes n processes of spec, not yet started, and starts their keepers. up says that the caller starts them next. c says what
+// is written down with them.
+func (r *registry) add(spec *app.Spec, n int, up bool, c claim) ([]*keeper, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed {
@@ -61,7 +62,7 @@ func (r *registry) add(spec *app.Spec, n int, c claim) ([]*keeper, error) {
 		added = append(added, k)
 	}
 	r.list.Store(&list)
-	r.sup.book.enter(added, c)
+	r.sup.book.enter(added, up, c)
 	for _, k := range added {
 		k.start()
 	}
@@ -70,8 +71,8 @@ func (r *registry) add(spec *app.Spec, n int, c claim) ([]*keeper, error) {
 	return added, nil
 }
 
-// restore puts a process back under its old id, as a former supervisor had it.
-func (r *registry) restore(p app.Process) (*keeper, error) {
+// restore puts a process back under its old id, as a former supervisor had it. up is as for add.
+func (r *registry) restore(p app.Process, up bool) (*keeper, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed {
@@ -82,7 +83,7 @@ func (r *registry) restore(p app.Process) (*keeper, error) {
 	slices.SortFunc(list, func(a, b *keeper) int { return int(a.id - b.id) })
 	r.next = max(r.next, p.ID+1)
 	r.list.Store(&list)
-	r.sup.book.enter([]*keeper{k}, nil)
+	r.sup.book.enter([]*keeper{k}, up, nil)
 	k.start()
 	r.sup.changed()
 	return k, nil

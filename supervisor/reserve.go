@@ -219,7 +219,7 @@ func (k *keeper) enlist() {
 	if !k.sup.reg.enlist(k) { // who ends all processes does not know this one
 		k.mail.put(tell{in: lifecycle.Delete{}, cause: "weaver ends"})
 	}
-	k.sup.book.enter([]*keeper{k}, nil)
+	k.sup.book.enter([]*keeper{k}, false, nil)
 	k.sup.book.spare(k.id, false)
 	k.publish()
 }

@@ -24,7 +24,7 @@ type Saved struct {
 // all are registered; they come up by themselves. It is for a supervisor that has no processes yet.
 func (s *Supervisor) Restore(saved []Saved) error {
 	for _, v := range saved {
-		k, err := s.reg.restore(v.Process)
+		k, err := s.reg.restore(v.Process, v.Up)
 		if err != nil {
 			return err
 		}
@@ -253,7 +253,7 @@ func (s *Supervisor) Resurrect(ctx context.Context, saved []Saved, report func(a
 			break
 		}
 		spec := saved[i].Process.Spec
-		ctx, added, err := s.made(ctx, spec.Name, func(c claim) ([]*keeper, error) { return s.reg.add(spec, 1, c) })
+		ctx, added, err := s.made(ctx, spec.Name, func(c claim) ([]*keeper, error) { return s.reg.add(spec, 1, saved[i].Up, c) })
 		if err != nil {
 			r.send(app.Progress{Step: app.StepFailed, ID: -1, Name: spec.Name, Kind: "unavailable", Message: err.Error()})
 			return

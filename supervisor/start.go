@@ -90,7 +90,7 @@ func (s *Supervisor) register(ctx context.Context, spec *app.Spec, o StartOption
 				return nil, fmt.Errorf("start %s: %w", spec.Name, err)
 			}
 		}
-		return s.reg.add(spec, max(spec.Instances, 1), c)
+		return s.reg.add(spec, max(spec.Instances, 1), app.IsTrue(spec.AutoStart), c)
 	})
 	if err != nil {
 		r.send(app.Progress{Step: app.StepFailed, ID: -1, Name: spec.Name, Kind: kind, Message: err.Error()})

@@ -48,7 +48,7 @@ func (r *registry) take(spec *app.Spec, id app.ID, c claim) ([]*keeper, error) {
 	slices.SortFunc(list, func(a, b *keeper) int { return int(a.id - b.id) })
 	r.next = max(r.next, id+1)
 	r.list.Store(&list)
-	r.sup.book.enter([]*keeper{k}, c)
+	r.sup.book.enter([]*keeper{k}, false, c)
 	k.start()
 	r.sup.changed()
 	return []*keeper{k}, nil
