@@ -92,6 +92,46 @@ var acts = []act{
 		}
 		return nil, until("the socket is there again", func() bool { _, err := os.Stat(path); return err == nil })
 	}},
+	{name: "remove lock", weight: 1, lasts: 3 * time.Second, do: func(w *world) (*service, error) {
+		path := filepath.Join(w.home, "daemon.lock")
+		if err := os.Remove(path); err != nil {
+			return nil, err
+		}
+		return nil, until("the lock is there again", func() bool { _, err := os.Stat(path); return err == nil })
+	}},
+	{name: "restart all while all die", weight: 3, do: func(w *world) (*service, error) {
+		now, err := w.look()
+		if err != nil {
+			return nil, err
+		}
+		for _, s := range w.wished {
+			w.load.touch(s)
+		}
+		verb := []string{"restart", "reload"}[w.rand.IntN(2)]
+		var names []string
+		for _, s := range w.wished {
+			if s.up.Load() {
+				names = append(names, s.name)
+			}
+		}
+		cmd := w.weaverCommand(append([]string{verb}, names...)...)
+		if err := cmd.Start(); err != nil {
+			return nil, err
+		}
+		time.Sleep(time.Duration(w.rand.IntN(400)) * time.Millisecond)
+		both := w.rand.IntN(2) == 0
+		if both {
+			kill(now.anchor)
+		}
+		kill(now.supervisor)
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait() // it was killed
+		w.all = true
+		if both {
+			return nil, w.command("ping")
+		}
+		return nil, nil
+	}},
 	{name: "stop the supervisor's process", weight: 1, lasts: 20 * time.Second, do: func(w *world) (*service, error) {
 		now, err := w.look()
 		if err != nil {

@@ -48,7 +48,8 @@ type world struct {
 	wished       []*service
 	load         *load
 	acts         map[string]int
-	largest      int // memory of a supervisor, in kB
+	largest      int  // memory of a supervisor, in kB
+	all          bool // the last act was about every service
 }
 
 // service is one wished process.
@@ -87,6 +88,13 @@ func newWorld(bin string, seed uint64, n int) (*world, error) {
 		w.wished = append(w.wished, s)
 	}
 	return w, nil
+}
+
+// weaverCommand is weaver, not started yet.
+func (w *world) weaverCommand(args ...string) *exec.Cmd {
+	cmd := exec.Command(w.weaver, args...)
+	cmd.Env = append(os.Environ(), "WEAVER_HOME="+w.home)
+	return cmd
 }
 
 // command runs weaver, which has a minute at most.
@@ -169,6 +177,7 @@ func (w *world) round(a act) error {
 	if err != nil {
 		return err
 	}
+	w.all = false
 	touched, err := a.do(w)
 	if err != nil {
 		return err
@@ -182,7 +191,7 @@ func (w *world) round(a act) error {
 	}
 	w.largest = max(w.largest, after.memory)
 	for _, s := range w.wished {
-		if s.role == "crash" || s == touched || !s.up.Load() {
+		if s.role == "crash" || w.all || s == touched || !s.up.Load() {
 			continue
 		}
 		if b, a := before.mains[s.name], after.mains[s.name]; len(b) == 1 && len(a) == 1 && b[0] != a[0] {
