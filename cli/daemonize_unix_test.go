@@ -61,7 +61,7 @@ func TestADaemonThatIsJustStartingIsWaitedFor(t *testing.T) {
 	require.Eventually(t, func() bool {
 		_, err := os.Stat(filepath.Join(r.home, "ran"))
 		return err == nil
-	}, 10*time.Second, time.Millisecond)
+	}, 60*time.Second, time.Millisecond)
 	d := &fakeDaemon{t: t, home: r.home}
 	d.serve()
 	assert.Equal(t, outcome{0, "{ msg: 'pong' }\n", ""}, <-done)
@@ -78,7 +78,7 @@ func TestWhoeverComesSecondFindsTheDaemon(t *testing.T) {
 	require.Eventually(t, func() bool { // it has seen that there is no daemon, and prepares to start one
 		info, err := os.Stat(r.home)
 		return err == nil && info.Mode().Perm() == 0o700
-	}, 10*time.Second, time.Millisecond)
+	}, 60*time.Second, time.Millisecond)
 	d := &fakeDaemon{t: t, home: r.home}
 	d.serve()
 	require.NoError(t, first.Release())

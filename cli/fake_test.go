@@ -297,7 +297,7 @@ func (r *runner) until(text string, args ...string) outcome {
 	ctx, cancel := context.WithCancel(r.ctx)
 	done := make(chan int)
 	go func() { done <- Run(ctx, r.environment(&stdout, &stderr), args) }()
-	assert.Eventually(r.t, func() bool { return strings.Contains(stdout.String()+stderr.String(), text) }, 10*time.Second, time.Millisecond, "%v", args)
+	assert.Eventually(r.t, func() bool { return strings.Contains(stdout.String()+stderr.String(), text) }, 60*time.Second, time.Millisecond, "%v", args)
 	cancel()
 	return outcome{<-done, stdout.String(), stderr.String()}
 }

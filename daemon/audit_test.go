@@ -42,7 +42,7 @@ func TestMutatingActsAreAudited(t *testing.T) {
 	require.Eventually(t, func() bool { // an entry is written after the answer
 		entries = readAudit(t, h.Audit())
 		return len(entries) >= 2
-	}, 10*time.Second, time.Millisecond)
+	}, 60*time.Second, time.Millisecond)
 	require.Len(t, entries, 2, "reading is no act")
 	assert.Equal(t, "start", entries[0].Act)
 	assert.Equal(t, []string{"kept"}, entries[0].Targets)

@@ -170,7 +170,7 @@ func TestPM2sCommandLineIsServed(t *testing.T) {
 	require.Eventually(t, func() bool {
 		data, _ := os.ReadFile(list[0].OutPath)
 		return strings.Contains(string(data), "read a line")
-	}, 20*time.Second, 10*time.Millisecond)
+	}, 60*time.Second, 10*time.Millisecond)
 	c.ok("scale", "web", "2")
 	require.Len(t, listed(t, ours), 2)
 	c.ok("restart", "web", "--update-env")

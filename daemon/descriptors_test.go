@@ -43,7 +43,7 @@ func (a *fakeAnchor) next() (text string, inodes []uint64) {
 		var err error
 		n, on, _, _, err = unix.Recvmsg(a.fd, buf, oob, unix.MSG_CMSG_CLOEXEC)
 		return err == nil
-	}, 10*time.Second, time.Millisecond)
+	}, 60*time.Second, time.Millisecond)
 	messages, err := unix.ParseSocketControlMessage(oob[:on])
 	require.NoError(a.t, err)
 	for i := range messages {

@@ -78,7 +78,7 @@ func restart(t *testing.T, h home.Home) *api.Client {
 	require.Eventually(t, func() bool {
 		p, err := c.Ping(t.Context())
 		return err == nil && p.PID == os.Getpid()
-	}, 10*time.Second, time.Millisecond)
+	}, 60*time.Second, time.Millisecond)
 	return c
 }
 
@@ -271,7 +271,7 @@ func TestListComesBackAfterADeath(t *testing.T) {
 	h2 := home.Home{Dir: other}
 	require.NoError(t, os.CopyFS(h2.Journal(), os.DirFS(h.Journal())))
 	c2 := restart(t, h2)
-	require.Eventually(t, func() bool { return list(t, c2)[0].Status == app.Online }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return list(t, c2)[0].Status == app.Online }, 60*time.Second, time.Millisecond)
 	l := list(t, c2)
 	assert.Equal(t, []string{"a", "b"}, []string{l[0].Name, l[1].Name})
 	assert.Equal(t, app.Stopped, l[1].Status, "what was stopped stays stopped")

@@ -129,7 +129,7 @@ func TestMetricsAreServedOnceTheirPortIsFree(t *testing.T) {
 	require.Error(t, e.want(address, answer, log))
 	assert.False(t, e.retry(answer, log))
 	require.NoError(t, taken.Close())
-	require.Eventually(t, func() bool { return e.retry(answer, log) }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return e.retry(answer, log) }, 60*time.Second, time.Millisecond)
 	_, body := asked(t, "GET", address, "/metrics", nil)
 	assert.Equal(t, "here", body)
 	assert.False(t, e.retry(answer, log), "it is served")

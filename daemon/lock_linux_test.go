@@ -31,7 +31,7 @@ func TestLockLivesUntilTheOperationEnds(t *testing.T) {
 	require.Eventually(t, func() bool {
 		data, _ := os.ReadFile(deaf.OutFile)
 		return string(data) == "ready\n"
-	}, 10*time.Second, time.Millisecond)
+	}, 60*time.Second, time.Millisecond)
 
 	path := filepath.Join(h.Locks(), "deaf.lock")
 	l, err := lock.Try(path, lock.Holder{PID: os.Getpid(), Command: "test"})
@@ -47,14 +47,14 @@ func TestLockLivesUntilTheOperationEnds(t *testing.T) {
 	require.Error(t, err)
 	_, err = lock.Try(path, lock.Holder{})
 	require.ErrorIs(t, err, lock.ErrHeld, "the daemon holds it while it works")
-	require.Eventually(t, func() bool { return list(t, c)[0].Status == app.Stopped }, 10*time.Second, time.Millisecond, "it finishes what it began")
+	require.Eventually(t, func() bool { return list(t, c)[0].Status == app.Stopped }, 60*time.Second, time.Millisecond, "it finishes what it began")
 	require.Eventually(t, func() bool {
 		again, err := lock.Try(path, lock.Holder{})
 		if err != nil {
 			return false
 		}
 		return again.Release() == nil
-	}, 10*time.Second, time.Millisecond)
+	}, 60*time.Second, time.Millisecond)
 }
 
 func dup(t *testing.T, fd int) int {
@@ -91,5 +91,5 @@ func TestLocksOfOtherAppsAreRefusedAndGivenBack(t *testing.T) {
 	require.Eventually(t, func() bool {
 		again, err := lock.Try(path, lock.Holder{})
 		return err == nil && again.Release() == nil
-	}, 10*time.Second, time.Millisecond, "the daemon gave its copy back")
+	}, 60*time.Second, time.Millisecond, "the daemon gave its copy back")
 }

@@ -26,7 +26,7 @@ func initSocket(t *testing.T) (path string, next func() string) {
 	require.NoError(t, err)
 	t.Cleanup(func() { c.Close() })
 	return path, func() string {
-		require.NoError(t, c.SetReadDeadline(time.Now().Add(10*time.Second)))
+		require.NoError(t, c.SetReadDeadline(time.Now().Add(60*time.Second)))
 		buf := make([]byte, 4096)
 		n, err := c.Read(buf)
 		require.NoError(t, err)

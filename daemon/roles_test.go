@@ -258,7 +258,7 @@ func TestRolesAreTakenBack(t *testing.T) {
 	setting(t, c, "socket.read", "")
 	select {
 	case <-out:
-	case <-time.After(10 * time.Second):
+	case <-time.After(60 * time.Second):
 		t.Error("who has lost the role reads on")
 		cmd.Process.Kill()
 	}

@@ -139,8 +139,8 @@ func TestNewbornNotYetToBeSeenGetsAnotherLook(t *testing.T) {
 	require.Equal(t, []int{50}, pids(p, 50))
 	require.Len(t, p.newborn.early, 2)
 	f.put(102, 50, 2)
-	require.Eventually(t, func() bool { return slices.Equal(pids(p, 50), []int{50, 102}) }, 5*time.Second, ms)
-	require.Eventually(t, func() bool { _ = p.look(0); return len(p.newborn.early) == 0 }, 5*time.Second, ms, "101 is gone")
+	require.Eventually(t, func() bool { return slices.Equal(pids(p, 50), []int{50, 102}) }, 60*time.Second, ms)
+	require.Eventually(t, func() bool { _ = p.look(0); return len(p.newborn.early) == 0 }, 60*time.Second, ms, "101 is gone")
 	require.Len(t, p.procs, 2)
 }
 

@@ -175,14 +175,14 @@ func TestTreesOfBothSourcesAreTheSame(t *testing.T) {
 				}
 				require.NoError(t, syscall.Kill(pid, order))
 				if order == syscall.SIGKILL {
-					require.Eventually(t, func() bool { return !slices.Contains(truth(), pid) }, 10*time.Second, ms, "it may take a moment to die")
+					require.Eventually(t, func() bool { return !slices.Contains(truth(), pid) }, 60*time.Second, ms, "it may take a moment to die")
 				} else {
 					child := tr.number(t)
 					require.False(t, born[child])
 					born[child] = true
 					ready = append(ready, child)
 				}
-				require.Eventually(t, func() bool { return slices.Equal(pids(p, tr.root), truth()) }, 10*time.Second, ms,
+				require.Eventually(t, func() bool { return slices.Equal(pids(p, tr.root), truth()) }, 60*time.Second, ms,
 					"after signal %d to %d of %v", order, pid, alive)
 			}
 			tree := truth()
@@ -198,7 +198,7 @@ func TestTreesOfBothSourcesAreTheSame(t *testing.T) {
 				_ = pids(p, tr.root)
 				p.sweep()
 				return len(p.procs) == len(truth())
-			}, 10*time.Second, ms, "the others are forgotten")
+			}, 60*time.Second, ms, "the others are forgotten")
 			require.Equal(t, len(p.procs), p.open)
 		})
 	}
@@ -218,7 +218,7 @@ func TestReadingsOfBothSourcesAreTheSame(t *testing.T) {
 	for _, pid := range tree {
 		require.NoError(t, syscall.Kill(pid, syscall.SIGSTOP))
 		defer syscall.Kill(pid, syscall.SIGCONT)
-		require.Eventually(t, func() bool { return allStopped(pid) }, 10*time.Second, ms)
+		require.Eventually(t, func() bool { return allStopped(pid) }, 60*time.Second, ms)
 	}
 	read := func(p source) []reading {
 		require.NoError(t, p.look(0))
@@ -329,7 +329,7 @@ func TestSamplerOfBothSourcesOnABusyTree(t *testing.T) {
 			require.WithinDuration(t, time.Now(), got.At, time.Minute)
 
 			require.NoError(t, syscall.Kill(tr.root, syscall.SIGKILL))
-			require.Eventually(t, func() bool { _, ok := s.Read(tr.root); return !ok }, 10*time.Second, ms)
+			require.Eventually(t, func() bool { _, ok := s.Read(tr.root); return !ok }, 60*time.Second, ms)
 		})
 	}
 }

@@ -98,7 +98,7 @@ func TestServicesPrintWithoutASupervisor(t *testing.T) {
 		})
 		if i == 1 { // in the middle of it
 			require.NoError(t, syscall.Kill(anchor, syscall.SIGKILL))
-			require.Eventually(t, func() bool { return !exists(anchor) }, 20*time.Second, time.Millisecond)
+			require.Eventually(t, func() bool { return !exists(anchor) }, 60*time.Second, time.Millisecond)
 		}
 		h.unchanged(before) // a supervisor is there
 	}
@@ -111,7 +111,7 @@ func TestServicesPrintWithoutASupervisor(t *testing.T) {
 		}
 		_, err = fmt.Sscan(string(text), &n, &slowest)
 		return err == nil
-	}, 20*time.Second, 20*time.Millisecond)
+	}, 60*time.Second, 20*time.Millisecond)
 	require.Eventually(t, func() bool {
 		for _, s := range h.list() {
 			if s.Env.Status != "stopped" {
@@ -119,7 +119,7 @@ func TestServicesPrintWithoutASupervisor(t *testing.T) {
 			}
 		}
 		return true
-	}, 20*time.Second, 20*time.Millisecond)
+	}, 60*time.Second, 20*time.Millisecond)
 	awaitLast(t, log, fmt.Sprintf("line %d", n))
 	assert.Equal(t, n, inOrder(t, log))
 	t.Logf("%d lines, the slowest write took %d ms", n, slowest)

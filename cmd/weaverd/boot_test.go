@@ -104,13 +104,13 @@ func (s bootSystem) check(t *testing.T) {
 	}
 	was := h.ping()
 	require.NoError(t, syscall.Kill(was.Anchor, syscall.SIGKILL))
-	require.Eventually(t, func() bool { p := h.ping(); return p.Anchor != 0 && p.Anchor != was.Anchor }, 20*time.Second, 5*time.Millisecond)
+	require.Eventually(t, func() bool { p := h.ping(); return p.Anchor != 0 && p.Anchor != was.Anchor }, 60*time.Second, 5*time.Millisecond)
 	same("the anchor died")
 	h.killSupervisor()
 	same("the supervisor died")
 
 	if s.run != nil { // what it has started has joined the supervisor, and passes the wish on
-		require.Eventually(t, func() bool { return strings.Contains(m.read(s.run[0]+".out"), "waits for its end") }, 20*time.Second, 5*time.Millisecond)
+		require.Eventually(t, func() bool { return strings.Contains(m.read(s.run[0]+".out"), "waits for its end") }, 60*time.Second, 5*time.Millisecond)
 	}
 	m.do(s.restart)
 	m.awaitServices()
@@ -188,7 +188,7 @@ func (m *machine) begin() {
 		m.do(m.start)
 	}
 	if m.ready != nil {
-		require.Eventually(m.t, func() bool { _, err := os.Stat(m.where + "/supervise/control"); return err == nil }, 20*time.Second, 5*time.Millisecond)
+		require.Eventually(m.t, func() bool { _, err := os.Stat(m.where + "/supervise/control"); return err == nil }, 60*time.Second, 5*time.Millisecond)
 		m.do(m.ready)
 	}
 }
@@ -215,7 +215,7 @@ func (m *machine) stays(words []string, word string) (pid int) {
 	require.Eventually(m.t, func() bool {
 		said, _ := os.ReadFile(out.Name())
 		return bytes.Contains(said, []byte(word))
-	}, 20*time.Second, 5*time.Millisecond)
+	}, 60*time.Second, 5*time.Millisecond)
 	return cmd.Process.Pid
 }
 

@@ -50,7 +50,7 @@ func TestFollowersMissNothingAcrossDeaths(t *testing.T) {
 	defer cmd.Process.Signal(syscall.SIGINT)
 	more := func() {
 		n := len(out.lines())
-		require.Eventually(t, func() bool { return len(out.lines()) > n+3 }, 20*time.Second, time.Millisecond, "%v %v", &errOut.buf, n)
+		require.Eventually(t, func() bool { return len(out.lines()) > n+3 }, 60*time.Second, time.Millisecond, "%v %v", &errOut.buf, n)
 	}
 	more()
 	rounds := 8
@@ -72,7 +72,7 @@ func TestFollowersMissNothingAcrossDeaths(t *testing.T) {
 	files, err := filepath.Glob(filepath.Join(h.home, "logs", "writer-out*.log"))
 	require.NoError(t, err)
 	last := "line " + strconv.Itoa(inOrder(t, files[0]))
-	require.Eventually(t, func() bool { return strings.Contains(strings.Join(out.lines(), "|")+"|", last+"|") }, 20*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return strings.Contains(strings.Join(out.lines(), "|")+"|", last+"|") }, 60*time.Second, time.Millisecond)
 	at := 0
 	for _, l := range out.lines() {
 		text, ok := strings.CutPrefix(l, "line ")

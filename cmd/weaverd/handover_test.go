@@ -60,7 +60,7 @@ func (h *house) stopWriting() {
 			}
 		}
 		return false
-	}, 20*time.Second, 10*time.Millisecond)
+	}, 60*time.Second, 10*time.Millisecond)
 	files, err := filepath.Glob(filepath.Join(h.home, "logs", "writer-out*.log"))
 	require.NoError(h.t, err)
 	require.Len(h.t, files, 1)
@@ -74,7 +74,7 @@ func TestServicesOutliveTheAnchor(t *testing.T) {
 	for range 3 {
 		p := h.ping()
 		require.NoError(t, syscall.Kill(p.Anchor, syscall.SIGKILL))
-		require.Eventually(t, func() bool { return h.ping().Anchor == p.PID }, 20*time.Second, 5*time.Millisecond,
+		require.Eventually(t, func() bool { return h.ping().Anchor == p.PID }, 60*time.Second, 5*time.Millisecond,
 			"the supervisor is the anchor, below which a new supervisor answers")
 		h.unchanged(before)
 	}
@@ -90,7 +90,7 @@ func TestTheAnchorDiesBeforeTheSupervisorIsReady(t *testing.T) {
 	p := h.ping()
 	require.NoError(t, syscall.Kill(p.PID, syscall.SIGKILL))
 	var next int
-	require.Eventually(t, func() bool { next = supervisorBelow(p.Anchor, p.PID); return next != 0 }, 20*time.Second, time.Millisecond/4)
+	require.Eventually(t, func() bool { next = supervisorBelow(p.Anchor, p.PID); return next != 0 }, 60*time.Second, time.Millisecond/4)
 	require.NoError(t, syscall.Kill(p.Anchor, syscall.SIGKILL))
 	defer func() {
 		if t.Failed() {
@@ -103,7 +103,7 @@ func TestTheAnchorDiesBeforeTheSupervisorIsReady(t *testing.T) {
 	require.Eventually(t, func() bool {
 		line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", next))
 		return err == nil && strings.Contains(string(line), "--anchor")
-	}, 20*time.Second, 5*time.Millisecond, "it has taken the anchor's place")
+	}, 60*time.Second, 5*time.Millisecond, "it has taken the anchor's place")
 	h.unchanged(before)
 	h.stopWriting()
 }
@@ -173,7 +173,7 @@ func TestNobodyIsRefused(t *testing.T) {
 	})
 	more := func() {
 		n := asked.Load()
-		require.Eventually(t, func() bool { return asked.Load() > n+2 || t.Failed() }, 20*time.Second, time.Millisecond)
+		require.Eventually(t, func() bool { return asked.Load() > n+2 || t.Failed() }, 60*time.Second, time.Millisecond)
 	}
 	for range 3 {
 		h.killSupervisor()
@@ -279,9 +279,9 @@ func TestSocketIsMadeAnew(t *testing.T) {
 	for _, name := range names {
 		socket := filepath.Join(h.home, name)
 		require.NoError(t, os.Remove(socket))
-		require.Eventually(t, answers, 20*time.Second, 5*time.Millisecond, name)
+		require.Eventually(t, answers, 60*time.Second, 5*time.Millisecond, name)
 		require.NoError(t, os.Rename(h.write("else", "something else"), socket))
-		require.Eventually(t, answers, 20*time.Second, 5*time.Millisecond, name)
+		require.Eventually(t, answers, 60*time.Second, 5*time.Millisecond, name)
 	}
 	assert.Equal(t, p, h.ping())
 	h.killSupervisor()

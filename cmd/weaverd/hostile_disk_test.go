@@ -157,7 +157,7 @@ func TestHomeOnAFullDisk(t *testing.T) {
 				was, since = now, time.Now()
 			}
 			return time.Since(since) > 200*time.Millisecond
-		}, 20*time.Second, 10*time.Millisecond)
+		}, 60*time.Second, 10*time.Millisecond)
 	}
 	fill()
 	full()
@@ -170,16 +170,16 @@ func TestHomeOnAFullDisk(t *testing.T) {
 	assert.NotContains(t, out, "panic", err)
 
 	require.NoError(t, os.Remove(filepath.Join(h.home, "fill")))
-	require.Eventually(t, h.durable, 20*time.Second, 20*time.Millisecond, "it heals")
+	require.Eventually(t, h.durable, 60*time.Second, 20*time.Millisecond, "it heals")
 	log := filepath.Join(h.home, "logs", "writer-out.log")
 	settled := func() bool {
 		data, _ := os.ReadFile(log)
 		i := strings.LastIndex(string(data), "[weaver] ")
 		return i >= 0 && strings.Count(string(data[i:]), "\n") > 5
 	}
-	require.Eventually(t, settled, 20*time.Second, 20*time.Millisecond, "the gap is told, and lines follow")
+	require.Eventually(t, settled, 60*time.Second, 20*time.Millisecond, "the gap is told, and lines follow")
 	require.NoError(t, os.WriteFile(enough, nil, 0o600))
-	require.Eventually(t, func() bool { return h.one("writer").Env.Status == "stopped" }, 20*time.Second, 20*time.Millisecond)
+	require.Eventually(t, func() bool { return h.one("writer").Env.Status == "stopped" }, 60*time.Second, 20*time.Millisecond)
 	why, last := gaps(t, log)
 	assert.Greater(t, last, 20)
 	require.NotEmpty(t, why)
@@ -219,7 +219,7 @@ func TestHomeOnAReadOnlyDisk(t *testing.T) {
 	assert.False(t, h.durable())
 	assert.Equal(t, writer.PID, h.one("writer").PID, "who writes goes on")
 	require.NoError(t, os.WriteFile(enough, nil, 0o600))
-	require.Eventually(t, func() bool { return h.one("writer").Env.Status == "stopped" }, 20*time.Second, 20*time.Millisecond)
+	require.Eventually(t, func() bool { return h.one("writer").Env.Status == "stopped" }, 60*time.Second, 20*time.Millisecond)
 	out, err := h.run("kill")
 	require.NoError(t, err, out)
 	assert.Contains(t, out, "state not durable")
@@ -236,13 +236,13 @@ func TestLogDirectoryIsRemoved(t *testing.T) {
 		data, _ := os.ReadFile(file)
 		return strings.Count(string(data), "\n")
 	}
-	require.Eventually(t, func() bool { return lines() > 3 }, 20*time.Second, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return lines() > 3 }, 60*time.Second, 5*time.Millisecond)
 	for range 2 {
 		require.NoError(t, os.RemoveAll(logs))
-		require.Eventually(t, func() bool { return lines() > 3 }, 20*time.Second, 5*time.Millisecond, "it is made again")
+		require.Eventually(t, func() bool { return lines() > 3 }, 60*time.Second, 5*time.Millisecond, "it is made again")
 	}
 	h.write("enough", "")
-	require.Eventually(t, func() bool { return h.one("writer").Env.Status == "stopped" }, 20*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return h.one("writer").Env.Status == "stopped" }, 60*time.Second, 10*time.Millisecond)
 	said, err := os.ReadFile(filepath.Join(h.home, "said"))
 	require.NoError(t, err)
 	awaitLast(t, file, "line "+strings.TrimSpace(string(said)))
@@ -263,5 +263,5 @@ func TestLogDirectoryIsRemoved(t *testing.T) {
 	require.Eventually(t, func() bool {
 		data, _ := os.ReadFile(filepath.Join(logs, "other-out.log"))
 		return string(data) == "hello\n"
-	}, 20*time.Second, 10*time.Millisecond)
+	}, 60*time.Second, 10*time.Millisecond)
 }

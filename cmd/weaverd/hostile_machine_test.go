@@ -42,7 +42,7 @@ func TestSupervisorWithoutDescriptors(t *testing.T) {
 	require.Eventually(t, func() bool {
 		log, _ := os.ReadFile(filepath.Join(h.home, "weaver.log"))
 		return strings.Contains(string(log), "too many open files")
-	}, 20*time.Second, 10*time.Millisecond, "it is told")
+	}, 60*time.Second, 10*time.Millisecond, "it is told")
 	for _, s := range before {
 		assert.True(t, exists(s.PID), s.Name)
 	}
@@ -73,7 +73,7 @@ func pidsGroup(t *testing.T) string {
 			continue
 		}
 		t.Cleanup(func() {
-			assert.Eventually(t, func() bool { return os.Remove(dir) == nil }, 20*time.Second, 50*time.Millisecond)
+			assert.Eventually(t, func() bool { return os.Remove(dir) == nil }, 60*time.Second, 50*time.Millisecond)
 		})
 		return dir
 	}

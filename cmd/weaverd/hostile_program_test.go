@@ -62,7 +62,7 @@ func TestOutputWithoutANewline(t *testing.T) {
 			assert.LessOrEqual(t, st.Size(), int64(20<<20), f)
 		}
 		return sum == size
-	}, 20*time.Second, 20*time.Millisecond, "all of it is in the files")
+	}, 60*time.Second, 20*time.Millisecond, "all of it is in the files")
 	assert.Equal(t, size, sum)
 	assert.LessOrEqual(t, seen.n.Load(), size+1)
 }
@@ -80,7 +80,7 @@ func TestBinaryOutput(t *testing.T) {
 	require.Eventually(t, func() bool {
 		got, _ := os.ReadFile(log)
 		return bytes.Equal(want, got)
-	}, 20*time.Second, 20*time.Millisecond)
+	}, 60*time.Second, 20*time.Millisecond)
 	h.weaver("logs", "cat", "--nostream", "--lines", "100")
 	h.weaver("logs", "cat", "--nostream", "--json")
 	h.weaver("describe", "cat")
@@ -102,8 +102,8 @@ func TestProgramsThatChange(t *testing.T) {
 	require.Eventually(t, func() bool {
 		exe, _ := os.Readlink(fmt.Sprintf("/proc/%d/exe", other.PID))
 		return strings.Contains(filepath.Base(exe), "sleep") || strings.Contains(exe, "coreutils")
-	}, 20*time.Second, 10*time.Millisecond)
-	require.Eventually(t, says("halted", "stopped by a signal"), 20*time.Second, 50*time.Millisecond, "describe says that it stands still")
+	}, 60*time.Second, 10*time.Millisecond)
+	require.Eventually(t, says("halted", "stopped by a signal"), 60*time.Second, 50*time.Millisecond, "describe says that it stands still")
 	for range 2 {
 		h.truthful("mute", "online")
 		h.truthful("other", "online")
@@ -113,14 +113,14 @@ func TestProgramsThatChange(t *testing.T) {
 		h.killSupervisor()
 	}
 	require.NoError(t, syscall.Kill(halted.PID, syscall.SIGCONT))
-	require.Eventually(t, func() bool { return !says("halted", "stopped by a signal")() }, 20*time.Second, 50*time.Millisecond)
+	require.Eventually(t, func() bool { return !says("halted", "stopped by a signal")() }, 60*time.Second, 50*time.Millisecond)
 	require.NoError(t, syscall.Kill(halted.PID, syscall.SIGSTOP))
 	h.weaver("stop", "halted")
 	h.truthful("halted", "stopped")
 	assert.False(t, exists(halted.PID))
 	h.write("end", "")
-	require.Eventually(t, func() bool { s := h.one("mute"); return s.Env.Status == "stopped" && s.Env.ExitCode == 7 }, 20*time.Second, 20*time.Millisecond)
-	require.Eventually(t, func() bool { return len(h.marked()) >= 5 }, 20*time.Second, 20*time.Millisecond, "what escaped runs")
+	require.Eventually(t, func() bool { s := h.one("mute"); return s.Env.Status == "stopped" && s.Env.ExitCode == 7 }, 60*time.Second, 20*time.Millisecond)
+	require.Eventually(t, func() bool { return len(h.marked()) >= 5 }, 60*time.Second, 20*time.Millisecond, "what escaped runs")
 	h.weaver("stop", "escaped")
 	h.weaver("stop", "other")
 	assert.Empty(t, h.marked(), "stop returns when all that escaped is gone")

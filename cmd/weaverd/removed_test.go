@@ -83,13 +83,13 @@ func TestAHomeThatIsRemovedComesBack(t *testing.T) {
 	for _, pid := range []int{was.Anchor, was.PID} {
 		require.NoError(t, syscall.Kill(pid, syscall.SIGKILL))
 	}
-	require.Eventually(t, func() bool { return !exists(was.Anchor) && !exists(was.PID) }, 20*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return !exists(was.Anchor) && !exists(was.PID) }, 60*time.Second, time.Millisecond)
 	h.unchanged(before)
 
 	h.removeHome()
 	h.mended()
 	require.NoError(t, syscall.Kill(h.ping().Anchor, syscall.SIGKILL), "the supervisor takes the new lock along")
-	require.Eventually(t, func() bool { return len(h.anchors()) == 1 }, 20*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return len(h.anchors()) == 1 }, 60*time.Second, 10*time.Millisecond)
 	h.unchanged(before)
 	out, err := h.run("kill")
 	require.NoError(t, err, out)
@@ -171,10 +171,10 @@ func TestWhatTheDeadLeaveInMemoryIsRemoved(t *testing.T) {
 	for _, pid := range append([]int{p.Anchor, p.PID}, h.marked()...) {
 		require.NoError(t, syscall.Kill(pid, syscall.SIGKILL))
 	}
-	require.Eventually(t, func() bool { return !exists(p.PID) && !exists(p.Anchor) && len(h.marked()) == 0 }, 20*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return !exists(p.PID) && !exists(p.Anchor) && len(h.marked()) == 0 }, 60*time.Second, 10*time.Millisecond)
 	h.removeHome()
 	other.killSupervisor()
-	require.Eventually(t, func() bool { _, err := os.Stat(memory); return err != nil }, 20*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { _, err := os.Stat(memory); return err != nil }, 60*time.Second, 10*time.Millisecond)
 	require.NoError(t, os.Mkdir(h.home, 0o700))
 }
 
@@ -196,7 +196,7 @@ func TestWhatIsMissingInAHomeIsMadeAnew(t *testing.T) {
 		p := h.ping()
 		require.NoError(t, syscall.Kill(p.PID, syscall.SIGKILL))
 		require.NoError(t, syscall.Kill(p.Anchor, syscall.SIGKILL))
-		require.Eventually(t, func() bool { return !exists(p.PID) && !exists(p.Anchor) }, 20*time.Second, time.Millisecond)
+		require.Eventually(t, func() bool { return !exists(p.PID) && !exists(p.Anchor) }, 60*time.Second, time.Millisecond)
 		h.unchanged(before)
 	}
 }

@@ -24,7 +24,7 @@ func TestRecordThatKillsSupervisorsIsLeftOut(t *testing.T) {
 	p := h.ping()
 	require.NoError(t, syscall.Kill(p.Anchor, syscall.SIGSTOP))
 	require.NoError(t, syscall.Kill(p.PID, syscall.SIGKILL))
-	require.Eventually(t, func() bool { return zombie(p.PID) }, 20*time.Second, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return zombie(p.PID) }, 60*time.Second, 5*time.Millisecond)
 	dir := filepath.Join(h.home, "state")
 	j, found, err := journal.Open(journal.Options{Files: journal.Dir(dir)})
 	require.NoError(t, err)

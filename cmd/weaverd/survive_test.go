@@ -89,7 +89,7 @@ func (h *house) killSupervisor() {
 	h.t.Helper()
 	was := h.ping().PID
 	require.NoError(h.t, syscall.Kill(was, syscall.SIGKILL))
-	require.Eventually(h.t, func() bool { return h.ping().PID != was }, 20*time.Second, 5*time.Millisecond)
+	require.Eventually(h.t, func() bool { return h.ping().PID != was }, 60*time.Second, 5*time.Millisecond)
 }
 
 // marked returns the processes that carry this home's services' marker.
@@ -169,7 +169,7 @@ func TestServicesOutliveTheSupervisor(t *testing.T) {
 			}
 		}
 		return false
-	}, 20*time.Second, 10*time.Millisecond)
+	}, 60*time.Second, 10*time.Millisecond)
 
 	before := h.list()
 	for range 4 {
@@ -195,7 +195,7 @@ func TestServicesOutliveTheSupervisor(t *testing.T) {
 			victim = s
 		}
 	}
-	require.Eventually(t, func() bool { return isZombie(victim.PID) }, 20*time.Second, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return isZombie(victim.PID) }, 60*time.Second, 5*time.Millisecond)
 	require.NoError(t, syscall.Kill(p.Anchor, syscall.SIGCONT))
 	require.Eventually(t, func() bool {
 		for _, s := range h.list() {
@@ -204,7 +204,7 @@ func TestServicesOutliveTheSupervisor(t *testing.T) {
 			}
 		}
 		return false
-	}, 20*time.Second, 10*time.Millisecond, "its exit code is the true one")
+	}, 60*time.Second, 10*time.Millisecond, "its exit code is the true one")
 	path := filepath.Join(h.home, "logs", "doomed-out.log")
 	if _, err := os.Stat(path); os.IsNotExist(err) {
 		path = filepath.Join(h.home, "logs", fmt.Sprintf("doomed-out-%d.log", victim.ID))
@@ -222,7 +222,7 @@ func TestServicesOutliveTheSupervisor(t *testing.T) {
 			}
 		}
 		return true
-	}, 20*time.Second, 10*time.Millisecond)
+	}, 60*time.Second, 10*time.Millisecond)
 	files, err := filepath.Glob(filepath.Join(h.home, "logs", "writer-out-*.log"))
 	require.NoError(t, err)
 	require.Len(t, files, 4)
@@ -245,7 +245,7 @@ func TestServicesOutliveSupervisorAndAnchor(t *testing.T) {
 	p := h.ping()
 	require.NoError(t, syscall.Kill(p.Anchor, syscall.SIGKILL))
 	require.NoError(t, syscall.Kill(p.PID, syscall.SIGKILL))
-	require.Eventually(t, func() bool { return !exists(p.PID) && !exists(p.Anchor) }, 20*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return !exists(p.PID) && !exists(p.Anchor) }, 60*time.Second, time.Millisecond)
 	h.weaver("ping") // nobody answers, so it starts them
 	after := h.list()
 	require.Len(t, after, 2)
@@ -262,7 +262,7 @@ func TestServicesOutliveSupervisorAndAnchor(t *testing.T) {
 			}
 		}
 		return false
-	}, 20*time.Second, 10*time.Millisecond)
+	}, 60*time.Second, 10*time.Millisecond)
 	files, err := filepath.Glob(filepath.Join(h.home, "logs", "writer-out*.log"))
 	require.NoError(t, err)
 	require.Len(t, files, 1)

@@ -70,7 +70,7 @@ func TestWhoLooksAfterAHomeIsFound(t *testing.T) {
 			want = pid
 		}
 		looks := func() bool { return otherAnchor(home) == want }
-		assert.Eventually(t, looks, 10*time.Second, 5*time.Millisecond, name)
+		assert.Eventually(t, looks, 60*time.Second, 5*time.Millisecond, name)
 		end()
 		assert.Zero(t, otherAnchor(home), name)
 	}

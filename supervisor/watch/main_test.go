@@ -79,7 +79,7 @@ func (p *place) expect(names ...string) {
 	case got := <-p.fires:
 		p.held = true
 		require.Contains(p, names, filepath.ToSlash(got))
-	case <-time.After(20 * time.Second):
+	case <-time.After(60 * time.Second):
 		require.FailNow(p, "nobody noticed a change", "of %q", names)
 	}
 }

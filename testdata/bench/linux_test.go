@@ -155,7 +155,7 @@ func TestKillTreeEndsWhatIsBelow(t *testing.T) {
 	require.Eventually(t, func() bool {
 		below = descendants(cmd.Process.Pid)
 		return len(below) == 2
-	}, 10*time.Second, time.Millisecond)
+	}, 60*time.Second, time.Millisecond)
 	// A parent given with its child counts the child once.
 	assert.ElementsMatch(t, below[1:], descendants(cmd.Process.Pid, below[0]))
 	go cmd.Wait()
