@@ -148,7 +148,7 @@ func TestKindsOfServers(t *testing.T) {
 				t.Skip("one of three will do")
 			}
 			r := newReal(t)
-			s := &site{dir: r.dir, port: freePort(t), other: freePort(t)}
+			s := &site{dir: r.dir, port: aPort(t), other: aPort(t)}
 			spec := r.cluster("web", k.program, 2, s.port)
 			spec.Env.Set("OTHER", strconv.Itoa(s.other))
 			spec.ClusterPolicy = k.policy
@@ -176,7 +176,7 @@ func numbered(s *app.Spec) {
 
 // TestExclusiveServers: what a worker does not want to share it has alone, as under Node's own primary.
 func TestExclusiveServers(t *testing.T) {
-	r, port := newReal(t), freePort(t)
+	r, port := newReal(t), aPort(t)
 	spec := r.cluster("alone", `
 		const note = (what, x) => require('fs').writeFileSync(what + process.env.I, '' + x)
 		const net = require('net'), me = s => s.end('' + process.pid)
@@ -209,7 +209,7 @@ func TestAnAddressKeepsItsSlot(t *testing.T) {
 			if testing.Short() && host != "::" {
 				t.Skip("both families are in one")
 			}
-			r, port := newReal(t), freePort(t)
+			r, port := newReal(t), aPort(t)
 			spec := r.cluster("web", `require('net').createServer(s => s.end(process.env.I + ' ' + process.pid)).listen(+process.env.PORT, process.env.HOST)`, 4, port)
 			spec.ClusterPolicy = "sticky"
 			spec.ListenTimeout = ptr(app.Duration(time.Minute)) // without a worker that listens an address goes elsewhere
@@ -296,7 +296,7 @@ func listeners(t *testing.T, port int) (n int) {
 // TestScalingLosesNothing: what is in the queue of a slot that is scaled away is served by others, until its socket is closed
 // and at that moment.
 func TestScalingLosesNothing(t *testing.T) {
-	r, port := newReal(t), freePort(t)
+	r, port := newReal(t), aPort(t)
 	r.up(r.cluster("web", web, 4, port))
 	r.await("all listen", func() bool { return listeners(t, port) == 4 })
 	l := newLoad(8, func() error { _, err := get(port); return err })

@@ -26,13 +26,12 @@ const web = `
 require('http').createServer((q, s) => s.end(process.env.NODE_APP_INSTANCE + ' ' + process.pid + '\n')).listen(+process.env.PORT, '127.0.0.1')
 `
 
-// freePort returns a port that was free just now.
-func freePort(t *testing.T) int {
+// aPort returns a port that was free just now.
+func aPort(t *testing.T) int {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := freePort()
 	require.NoError(t, err)
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
+	return port
 }
 
 // cluster is the spec of n workers of a program.
@@ -87,7 +86,7 @@ func keys(m map[string]int) []string {
 func TestClusterSharesPorts(t *testing.T) {
 	for _, policy := range []string{"", "rr", "shared"} {
 		t.Run(policy, func(t *testing.T) {
-			r, port := newReal(t), freePort(t)
+			r, port := newReal(t), aPort(t)
 			spec := r.cluster("web", web, 2, port)
 			spec.ClusterPolicy = policy
 			r.up(spec)
@@ -108,7 +107,7 @@ func TestClusterSharesPorts(t *testing.T) {
 func TestReloadLosesNothing(t *testing.T) {
 	for _, policy := range []string{"slots", "rr", "shared"} {
 		t.Run(policy, func(t *testing.T) {
-			r, port := newReal(t), freePort(t)
+			r, port := newReal(t), aPort(t)
 			spec := r.cluster("web", web, 2, port)
 			spec.ClusterPolicy = policy
 			r.up(spec)
@@ -169,7 +168,7 @@ func (l *load) stop() (int64, []string) {
 
 // TestASlotWithoutWorkerSwallowsNothing: of four workers one has given up, and one is stopped.
 func TestASlotWithoutWorkerSwallowsNothing(t *testing.T) {
-	r, port := newReal(t), freePort(t)
+	r, port := newReal(t), aPort(t)
 	spec := r.cluster("web", `
 		require('http').createServer((q, s) => s.end('x ' + process.pid)).listen(+process.env.PORT, '127.0.0.1', () => {
 			process.on('message', m => process.exit(1))
@@ -210,7 +209,7 @@ func TestASlotWithoutWorkerSwallowsNothing(t *testing.T) {
 
 // TestAWorkerThatHangsSwallowsNothing: others get its connections, those too that wait for it already, until it goes on.
 func TestAWorkerThatHangsSwallowsNothing(t *testing.T) {
-	r, port := newReal(t), freePort(t)
+	r, port := newReal(t), aPort(t)
 	r.up(r.cluster("web", web, 3, port))
 	r.await("all serve", func() bool {
 		_, err := get(port)
@@ -230,7 +229,7 @@ func TestAWorkerThatHangsSwallowsNothing(t *testing.T) {
 
 // TestWorkersSeeTheClusterModule: what programs ask of it is as under Node's own primary.
 func TestWorkersSeeTheClusterModule(t *testing.T) {
-	r, port := newReal(t), freePort(t)
+	r, port := newReal(t), aPort(t)
 	next := messages(t, r.Supervisor)
 	r.up(busyPort(t, r.cluster("seen", `
 		const c = require('cluster'), net = require('net'), dgram = require('dgram'), fs = require('fs')
@@ -267,7 +266,7 @@ func TestWorkersSeeTheClusterModule(t *testing.T) {
 
 	require.NoError(t, r.Send(0, []byte(`"leave"`)))
 	r.await("it left by itself and came again", func() bool { return r.process(0).Gen == 2 })
-	assert.Contains(t, r.output("seen"), "gone true")
+	r.await("what it said last", func() bool { return strings.Contains(r.output("seen"), "gone true") })
 	assert.Zero(t, r.process(0).Exit.Code)
 	assert.Equal(t, `"true,false,2,unset"`, string(next("is").Data))
 }

@@ -163,12 +163,9 @@ func proxyPort(spec *app.Spec, env *app.Env) (int, error) {
 	if err == nil && port > 0 && port <= 65535 && !slices.Contains(held, port) {
 		return port, nil
 	}
-	l, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
+	if port, err = freePort(); err != nil {
 		return 0, fmt.Errorf("find a port for %s: %w", spec.Name, err)
 	}
-	defer l.Close()
-	port = l.Addr().(*net.TCPAddr).Port
 	env.Set("PORT", strconv.Itoa(port))
 	return port, nil
 }

@@ -54,10 +54,10 @@ func (r *real) answeredBy(port int) int {
 func TestASpareServesUntilWhatCrashedIsBack(t *testing.T) {
 	for _, policy := range []string{"slots", "rr", "shared"} {
 		t.Run(policy, func(t *testing.T) {
-			r, port := newReal(t), freePort(t)
+			r, port := newReal(t), aPort(t)
 			spec := r.warm(1, 1, port)
 			spec.ClusterPolicy = policy
-			spec.RestartDelay = app.Duration(700 * time.Millisecond) // it would be missed
+			spec.RestartDelay = app.Duration(3 * time.Second) // it would be missed
 			r.up(spec)
 			spare := r.spareReady(0, 1)[0]
 			assert.Equal(t, app.ID(1), spare.ID)
@@ -86,7 +86,7 @@ func TestASpareServesUntilWhatCrashedIsBack(t *testing.T) {
 }
 
 func TestASpareBecomesAnInstance(t *testing.T) {
-	r, port := newReal(t), freePort(t)
+	r, port := newReal(t), aPort(t)
 	r.up(r.warm(1, 1, port))
 	spare := r.spareReady(0, 1)[0]
 	r.Scale(t.Context(), "web", 3, false, func(p app.Progress) { assert.NotEqual(t, app.StepFailed, p.Step, p.Message) })
@@ -110,7 +110,7 @@ func TestASpareBecomesAnInstance(t *testing.T) {
 }
 
 func TestSparesFollowTheirApp(t *testing.T) {
-	r, port := newReal(t), freePort(t)
+	r, port := newReal(t), aPort(t)
 	r.up(r.warm(2, 1, port))
 	before := r.spareReady(0, 2)
 	assert.Empty(t, r.do(app.VerbReload, "web"))
@@ -138,7 +138,7 @@ func TestSparesFollowTheirApp(t *testing.T) {
 
 // TestASpareThatCannotBeDoesNotBurn has spares fail whose app does not.
 func TestASpareThatCannotBeDoesNotBurn(t *testing.T) {
-	r, port := newReal(t), freePort(t)
+	r, port := newReal(t), aPort(t)
 	bad := filepath.Join(r.dir, "bad")
 	spec := r.cluster("web", `if (require('fs').existsSync('`+bad+`')) process.exit(3)`+web, 1, port)
 	most, uptime := 2, app.Duration(time.Hour) // whatever the machine has to do, it was quick
@@ -156,7 +156,7 @@ func TestASpareThatCannotBeDoesNotBurn(t *testing.T) {
 
 // TestASpareIsNotLeftBehind has a spare become an instance just when all ends, which knows neither the spare nor the instance.
 func TestASpareIsNotLeftBehind(t *testing.T) {
-	r, port := newReal(t), freePort(t)
+	r, port := newReal(t), aPort(t)
 	spec := r.warm(1, 1, port)
 	r.up(spec)
 	spare := r.spareReady(0, 1)[0]

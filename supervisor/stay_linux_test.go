@@ -59,7 +59,7 @@ func (r *real) rude(name string) app.Spec {
 func TestWhoIsReplacedHasNobodyLeft(t *testing.T) {
 	for _, how := range []string{"held", "its own"} {
 		t.Run(how, func(t *testing.T) {
-			r, port := newReal(t), freePort(t)
+			r, port := newReal(t), aPort(t)
 			s := r.rude("web")
 			if how == "held" {
 				s.Listen = []string{"127.0.0.1:" + strconv.Itoa(port)}
@@ -88,7 +88,7 @@ func TestWhoIsReplacedHasNobodyLeft(t *testing.T) {
 
 // TestAReloadThatFailsLeavesWhatServes: the second socket was for who did not come up.
 func TestAReloadThatFailsLeavesWhatServes(t *testing.T) {
-	r, port := newReal(t), freePort(t)
+	r, port := newReal(t), aPort(t)
 	s := r.rude("web")
 	s.Listen = []string{strconv.Itoa(port)}
 	s.Env.Set("BAD", r.dir+"/bad")
@@ -108,7 +108,7 @@ func TestAReloadThatFailsLeavesWhatServes(t *testing.T) {
 
 // TestACrashAfterAReloadLosesNobodyWhoWaits: the process that comes back has the socket that who crashed had.
 func TestACrashAfterAReloadLosesNobodyWhoWaits(t *testing.T) {
-	r, port := newReal(t), freePort(t)
+	r, port := newReal(t), aPort(t)
 	s := r.rude("web")
 	s.Listen = []string{"127.0.0.1:" + strconv.Itoa(port)}
 	r.up(s)
@@ -124,7 +124,7 @@ func TestACrashAfterAReloadLosesNobodyWhoWaits(t *testing.T) {
 // TestSeveralProcessesShareWhatIsHeld: with another beside it a process that is replaced has no socket of its own, and what waits
 // is anybody's.
 func TestSeveralProcessesShareWhatIsHeld(t *testing.T) {
-	r, port := newReal(t), freePort(t)
+	r, port := newReal(t), aPort(t)
 	s := r.rude("web")
 	s.Listen, s.Instances = []string{"127.0.0.1:" + strconv.Itoa(port)}, 2
 	r.up(s)
@@ -135,7 +135,7 @@ func TestSeveralProcessesShareWhatIsHeld(t *testing.T) {
 
 // TestSidesOfFormerChildren: the next supervisor has new connections go to who serves, whichever socket that one has.
 func TestSidesOfFormerChildren(t *testing.T) {
-	port := freePort(t)
+	port := aPort(t)
 	list := []string{"127.0.0.1:" + strconv.Itoa(port)}
 	store := keptSockets{}
 	h := holdings{store: store}

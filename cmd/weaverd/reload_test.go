@@ -17,6 +17,7 @@ import (
 	"io"
 	"maps"
 	"math/big"
+	mathrand "math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -320,10 +321,14 @@ func built(t *testing.T, modules, dir string) string {
 }
 
 func reserve(t *testing.T) int {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
+	t.Helper()
+	for {
+		port := 10000 + mathrand.IntN(20000)
+		if l, err := net.Listen("tcp", ":"+strconv.Itoa(port)); err == nil {
+			require.NoError(t, l.Close())
+			return port
+		}
+	}
 }
 
 func selfSigned(t *testing.T, dir string) (key, cert string) {

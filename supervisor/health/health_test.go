@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -33,12 +34,16 @@ func portOf(t *testing.T, raw string) int {
 	return n
 }
 
-// closedPort is one that nobody listens on.
+// closedPort is one that nobody listens on, and none of those that connections get.
 func closedPort(t *testing.T) int {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
+	t.Helper()
+	for {
+		port := 10000 + rand.IntN(20000)
+		if l, err := net.Listen("tcp", ":"+strconv.Itoa(port)); err == nil {
+			require.NoError(t, l.Close())
+			return port
+		}
+	}
 }
 
 func TestHTTPSaysWhatIsWrong(t *testing.T) {

@@ -1,6 +1,7 @@
 package nodeipc
 
 import (
+	"math/rand/v2"
 	"net"
 	"strconv"
 	"testing"
@@ -51,12 +52,16 @@ func slots(t *testing.T, policy Policy, n int) (*Primary, *server, []*socket) {
 	return p, s, all
 }
 
+// freePort is a port that nobody listens on now. It is none of those that connections get: one of them might have it before who is to listen.
 func freePort(t *testing.T) int {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
+	for {
+		port := 10000 + rand.IntN(20000)
+		if l, err := net.Listen("tcp", ":"+strconv.Itoa(port)); err == nil {
+			require.NoError(t, l.Close())
+			return port
+		}
+	}
 }
 
 // connect makes n connections, which nobody has accepted yet.
