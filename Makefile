@@ -34,7 +34,7 @@ fuzz: ## every fuzz target for FUZZTIME
 FUZZLONG ?= 60s
 fuzz-long: ## all targets in turn on one core, FUZZLONG each, those that had least first; goes on where it was left, and after a crash
 	@mkdir -p bin; touch bin/fuzz-long.log; \
-	for pkg in $$(go list ./...); do go test -list '^Fuzz' $$pkg | sed -n "s|^Fuzz|$$pkg Fuzz|p"; done > bin/fuzz-long.targets; \
+	git grep -o '^func Fuzz[A-Za-z0-9_]*' -- '*_test.go' | sed 's|/[^/]*:func | |; s|^|weaver/|' > bin/fuzz-long.targets; \
 	awk 'FILENAME == ARGV[1] { had[$$1 " " $$2]++; next } { print had[$$0] + 0, $$0 }' bin/fuzz-long.log bin/fuzz-long.targets | sort -sn -k1,1 | \
 	while read -r _ pkg f; do \
 	  out=$$(GOMAXPROCS=1 nice -n 19 go test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZLONG) -parallel 1 $$pkg 2>&1) && how=ok || how=FAILED; \
