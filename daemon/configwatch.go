@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -21,16 +22,20 @@ import (
 )
 
 // configs are the files that services are from which want them applied again when they change. They are looked at each
-// second: a look costs next to nothing and sees what editors, mounts and links do to a name. What a file says is read by a
+// second: a look costs next to nothing and sees what editors, mounts and links do to a name. It is a goroutine's own, one at a
+// time: a mount that hangs holds up nothing but the looks. What a file says is read by a
 // front end, in the environment of the command that started the service: nothing that users write runs in the supervisor.
 type configs struct {
 	version uint64 // of the list, when of was made
+	looking atomic.Bool
+	stamp   func(path string) stamp // stampOf; tests have one that hangs
 	cancel  context.CancelFunc
 	ctx     context.Context
-	running sync.WaitGroup
+	running sync.WaitGroup // what applies them
 
-	mu sync.Mutex
-	of map[string]*watchedConfig // by service
+	mu    sync.Mutex
+	ended bool
+	of    map[string]*watchedConfig // by service
 }
 
 // watchedConfig is one file, for one service.
@@ -71,11 +76,14 @@ func (c *configs) state(name, file string) *api.ConfigState {
 	return &api.ConfigState{File: file}
 }
 
-// end returns when nothing is being applied any more.
+// end returns when nothing is being applied any more. A look that hangs is left alone.
 func (c *configs) end() {
+	c.mu.Lock()
+	c.ended = true
 	if c.cancel != nil {
 		c.cancel()
 	}
+	c.mu.Unlock()
 	c.running.Wait()
 }
 
@@ -110,27 +118,39 @@ func (c *configs) refresh(list []*app.Process) {
 	}
 }
 
-// changed returns the services whose files have changed and not changed again for a second, with what is in them now.
+// changed returns the services whose files have changed and not changed again for a second, with what is in them now. It holds no
+// lock while it looks at a file, which may take for ever.
 func (c *configs) changed() (out []*watchedConfig, names []string) {
+	look := c.stamp
+	if look == nil {
+		look = stampOf
+	}
 	c.mu.Lock()
-	defer c.mu.Unlock()
+	idle := map[string]watchedConfig{}
 	for name, w := range c.of {
-		if w.busy {
-			continue
+		if !w.busy {
+			idle[name] = *w
 		}
-		now := stampOf(w.source.File)
-		settled := now == w.seen
-		w.seen = now
-		if !settled || now == w.known {
-			continue
+	}
+	c.mu.Unlock()
+	for name, was := range idle {
+		now, sum := look(was.source.File), was.sum
+		settled := now == was.seen && now != was.known
+		if settled {
+			var err error
+			if sum, err = sumOf(was.source.File); err == nil && sum == was.sum {
+				settled, was.known = false, now
+			}
 		}
-		w.known = now
-		sum, err := sumOf(w.source.File)
-		if err == nil && sum == w.sum {
-			continue
+		c.mu.Lock()
+		if w := c.of[name]; w != nil && w.source == was.source && !c.ended {
+			w.seen, w.known = now, was.known
+			if settled {
+				w.known, w.sum, w.busy = now, sum, true
+				out, names = append(out, w), append(names, name)
+			}
 		}
-		w.sum, w.busy = sum, true
-		out, names = append(out, w), append(names, name)
+		c.mu.Unlock()
 	}
 	return out, names
 }
@@ -174,11 +194,37 @@ func isConfig(path string) error {
 // lookAtConfigs has files applied that have changed.
 func (d *daemon) lookAtConfigs() {
 	c := &d.configs
+	if c.looking.Load() {
+		return
+	}
 	if v := d.sup.Version(); v != c.version {
 		c.version = v
 		c.refresh(d.sup.Look())
 	}
+	if c.empty() {
+		return
+	}
+	c.looking.Store(true)
+	go func() { // ends when the files have been looked at
+		defer c.looking.Store(false)
+		d.applyChanged()
+	}()
+}
+
+func (c *configs) empty() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.of) == 0
+}
+
+func (d *daemon) applyChanged() {
+	c := &d.configs
 	list, names := c.changed()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ended {
+		return
+	}
 	if len(list) > 0 && c.ctx == nil {
 		c.ctx, c.cancel = context.WithCancel(context.Background())
 	}

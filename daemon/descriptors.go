@@ -224,20 +224,21 @@ func (h held) same() bool {
 	return err == nil && now == h
 }
 
-// all returns what is kept, by name, of what can be handed down. Call it when nothing changes any more.
-func (d *descriptors) all() map[string]int {
+// all returns what is kept, by name, of what can be handed down, and what it leads to: what is closed afterwards, and whose number
+// is another's then, is seen by who inherits it.
+func (d *descriptors) all() (out map[string]int, ids map[string]anchor.ID) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	out := map[string]int{}
+	out, ids = map[string]int{}, map[string]anchor.ID{}
 	for name, fd := range d.left {
 		out[name] = fd
 	}
 	for name, h := range d.kept {
 		if h.same() {
-			out[name] = h.fd
+			out[name], ids[name] = h.fd, anchor.ID{Dev: h.dev, Ino: h.ino}
 		}
 	}
-	return out
+	return out, ids
 }
 
 // refused forgets what the anchor could not keep.

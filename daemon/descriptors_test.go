@@ -175,7 +175,13 @@ func TestWhatIsNotClaimedIsDropped(t *testing.T) {
 	left := a.d.Fetch()
 	assert.Len(t, left, 2)
 	assert.Empty(t, a.d.Fetch(), "once")
-	assert.Len(t, a.d.all(), 2)
+	fds, ids := a.d.all()
+	assert.Len(t, fds, 2)
+	for name, fd := range fds {
+		is, err := identify(fd)
+		require.NoError(t, err)
+		assert.Equal(t, anchor.ID{Dev: is.dev, Ino: is.ino}, ids[name])
+	}
 	require.NoError(t, a.d.Put("c", memfd(t)))
 	a.next()
 	require.NoError(t, a.d.Retain(func(name string) bool { return name != "b" }))

@@ -71,7 +71,7 @@ func (d *daemon) becomeAnchor() error {
 	if err := spawn.RestoreNoFile(); err != nil {
 		d.log.Error("restore the limit of open files", zap.Error(err))
 	}
-	l.FDs = d.link.store.all() // as late as can be: keepers go on opening and closing
+	l.FDs, l.IDs = d.link.store.all() // as late as can be: keepers go on opening and closing
 	if fd := d.link.store.exe; fd > 0 {
 		l.FDs[anchor.ExeName] = fd
 	}

@@ -101,7 +101,7 @@ func (h *host) member(p *app.Process, gen uint64, env app.Env, held []int) (node
 		}
 	}
 	if p.Spare {
-		m.Spare = func(release func()) { h.sup.reserve.loaded(id, gen, release) }
+		m.Spare = func(release func(standsIn bool)) { h.sup.reserve.loaded(id, gen, release) }
 	}
 	hooks := h.hooks(p, gen)
 	hooks.Closed = func() { h.sup.tell(id, lifecycle.Drained{Gen: gen}) }

@@ -35,9 +35,9 @@ type spare struct {
 	k       *keeper
 	group   string
 	made    time.Time
-	spec    *app.Spec // it is as this one says
-	gen     uint64    // of the incarnation that is loaded; 0 is none
-	release func()    // has that one listen
+	spec    *app.Spec           // it is as this one says
+	gen     uint64              // of the incarnation that is loaded; 0 is none
+	release func(standsIn bool) // has that one listen
 
 	inFor  *keeper // whose place it has; nil while it waits
 	served uint64  // the incarnation of that which is no more
@@ -121,14 +121,14 @@ func (s *spare) end(drain bool) {
 }
 
 // loaded notes that an incarnation of a spare has come to where it would listen.
-func (r *reserve) loaded(id app.ID, gen uint64, release func()) {
+func (r *reserve) loaded(id app.ID, gen uint64, release func(standsIn bool)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if s := r.find(id); s != nil {
 		s.gen, s.release = gen, release
 		return
 	}
-	go release() // it was launched as a spare, and is an instance meanwhile; the caller is not to be called back
+	go release(false) // it was launched as a spare, and is an instance meanwhile; the caller is not to be called back
 }
 
 // ready reports whether it can take over at once.
@@ -150,7 +150,7 @@ func (r *reserve) standIn(k *keeper, gen uint64) {
 	s.inFor, s.served = k, gen
 	release := s.release
 	r.mu.Unlock()
-	release()
+	release(true)
 	s.k.mail.put(released{})
 	k.publishEvent(app.Event{
 		Kind: app.EventWarning, ID: k.id, Name: k.proc.Name, Message: fmt.Sprintf("a spare (pid %d) serves until it is back", s.k.view.Load().PID),
@@ -181,7 +181,7 @@ func (r *reserve) enlist(spec *app.Spec, n int) (out []*keeper) {
 		return nil
 	}
 	group := groupOf(spec)
-	var releases []func()
+	var releases []func(standsIn bool)
 	r.mu.Lock()
 	r.spares = slices.DeleteFunc(r.spares, func(s *spare) bool {
 		if len(out) == n || s.group != group || !s.ready() || !s.like(spec) || r.closed {
@@ -202,7 +202,7 @@ func (r *reserve) enlist(spec *app.Spec, n int) (out []*keeper) {
 		if isClosed(k.done) {
 			continue
 		}
-		releases[i]()
+		releases[i](false)
 		alive = append(alive, k)
 	}
 	return alive

@@ -171,10 +171,11 @@ func TestASpareIsNotLeftBehind(t *testing.T) {
 // TestWhatWasLaunchedAsASpareListens has one ask when it is an instance meanwhile.
 func TestWhatWasLaunchedAsASpareListens(t *testing.T) {
 	r := newReal(t)
-	released := make(chan struct{})
-	r.reserve.loaded(7, 2, func() { close(released) })
+	released := make(chan bool, 1)
+	r.reserve.loaded(7, 2, func(standsIn bool) { released <- standsIn })
 	select {
-	case <-released:
+	case standsIn := <-released:
+		assert.False(t, standsIn, "it is there to stay")
 	case <-time.After(30 * time.Second):
 		t.Error("nobody answers it")
 	}

@@ -9,7 +9,7 @@ import (
 )
 
 // maxListing bounds the text of a listing.
-const maxListing = MaxStored * (MaxName + 16)
+const maxListing = MaxStored * (2*MaxName + 80)
 
 // Write puts the listing into a file without a name, at its beginning, and returns the descriptor, close-on-exec.
 func (l *Listing) Write() (int, error) {
@@ -85,7 +85,19 @@ func inherit(variable string) (Listing, error) {
 	if err != nil {
 		return NewListing(), &os.PathError{Op: "read", Path: variable + "=" + oneLine(text), Err: syscall.EBADF}
 	}
-	return ReadListing(fd)
+	l, err := ReadListing(fd)
+	l.check()
+	return l, err
+}
+
+// check forgets descriptors that do not lead any more to what they did when they were listed.
+func (l *Listing) check() {
+	for name, id := range l.IDs {
+		var st syscall.Stat_t
+		if fd, had := l.FDs[name]; had && (syscall.Fstat(fd, &st) != nil || id != ID{uint64(st.Dev), uint64(st.Ino)}) {
+			delete(l.FDs, name)
+		}
+	}
 }
 
 // namelessFile makes a file in dir and removes its name.

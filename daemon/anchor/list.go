@@ -9,6 +9,9 @@ import (
 // StoreEnv: of a supervisor what the store holds, of an anchor that takes over from another process everything.
 type Listing struct {
 	FDs map[string]int // by name in the store
+	// IDs say what some of the descriptors lead to, by name: their numbers may be another's by the time that they are inherited,
+	// of a process that went on opening and closing until then.
+	IDs map[string]ID
 
 	// Of an anchor only.
 	Lock     int    // descriptor of daemon.lock, -1 if there is none
@@ -21,8 +24,13 @@ type Listing struct {
 	Protocol int    // of the supervisor that lives
 }
 
+// ID tells what a descriptor leads to from anything else.
+type ID struct{ Dev, Ino uint64 }
+
 // NewListing returns one of nothing.
-func NewListing() Listing { return Listing{FDs: map[string]int{}, Lock: -1, Control: -1} }
+func NewListing() Listing {
+	return Listing{FDs: map[string]int{}, IDs: map[string]ID{}, Lock: -1, Control: -1}
+}
 
 // String words it: a line each.
 func (l *Listing) String() string {
@@ -36,6 +44,15 @@ func (l *Listing) String() string {
 	for name, fd := range l.FDs {
 		b = append(b, "fd "...)
 		b = strconv.AppendInt(b, int64(fd), 10)
+		b = append(b, ' ')
+		b = append(b, name...)
+		b = append(b, '\n')
+	}
+	for name, id := range l.IDs { // a word that older versions do not know
+		b = append(b, "is "...)
+		b = strconv.AppendUint(b, id.Dev, 10)
+		b = append(b, ' ')
+		b = strconv.AppendUint(b, id.Ino, 10)
 		b = append(b, ' ')
 		b = append(b, name...)
 		b = append(b, '\n')
@@ -74,6 +91,15 @@ func ParseListing(text string) Listing {
 		value, name, _ := strings.Cut(rest, " ")
 		if word == "last" {
 			l.Last = oneLine(rest)
+			continue
+		}
+		if word == "is" {
+			ino, name, _ := strings.Cut(name, " ")
+			d, err1 := strconv.ParseUint(value, 10, 64)
+			i, err2 := strconv.ParseUint(ino, 10, 64)
+			if err1 == nil && err2 == nil && ValidName(name) {
+				l.IDs[name] = ID{d, i}
+			}
 			continue
 		}
 		n, err := strconv.Atoi(value)

@@ -101,6 +101,7 @@ func TestListing(t *testing.T) {
 	l.FDs["log/1/2/out"], l.FDs["x"] = 7, 12
 	l.Lock, l.Control, l.PID, l.Ready, l.Protocol = 4, 9, 4711, true, 2
 	l.Restarts, l.Last, l.Watchdog = 3, "exit 1: no\ndisk", 10000
+	l.IDs["x"] = ID{1 << 63, 44}
 	fd, err := l.Write()
 	require.NoError(t, err)
 	got, err := ReadListing(fd)
@@ -108,7 +109,29 @@ func TestListing(t *testing.T) {
 	l.Last = "exit 1: no disk"
 	assert.Equal(t, l, got)
 	assert.False(t, isOpen(fd))
-	assert.Equal(t, NewListing(), ParseListing("fd x y\nfd -1 y\nfd 3\nfd 3 a b\nlock\n\nwhat 1\n"))
+	assert.Equal(t, NewListing(), ParseListing("fd x y\nfd -1 y\nfd 3\nfd 3 a b\nlock\n\nwhat 1\nis 1\nis 1 x y\nis 1 2 \n"))
+}
+
+// What was closed while the listing was on its way, and whose number leads elsewhere since, is not taken for what it was.
+func TestAListedNumberThatIsAnothersIsForgotten(t *testing.T) {
+	l := NewListing()
+	for _, name := range []string{"same", "other", "closed"} {
+		fd, err := memoryFile("test")
+		require.NoError(t, err)
+		defer syscall.Close(fd)
+		var st syscall.Stat_t
+		require.NoError(t, syscall.Fstat(fd, &st))
+		l.FDs[name], l.IDs[name] = fd, ID{uint64(st.Dev), uint64(st.Ino)}
+	}
+	require.NoError(t, syscall.Dup3(l.FDs["same"], l.FDs["other"], syscall.O_CLOEXEC))
+	syscall.Close(l.FDs["closed"])
+	l.FDs["unsaid"] = 1
+	list, err := l.Write()
+	require.NoError(t, err)
+	t.Setenv(StoreEnv, strconv.Itoa(list))
+	got, err := inherit(StoreEnv)
+	require.NoError(t, err)
+	assert.Equal(t, map[string]int{"same": l.FDs["same"], "unsaid": 1}, got.FDs)
 }
 
 // A zombie stays until the supervisor has acknowledged it, and one does not hide the others.

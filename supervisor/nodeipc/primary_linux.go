@@ -61,7 +61,7 @@ type Member struct {
 	Listening func()
 	// Spare, if not nil, has the worker's wishes to listen wait until it is released. It is called, once, at the first of
 	// them, with what releases it: that may be called from anywhere, once.
-	Spare func(release func())
+	Spare func(release func(standsIn bool))
 }
 
 // Worker is one worker process.
@@ -258,8 +258,8 @@ func (w *Worker) hold(r *request) {
 }
 
 // release has a spare listen on what it wished to, in its own slot. Slots that lack their worker are served by others at once
-// while it does.
-func (w *Worker) release() {
+// while it stands in for somebody.
+func (w *Worker) release(standsIn bool) {
 	p := w.p
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -267,7 +267,7 @@ func (w *Worker) release() {
 	if p.closed || w.g == nil || !w.held || w.leaving {
 		return
 	}
-	w.held, w.standsIn = false, true
+	w.held, w.standsIn = false, standsIn
 	w.g.expected[w.m.Slot] = true
 	for i := range w.waiting {
 		w.query(&w.waiting[i])

@@ -16,7 +16,7 @@ type Member struct {
 	Dir       string
 	Held      []int
 	Listening func()
-	Spare     func(release func())
+	Spare     func(release func(standsIn bool))
 }
 
 // Worker does not exist on this system.
