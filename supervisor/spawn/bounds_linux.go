@@ -306,7 +306,7 @@ func (s *Spawner) limit(c *Child, again bool) {
 		case ByFreezer:
 			b = &freezer{group: &cgroup{dir: h.Dir}}
 		case BySignals:
-			b = &stopper{child: c, again: again}
+			b = &stopper{child: c, again: again, lines: lifelines{}}
 		}
 	}
 	c.throttle = newThrottle(b, c.bounds.CPU, float64(runtime.NumCPU()))

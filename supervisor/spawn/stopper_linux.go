@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// stopper pauses a tree by SIGSTOP and SIGCONT, process by process.
+// stopper pauses a tree by SIGSTOP and SIGCONT, process by process. What it has stopped does not stay so when it dies.
 type stopper struct {
 	child *Child
 	again bool // a former supervisor paused it, and may have died meanwhile
@@ -21,6 +21,7 @@ type stopper struct {
 	census  time.Time
 	resting bool
 	stopped []member // by us: what somebody else stopped is left so
+	lines   lifelines // while there are such
 	sum     spent
 }
 
@@ -123,6 +124,7 @@ func (s *stopper) stopAll() error {
 		if st, ok := readTimes(m.pid); ok && st.stopped {
 			return nil
 		}
+		s.lines.tie(m.pid) // before: at no moment it is stopped without
 		err := s.child.sendMember(m, syscall.SIGSTOP)
 		if err == nil && !slices.Contains(s.stopped, m) {
 			s.stopped = append(s.stopped, m)
@@ -142,6 +144,7 @@ func (s *stopper) resume() error {
 			first = err
 		}
 	}
+	s.lines.cut()
 	return first
 }
 
