@@ -58,7 +58,7 @@ func (c *Client) change(ctx context.Context, path string, query url.Values, lock
 // died reports that the daemon that was asked is gone: it was cut off, or died with its anchor before it was asked, and who
 // asks can bring another.
 func (c *Client) died(err error) bool {
-	return errors.Is(err, errCut) || isCut(err) || c.Revive != nil && IsDown(err)
+	return c.Dial == nil && (errors.Is(err, errCut) || isCut(err) || c.Revive != nil && IsDown(err))
 }
 
 // successor returns when a daemon answers.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -24,6 +25,8 @@ type Client struct {
 	// Revive starts a daemon when the one that was asked to change something has died, and nobody is there to take its
 	// place. Nil is to wait for one.
 	Revive func() error
+	// Dial opens a connection, if not to Socket. What breaks is not asked for again then.
+	Dial func(context.Context) (net.Conn, error)
 
 	pool pool
 	asks atomic.Int32 // operations asked for

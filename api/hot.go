@@ -14,10 +14,20 @@ package api
 // POST takes o=<id> as all that changes something does: see QueryOp.
 //
 // GET /v1/hot/resolve?a=… answers the names of the apps that the arguments mean, one a line, sorted: the locks to take.
+//
+// POST /v1/front?o=… has the daemon run the full front end on a command line. The body has fields that each end in a zero
+// byte: the version of the asker, its directory and the device and inode of that, the columns of the terminal on its
+// stdout (empty without one), "1" if there is one on its stderr, the number of arguments, they, its environment. 101 is
+// followed by frames: '1' for stdout or '2' for stderr, a length in four bytes, most significant first, and so many bytes;
+// at last 'x' and the exit code in place of a length. Any other answer means that nothing was done. When the connection
+// breaks before the last frame, the daemon has died: the same may be asked for again by the name of the operation.
 const (
 	HeaderExit = "Weaver-Exit"
 	HeaderErr  = "Weaver-Err"
 )
+
+// FrontProtocol is what a connection goes on with after POST /v1/front.
+const FrontProtocol = "weaver-front"
 
 // QueryOp names an operation, so that it can be asked for again when the connection breaks: it is done once, and the answer
 // is the same. ID/N begins at the Nth target, when another front end goes on with what one has asked for.

@@ -37,6 +37,7 @@ const (
 	PathCache      = "/v1/cache"       // GET CacheStats
 	PathCacheClear = "/v1/cache/clear" // POST {} → CacheStats
 	PathSettings   = "/v1/settings"    // GET map[string]string; POST the same, partially: applied at once and kept
+	PathFront      = "/v1/front"       // a command line, run by the daemon; see hot.go
 	PathHot        = "/v1/hot/"        // + verb: rendered text for the thin front end; see hot.go
 )
 

@@ -106,9 +106,15 @@ func (c *Client) do(ctx context.Context, locks []int, method, path string, query
 			}
 		}
 	}
-	dialer := net.Dialer{Timeout: DialTimeout}
+	dial := c.Dial
+	if dial == nil {
+		dial = func(ctx context.Context) (net.Conn, error) {
+			dialer := net.Dialer{Timeout: DialTimeout}
+			return dialer.DialContext(ctx, "unix", c.Socket)
+		}
+	}
 	for began := time.Now(); ; {
-		conn, err := dialer.DialContext(ctx, "unix", c.Socket)
+		conn, err := dial(ctx)
 		if err != nil {
 			return nil, fmt.Errorf("ask the daemon at %s: %w", c.Socket, err)
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -32,6 +33,11 @@ type Env struct {
 	Supervise func(ctx context.Context, args []string) int
 	// Living counts the processes of a home's services that run, for a home without a supervisor.
 	Living func(home.Home) (int, error)
+	// PID is the process that the command line came from, for whoever waits for its locks; 0 is this one.
+	PID int
+	// Dial is how the supervisor is reached from within itself, and Op how the operation is called: see Lend.
+	Dial func(context.Context) (net.Conn, error)
+	Op   string
 }
 
 // Getenv returns the last value of a variable, as execve(2) receivers commonly see it.
@@ -58,9 +64,7 @@ func Run(ctx context.Context, env Env, args []string) int {
 	if name := home.CommandOf(env.Argv0); name != "" {
 		args = siblingArgs(&env, name, args)
 	}
-	var op string
-	env.Environ, op = takeVariable(env.Environ, hot.OpEnv)
-	c := &call{ctx: ctx, env: &env, client: &api.Client{Op: op}, line: strings.Join(append([]string{program(&env)}, args...), " ")}
+	c := newCall(ctx, &env, args)
 	defer c.client.Close()
 	c.client.Revive = c.ensureDaemon
 	if len(args) > 0 && args[0] == "supervise" { // what follows is not for this grammar
@@ -88,6 +92,23 @@ func Run(ctx context.Context, env Env, args []string) int {
 		c.out.data(usageText(&env))
 		return 1
 	}
+	return c.carryOut(l)
+}
+
+// newCall prepares for a command line. What the thin front end has asked for already is asked for again by the same name.
+func newCall(ctx context.Context, env *Env, args []string) *call {
+	environ, op := takeVariable(env.Environ, hot.OpEnv)
+	if env.Environ = environ; env.Op != "" {
+		op = env.Op
+	}
+	return &call{
+		ctx: ctx, env: env, client: &api.Client{Op: op, Dial: env.Dial},
+		line: strings.Join(append([]string{program(env)}, args...), " "),
+	}
+}
+
+// carryOut runs the command of a line.
+func (c *call) carryOut(l line) int {
 	c.cmd, c.args, c.rest = l.cmd, l.args, l.rest
 	c.out.json = hasWord(l.argv, "--json")
 	c.out.mute = c.out.silent && !c.out.json && c.cmd.talk
@@ -95,6 +116,14 @@ func Run(ctx context.Context, env Env, args []string) int {
 		return c.fail(err)
 	}
 	return 0
+}
+
+// pid is the process whose command line this is.
+func (e *Env) pid() int {
+	if e.PID != 0 {
+		return e.PID
+	}
+	return os.Getpid()
 }
 
 // dispatch lets urfave parse the flags of the one command, and runs it.

@@ -19,6 +19,7 @@ type command struct {
 	numbers bool // "-1" is an argument
 	talk    bool // what it prints is talk to PM2, which --silent takes away: its jlist and logs are not
 	hot     hotForm
+	lent    lent // whether the daemon may run it for the thin front end
 	hidden  bool
 	group   string
 	help    string
@@ -34,6 +35,16 @@ type hotForm struct {
 	min, max int    // number of arguments; max < 0 is any number
 	flags    string // flags that keep the form, blank separated
 }
+
+// lent says whether a command needs nothing of the process that it was called in, so that the supervisor can run it in its
+// own: one question or wish, and an answer.
+type lent uint8
+
+const (
+	notLent  lent = iota
+	lentRead      // it changes nothing
+	lentAct
+)
 
 // The groups of the help text, in its order.
 const (
@@ -53,25 +64,25 @@ func commands() []command {
 	return []command{
 		{
 			name: "start", args: "[SCRIPT|\"COMMAND LINE\"|FILE|NAME|ID|-]… [-- ARGS]", max: -1, spec: true, rest: true, target: true,
-			group: groupRun, help: "start scripts, programs, config files, or what is known already", run: runStart,
+			lent: lentAct, group: groupRun, help: "start scripts, programs, config files, or what is known already", run: runStart,
 			hot:     hotForm{verb: "start", mutates: true, min: 1, max: 1, flags: "mini-list no-color no-lock no-cache"},
 			service: serviceStart(),
 		},
 		{
 			name: "stop", wants: "id|name|namespace|all|json|stdin", args: targetArgs, min: 1, max: -1,
-			group: groupRun, help: "stop processes, and keep them in the list", run: runStop,
+			lent: lentAct, group: groupRun, help: "stop processes, and keep them in the list", run: runStop,
 			hot:     hotForm{verb: "stop", mutates: true, min: 1, max: -1, flags: "mini-list no-color no-lock no-cache"},
 			service: serviceStop(),
 		},
 		{
 			name: "restart", wants: "id|name|namespace|all|json|stdin", args: targetArgs + " [-- ARGS]", min: 1, max: -1, spec: true, rest: true,
-			group: groupRun, help: "stop and start processes, with the flags given here", run: runRestart,
+			lent: lentAct, group: groupRun, help: "stop and start processes, with the flags given here", run: runRestart,
 			hot:     hotForm{verb: "restart", mutates: true, min: 1, max: -1, flags: "mini-list no-color no-lock no-cache"},
 			service: serviceRestart(),
 		},
 		{
 			name: "reload", wants: "id|name|namespace|all", args: targetArgs + " [-- ARGS]", min: 1, max: -1, spec: true, rest: true,
-			group: groupRun, help: "restart without downtime where that can be", run: runReload,
+			lent: lentAct, group: groupRun, help: "restart without downtime where that can be", run: runReload,
 			hot:     hotForm{verb: "reload", mutates: true, min: 1, max: -1, flags: "no-color no-lock no-cache"},
 			service: serviceReload(),
 		},
@@ -93,22 +104,22 @@ func commands() []command {
 		},
 		{
 			name: "delete", alias: "del", wants: "name|id|namespace|script|all|json|stdin", args: targetArgs, min: 1, max: -1,
-			group: groupRun, help: "stop processes, and forget them", run: runDelete,
+			lent: lentAct, group: groupRun, help: "stop processes, and forget them", run: runDelete,
 			hot:     hotForm{verb: "delete", mutates: true, min: 1, max: -1, flags: "mini-list no-color no-lock no-cache"},
 			service: serviceDelete(),
 		},
 		{
 			name: "scale", wants: "app_name number", args: "NAME N|+N|-N", min: 2, max: 2, numbers: true,
-			group: groupRun, help: "change the number of an app's instances", run: runScale,
+			lent: lentAct, group: groupRun, help: "change the number of an app's instances", run: runScale,
 			service: serviceScale(),
 		},
 		{
 			name: "reset", wants: "name|id|all", args: targetArgs, min: 1, max: -1,
-			group: groupRun, help: "set counters back to zero", run: runReset,
+			lent: lentAct, group: groupRun, help: "set counters back to zero", run: runReset,
 		},
 		{
 			name: "sendSignal", wants: "signal pm2_id|name", args: "SIGNAL " + targetArgs, min: 2, max: -1,
-			group: groupRun, help: "send a signal to processes", run: runSignal,
+			lent: lentAct, group: groupRun, help: "send a signal to processes", run: runSignal,
 		},
 
 		{
@@ -131,13 +142,13 @@ func commands() []command {
 		{
 			name: "list", talk: true, alias: "ls l ps status", args: "[" + targetArgs + "]", max: -1,
 			flags: []flag{{name: "watch", help: "show it again and again"}},
-			group: groupLook, help: "show all processes", run: runList,
+			lent:  lentRead, group: groupLook, help: "show all processes", run: runList,
 			hot:     hotForm{verb: "list", flags: "mini-list json no-color no-cache"},
 			service: serviceList(),
 		},
 		{
 			name: "describe", talk: true, alias: "desc info show", wants: "name|id", args: "NAME|ID…", min: 1, max: -1, flags: secretsFlag(),
-			group: groupLook, help: "show everything about processes", run: runDescribe,
+			lent: lentRead, group: groupLook, help: "show everything about processes", run: runDescribe,
 		},
 		{
 			name: "monit", alias: "dashboard dash imonit", max: 0,
@@ -145,35 +156,35 @@ func commands() []command {
 		},
 		{
 			name: "why", args: "NAME|ID…", min: 1, max: -1,
-			group: groupLook, help: "say where a process is, how it came there and what happens next", run: runWhy,
+			lent: lentRead, group: groupLook, help: "say where a process is, how it came there and what happens next", run: runWhy,
 		},
 		{
 			name: "audit", max: 0,
 			flags: []flag{{name: "lines", alias: "n", arity: one, meta: "N", help: "the last N acts (30)"}},
-			group: groupLook, help: "show who asked for what, and what came of it", run: runAudit,
+			lent:  lentRead, group: groupLook, help: "show who asked for what, and what came of it", run: runAudit,
 		},
 		{
 			name: "jlist", args: "[" + targetArgs + "]", max: -1,
-			group: groupLook, help: "print all processes as JSON, in PM2's shape", run: runJList,
+			lent: lentRead, group: groupLook, help: "print all processes as JSON, in PM2's shape", run: runJList,
 			hot: hotForm{verb: "jlist", flags: "no-color no-cache"},
 		},
 		{
 			name: "prettylist", max: 0,
-			group: groupLook, help: "the same, for people", run: runPrettyList,
+			lent: lentRead, group: groupLook, help: "the same, for people", run: runPrettyList,
 			hot: hotForm{verb: "prettylist", flags: "no-color no-cache"},
 		},
 		{
 			name: "env", talk: true, wants: "id", args: "ID", min: 1, max: 1, flags: secretsFlag(),
-			group: groupLook, help: "print the environment of a process", run: runEnv,
+			lent: lentRead, group: groupLook, help: "print the environment of a process", run: runEnv,
 		},
 		{
 			name: "pid", talk: true, args: "[NAME]", max: 1,
-			group: groupLook, help: "print pids", run: runPID,
+			lent: lentRead, group: groupLook, help: "print pids", run: runPID,
 			hot: hotForm{verb: "pid", max: 1, flags: "no-color no-cache"},
 		},
 		{
 			name: "id", talk: true, wants: "name", args: "NAME", min: 1, max: 1,
-			group: groupLook, help: "print the ids of an app", run: runID,
+			lent: lentRead, group: groupLook, help: "print the ids of an app", run: runID,
 			hot: hotForm{verb: "id", min: 1, max: 1, flags: "no-color no-cache"},
 		},
 		{

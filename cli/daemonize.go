@@ -31,6 +31,9 @@ func (c *call) ensureDaemon() error {
 	if up || err != nil {
 		return err
 	}
+	if c.env.Dial != nil {
+		return errEnding
+	}
 	if err := c.prepareHome(); err != nil {
 		return err
 	}

@@ -46,6 +46,12 @@ func HotTable() ([]byte, error) {
 		}
 		b.WriteString("\t\t},\n\t},\n")
 	}
+	b.WriteString("}\n\n// lentForms are the commands that the daemon runs for us.\nvar lentForms = [...]lentForm{\n")
+	for _, c := range rows {
+		if c.lent != notLent {
+			fmt.Fprintf(&b, "\t{words: []string{%s}, mutates: %v},\n", quoted(append([]string{c.name}, strings.Fields(c.alias)...)), c.lent == lentAct)
+		}
+	}
 	b.WriteString("}\n\n// help is what --help prints.\nconst help = `" + AllHelp("weaver", table) + "`\n")
 	return format.Source(b.Bytes())
 }

@@ -44,7 +44,7 @@ func (c *call) locked(apps []string, do func(fds []int) error) error {
 	}
 	slices.Sort(names) // everybody takes them in this order, so nobody waits in a circle
 	var fds []int
-	by := lock.Holder{PID: os.Getpid(), Command: c.line, Since: time.Now()}
+	by := lock.Holder{PID: c.env.pid(), Command: c.line, Since: time.Now()}
 	for _, f := range names {
 		l, err := lock.Acquire(ctx, c.home.Locks()+"/"+f+".lock", by)
 		if diskRefuses(err) { // the supervisor takes commands one after the other anyway; nobody is to be kept from stopping what runs

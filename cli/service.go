@@ -48,7 +48,7 @@ func serviceHot(verb string, mutates bool, minArgs, maxArgs int, flags string) h
 
 func serviceStop() *command {
 	return &command{
-		args: "NAME", min: 1, max: 1, run: runServiceStop,
+		args: "NAME", min: 1, max: 1, lent: lentAct, run: runServiceStop,
 		flags: []flag{
 			{name: "force", alias: "f", help: "SIGKILL at once"},
 			{name: "timeout", arity: one, meta: "MS", help: "time between the stop signal and SIGKILL"},
@@ -59,7 +59,7 @@ func serviceStop() *command {
 
 func serviceRestart() *command {
 	return &command{
-		args: "NAME", min: 1, max: 1, run: runServiceRestart,
+		args: "NAME", min: 1, max: 1, lent: lentAct, run: runServiceRestart,
 		flags: []flag{
 			{name: "zero-downtime", help: "one instance after the other, each new one before the old one goes"},
 			{name: "wait", arity: one, meta: "MS", help: "wait before it restarts"},
@@ -72,7 +72,7 @@ func serviceRestart() *command {
 
 func serviceReload() *command {
 	return &command{
-		args: "NAME", min: 1, max: 1, run: runServiceReload,
+		args: "NAME", min: 1, max: 1, lent: lentAct, run: runServiceReload,
 		flags: []flag{
 			{name: "config", arity: one, meta: "FILE", help: "apply this configuration"},
 			envFlag(),
@@ -88,13 +88,13 @@ func envFlag() flag {
 
 func serviceDelete() *command {
 	return &command{
-		args: "NAME", min: 1, max: 1, run: runServiceDelete,
+		args: "NAME", min: 1, max: 1, lent: lentAct, run: runServiceDelete,
 		hot: serviceHot(api.HotServiceDelete, true, 1, 1, "no-lock"),
 	}
 }
 
 func serviceScale() *command {
-	return &command{args: "NAME N|+N|-N", min: 2, max: 2, numbers: true, run: runServiceScale}
+	return &command{args: "NAME N|+N|-N", min: 2, max: 2, numbers: true, lent: lentAct, run: runServiceScale}
 }
 
 func serviceList() *command {

@@ -12,7 +12,7 @@ import (
 
 func serviceStart() *command {
 	return &command{
-		args: "NAME [-- ARGS]", min: 1, max: 1, spec: true, rest: true, run: runServiceStart,
+		args: "NAME [-- ARGS]", min: 1, max: 1, spec: true, rest: true, lent: lentAct, run: runServiceStart,
 		help: "start a service, and wait until it is up",
 		flags: []flag{
 			{name: "script", arity: one, meta: "PATH", help: "what to run"},

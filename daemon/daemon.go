@@ -50,6 +50,9 @@ type Options struct {
 	Version string
 	// Trampoline is the path of the thin executable, which sets limits before it becomes a service.
 	Trampoline string
+	// FrontEnd runs a command line of the thin front end in this process. It reports false if it is not one for that, and
+	// has done nothing then. Nil runs none.
+	FrontEnd func(context.Context, FrontEnd) (code int, done bool)
 }
 
 // daemon is the whole of it, while it runs.
@@ -76,6 +79,8 @@ type daemon struct {
 	settings   atomic.Pointer[config.Settings]
 	history    *history.Store
 	renderings *cache.Cache[view, rendering]
+	door       atomic.Pointer[hotDoor]
+	lender     lender
 	machine    gauge[api.HostStats]
 	memory     tidy
 	preload    *preload.File
@@ -321,6 +326,7 @@ func (d *daemon) live(ctx context.Context, endStreams func()) error {
 	d.expose(d.settings.Load().Metrics.Listen) // before somebody can set another address
 	l := d.listener()
 	door := newHotDoor(d, l)
+	d.door.Store(door)
 	d.served = make(chan error, 4)
 	go func() { d.served <- server.Serve(door) }() // ends when the server is shut down
 	go d.accept(door, l)                           // ends when the door is closed, which the server does
@@ -428,6 +434,7 @@ func (d *daemon) end(server *http.Server, door *hotDoor) {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	d.wire.Load().close()
+	d.lender.end(ctx)
 	server.Shutdown(ctx)
 	door.end(ctx)
 	d.socket.remove()

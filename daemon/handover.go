@@ -32,6 +32,7 @@ var errLeave = errors.New("a successor is to take over")
 func (d *daemon) giveWay(server *http.Server, door *hotDoor, patience time.Duration) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
+	d.lender.end(ctx) // while the door is still open to it
 	if err := server.Shutdown(ctx); err != nil {
 		d.log.Warn("requests are cut off", zap.Error(err))
 	}

@@ -126,18 +126,19 @@ func (h *hotDoor) run(l listener) error {
 }
 
 // take serves a connection, unless the daemon ends.
-func (h *hotDoor) take(c *conn) {
+func (h *hotDoor) take(c *conn) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.over {
 		c.Close()
-		return
+		return false
 	}
 	h.conns[c] = &visit{}
 	if h.timer == nil {
 		h.timer = time.AfterFunc(hotIdle, h.look)
 	}
 	go h.serve(c) // ends with the connection, with end, or when it is not hot
+	return true
 }
 
 // look closes the connections that nothing happens on.

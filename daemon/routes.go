@@ -50,6 +50,7 @@ func (d *daemon) routes() []route {
 		{"POST " + api.PathSettings, administrator, d.settingsSet},
 		{"GET " + api.PathHot + "{verb}", reader, d.hotRead},
 		{"POST " + api.PathHot + "{verb}", operator, d.hotAct},
+		{"POST " + api.PathFront, administrator, d.front},
 	}
 }
 

@@ -4,7 +4,6 @@ package hot
 
 import (
 	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -19,7 +18,7 @@ func (t *try) act(r request) (code int, handled bool) {
 	if !ok {
 		return 0, false
 	}
-	t.op = strconv.FormatInt(int64(syscall.Getpid()), 36) + "-" + strconv.FormatInt(time.Now().UnixNano(), 36)
+	t.op = operation()
 	for range 1 + repeats {
 		if code, handled = t.ask(r, wait); code != cutOff {
 			return code, handled

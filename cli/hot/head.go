@@ -141,7 +141,7 @@ func statusLine(line []byte) (status int, closes bool) {
 		return 0, false
 	}
 	code := number(line[prefix : prefix+3])
-	if code < 200 || code > 599 {
+	if code < 200 && code != 101 || code > 599 {
 		return 0, false
 	}
 	return int(code), closes

@@ -29,6 +29,12 @@ type flag struct {
 	name string
 }
 
+// lentForm is a command that the daemon runs for us in any form: see borrow.
+type lentForm struct {
+	words   []string
+	mutates bool
+}
+
 // OpEnv tells the full front end which operation was asked for already, when the daemon died before it answered.
 const OpEnv = "WEAVER_OPERATION"
 
@@ -92,6 +98,9 @@ func (t *try) run() (code int, handled bool) {
 	}
 	r, ok := parse(t.argv[1:])
 	if !ok {
+		r.form = nil
+	}
+	if r.form == nil && findLent(t.argv[1:]) == nil {
 		return 0, false
 	}
 	h, err := home.Find(t.persona, t.getenv)
@@ -99,10 +108,17 @@ func (t *try) run() (code int, handled bool) {
 		return 0, false
 	}
 	t.home = h
-	if r.form.mutates {
-		return t.act(r)
+	switch {
+	case r.form == nil:
+	case r.form.mutates:
+		code, handled = t.act(r)
+	default:
+		code, handled = t.read(r)
 	}
-	return t.read(r)
+	if handled || t.asked {
+		return code, handled
+	}
+	return t.borrow()
 }
 
 // fixed is the text for words that need no daemon.
@@ -192,6 +208,48 @@ func (r *request) flag(word string) bool {
 		return true
 	}
 	return false
+}
+
+// lent reports that a command line is one that the daemon may run, and whether that changes something. The daemon has the
+// last word; what it would refuse anyway is not asked.
+func lent(words []string) (mutates, ok bool) {
+	l := findLent(words)
+	if l == nil {
+		return false, false
+	}
+	for _, w := range words {
+		switch {
+		case w == "--":
+			return l.mutates, true
+		case w == "-", !readable(w):
+			return false, false
+		}
+	}
+	return l.mutates, true
+}
+
+// readable reports that a word is nothing that must be read in the caller's own process: a config file or TypeScript.
+func readable(word string) bool {
+	for _, part := range [...]string{".json", ".yml", ".yaml", ".toml", ".config.", ".ts", ".mts", ".cts"} {
+		if strings.Contains(word, part) {
+			return false
+		}
+	}
+	return true
+}
+
+func findLent(words []string) *lentForm {
+	for n := min(2, len(words)); n > 0; n-- {
+		name := strings.Join(words[:n], " ")
+		for i := range lentForms {
+			for _, w := range lentForms[i].words {
+				if w == name {
+					return &lentForms[i]
+				}
+			}
+		}
+	}
+	return nil
 }
 
 // plain reports that arg can only be a name, a namespace, an id or "all": no path and no config file, which only mean

@@ -196,6 +196,33 @@ var forms = [...]form{
 	},
 }
 
+// lentForms are the commands that the daemon runs for us.
+var lentForms = [...]lentForm{
+	{words: []string{"start"}, mutates: true},
+	{words: []string{"stop"}, mutates: true},
+	{words: []string{"restart"}, mutates: true},
+	{words: []string{"reload"}, mutates: true},
+	{words: []string{"delete", "del"}, mutates: true},
+	{words: []string{"scale"}, mutates: true},
+	{words: []string{"reset"}, mutates: true},
+	{words: []string{"sendSignal"}, mutates: true},
+	{words: []string{"list", "ls", "l", "ps", "status"}, mutates: false},
+	{words: []string{"describe", "desc", "info", "show"}, mutates: false},
+	{words: []string{"why"}, mutates: false},
+	{words: []string{"audit"}, mutates: false},
+	{words: []string{"jlist"}, mutates: false},
+	{words: []string{"prettylist"}, mutates: false},
+	{words: []string{"env"}, mutates: false},
+	{words: []string{"pid"}, mutates: false},
+	{words: []string{"id"}, mutates: false},
+	{words: []string{"service start"}, mutates: true},
+	{words: []string{"service stop"}, mutates: true},
+	{words: []string{"service restart"}, mutates: true},
+	{words: []string{"service reload"}, mutates: true},
+	{words: []string{"service delete"}, mutates: true},
+	{words: []string{"service scale"}, mutates: true},
+}
+
 // help is what --help prints.
 const help = `Usage: weaver <command> [arguments] [flags]
 

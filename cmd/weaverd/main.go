@@ -80,7 +80,24 @@ func supervise(ctx context.Context, self string, args []string) int {
 	}
 	return daemon.Run(ctx, daemon.Options{
 		Home: h, Version: version, Trampoline: filepath.Join(filepath.Dir(self), "weaver"),
+		FrontEnd: func(ctx context.Context, f daemon.FrontEnd) (int, bool) { return lend(ctx, self, h, f) },
 	})
+}
+
+// lend runs a command line of the thin front end in the supervisor of a home.
+func lend(ctx context.Context, self string, h home.Home, f daemon.FrontEnd) (code int, done bool) {
+	env := cli.Env{
+		Stdin: strings.NewReader(""), Stdout: f.Stdout, Stderr: f.Stderr,
+		Environ: f.Environ, Cwd: f.Cwd, Argv0: f.Argv[0], Version: version, SelfPath: self,
+		IsTerminal: func(w any) (int, bool) {
+			if w == f.Stdout {
+				return f.Columns, f.Terminal
+			}
+			return 0, w == f.Stderr && f.ErrTerminal
+		},
+		Living: daemon.Living, PID: f.PID, Dial: f.Dial, Op: f.Op,
+	}
+	return cli.Lend(ctx, env, f.Argv[1:], h.Dir, f.Begin)
 }
 
 // checkState shows that this weaverd understands the state in a copy of a home: a supervisor asks before it gives way.
