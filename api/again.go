@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"weaver/app"
@@ -27,6 +28,9 @@ const (
 // operation makes the id of one. The daemon tells a repeat from a second wish by it.
 func (c *Client) operation() string {
 	n := c.asks.Add(1) - 1
+	if strings.HasSuffix(c.Op, Each) {
+		return c.Op + strconv.Itoa(int(n))
+	}
 	if c.Op != "" {
 		return c.Op + "/" + strconv.Itoa(int(n))
 	}

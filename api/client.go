@@ -20,7 +20,8 @@ import (
 // Client talks to the daemon behind Socket. It is safe for concurrent use, and keeps idle connections for 60 s.
 type Client struct {
 	Socket string
-	// Op is the id of the operation that comes first, if another front end has asked for it already.
+	// Op is the id of the operation that comes first, if another front end has asked for it already, or, ending in Each, of
+	// all of them.
 	Op string
 	// Revive starts a daemon when the one that was asked to change something has died, and nobody is there to take its
 	// place. Nil is to wait for one.

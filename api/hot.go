@@ -20,7 +20,7 @@ package api
 // stdout (empty without one), "1" if there is one on its stderr, the number of arguments, they, its environment. 101 is
 // followed by frames: '1' for stdout or '2' for stderr, a length in four bytes, most significant first, and so many bytes;
 // at last 'x' and the exit code in place of a length. Any other answer means that nothing was done. When the connection
-// breaks before the last frame, the daemon has died: the same may be asked for again by the name of the operation.
+// breaks before the last frame, the daemon has died: the same may be asked for again by the id, which ends in Each.
 const (
 	HeaderExit = "Weaver-Exit"
 	HeaderErr  = "Weaver-Err"
@@ -32,6 +32,9 @@ const FrontProtocol = "weaver-front"
 // QueryOp names an operation, so that it can be asked for again when the connection breaks: it is done once, and the answer
 // is the same. ID/N begins at the Nth target, when another front end goes on with what one has asked for.
 const QueryOp = "o"
+
+// Each ends the id of a command line that may ask for several operations: each has the id with its number behind.
+const Each = "."
 
 // The verbs of `weaver service …` at the hot door. Their flags may have values: f=name=value.
 const (

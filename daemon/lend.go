@@ -24,7 +24,7 @@ type FrontEnd struct {
 	Argv, Environ  []string
 	Cwd            string
 	PID            int    // of the thin front end
-	Op             string // names what it asks for
+	Op             string // the id of what it asks for; see api.Each
 	Stdout, Stderr io.Writer
 	Columns        int  // of the terminal on stdout
 	Terminal       bool // on stdout

@@ -110,6 +110,7 @@ func (t *try) demand(c *conn, r request, held []*lock.Lock, more string) (code i
 	case h.status == 409 && more != "" && h.length == 0 && !h.close && c.off == c.end && c.deadline(t.patience) == nil:
 		return otherLocks, false
 	case h.status != 200: // not hot after all: it did nothing
+		t.declined = true
 		return 0, false
 	case h.exit < 0:
 		return t.broken(r), true
@@ -136,6 +137,7 @@ func (t *try) resolve(c *conn, r request) (apps []string, ok bool) {
 	}
 	h, err := c.head()
 	if err != nil || h.status != 200 || h.exit > 0 || h.errLen > 0 || h.close {
+		t.declined = err == nil
 		return nil, false
 	}
 	body, fits, err := c.whole(h.length)

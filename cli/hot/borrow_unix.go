@@ -26,7 +26,7 @@ func (t *try) borrow() (code int, handled bool) {
 		return 0, false
 	}
 	defer c.close()
-	t.op = operation() // another than that of the hot form, which came to nothing
+	t.op = operation() + "." // another than that of the hot form, which came to nothing; api.Each
 	head := "POST /v1/front?o=" + t.op + " HTTP/1.1\r\nHost: weaver\r\nConnection: Upgrade\r\nUpgrade: weaver-front\r\nContent-Length: " +
 		strconv.Itoa(len(body)) + "\r\n\r\n"
 	if _, err := c.send(append([]byte(head), body...), nil); err != nil {

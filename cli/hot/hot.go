@@ -64,6 +64,7 @@ type try struct {
 	persona        home.Persona
 	op             string // what the daemon tells a repeat from a second wish by
 	asked          bool   // it was asked to change something, and died
+	declined       bool   // it answered that the form is not hot
 }
 
 // request is what a command line asks for.
@@ -115,7 +116,7 @@ func (t *try) run() (code int, handled bool) {
 	default:
 		code, handled = t.read(r)
 	}
-	if handled || t.asked {
+	if handled || t.asked || r.form != nil && !t.declined { // a daemon that says nothing has had its time
 		return code, handled
 	}
 	return t.borrow()

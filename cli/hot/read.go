@@ -15,6 +15,7 @@ func (t *try) read(r request) (code int, handled bool) {
 	}
 	h, err := c.head()
 	if err != nil || h.status != 200 || h.exit < 0 {
+		t.declined = err == nil
 		return 0, false
 	}
 	body, fits, err := c.whole(h.length)
