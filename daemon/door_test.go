@@ -66,10 +66,15 @@ func serve(t *testing.T) (home.Home, *api.Client) {
 // restart runs a daemon in a home that may have had one.
 func restart(t *testing.T, h home.Home) *api.Client {
 	t.Helper()
+	return restartWith(t, Options{Home: h, Version: "test"})
+}
+
+func restartWith(t *testing.T, o Options) *api.Client {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan int, 1)
-	go func() { ended <- Run(ctx, Options{Home: h, Version: "test"}) }() // ends with ctx
-	c := &api.Client{Socket: h.Socket()}
+	go func() { ended <- Run(ctx, o) }() // ends with ctx
+	c := &api.Client{Socket: o.Home.Socket()}
 	t.Cleanup(func() {
 		c.Close()
 		cancel()
