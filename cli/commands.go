@@ -213,7 +213,7 @@ func commands() []command {
 		},
 		{
 			name: "flush", args: "[" + targetArgs + "]", max: -1,
-			group: groupLogs, help: "empty log files", run: runFlush,
+			lent: lentAct, group: groupLogs, help: "empty log files", run: runFlush,
 		},
 		{
 			name: "reloadLogs", max: 0,
@@ -223,7 +223,7 @@ func commands() []command {
 		{
 			name: "save", alias: "dump", max: 0,
 			flags: []flag{{name: "force", alias: "f", help: "save an empty list too"}},
-			group: groupList, help: "save the list of processes", run: runSave,
+			lent:  lentAct, group: groupList, help: "save the list of processes", run: runSave,
 		},
 		{
 			name: "resurrect", max: 0,

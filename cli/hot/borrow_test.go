@@ -102,7 +102,7 @@ func TestWhatIsNotLentIsNotHandled(t *testing.T) {
 	assert.Equal(t, outcome{}, call(t, dir, nil, "start", "./x"))
 	assert.NotEmpty(t, <-words)
 	for _, line := range []string{
-		"start eco.config.js", "start eco.config.cjs --only web", "start a.json", "reload conf.yml", "start -", "start x.ts", "logs web", "save",
+		"start eco.config.js", "start eco.config.cjs --only web", "start a.json", "reload conf.yml", "start -", "start x.ts", "logs web", "resurrect",
 		"monit", "service start web --config a.toml", "--name x start ./x", "start ./x " + strings.Repeat("y", maxWords),
 	} {
 		assert.Equal(t, outcome{}, call(t, dir, nil, strings.Fields(line)...), line)

@@ -215,6 +215,8 @@ var lentForms = [...]lentForm{
 	{words: []string{"env"}, mutates: false},
 	{words: []string{"pid"}, mutates: false},
 	{words: []string{"id"}, mutates: false},
+	{words: []string{"flush"}, mutates: true},
+	{words: []string{"save", "dump"}, mutates: true},
 	{words: []string{"service start"}, mutates: true},
 	{words: []string{"service stop"}, mutates: true},
 	{words: []string{"service restart"}, mutates: true},

@@ -40,13 +40,13 @@ func TestSupervisorRunsCommandsForTheThinFrontEnd(t *testing.T) {
 	run := h.lone(t)
 	for _, line := range []string{
 		"start ./x.sh --name a -i 2", "restart a --update-env", "scale a 3", "describe a", "list --sort cpu", "env 0", "why a",
-		"service start b --script ./x.sh --lazy-init", "service stop b --timeout 100", "reset all", "sendSignal SIGCONT a", "audit -n 3",
+		"service start b --script ./x.sh --lazy-init", "service stop b --timeout 100", "reset all", "sendSignal SIGCONT a", "audit -n 3", "save", "flush",
 		"stop /^a$/", "delete a --silent",
 	} {
 		out, code := run(strings.Fields(line)...)
 		assert.Zero(t, code, "%s: %s", line, out)
 	}
-	for _, line := range []string{"start eco.json", "start --watch eco.json", "service start c --config eco.json", "logs", "save", "list --watch", "start ./x.sh --attach"} {
+	for _, line := range []string{"start eco.json", "start --watch eco.json", "service start c --config eco.json", "logs", "resurrect", "list --watch", "start ./x.sh --attach"} {
 		out, code := run(strings.Fields(line)...)
 		assert.Equal(t, 127, code, "%s: %s", line, out)
 	}
