@@ -5,6 +5,8 @@ import (
 	"runtime/debug"
 	"sync"
 	"time"
+
+	"weaver/daemon/anchor"
 )
 
 // calm is how long nothing may have happened before memory is given back, and rest how long at least from one collection to
@@ -12,6 +14,9 @@ import (
 const (
 	calm = 2 * time.Second
 	rest = time.Minute
+	// settled is how long after a collection the stacks that it has shrunk have grown again. Scanning, shrinking and growing them
+	// the runtime reads tables all over the program's file: 4 MB that nobody needs before the next one.
+	settled = 3 * time.Second
 )
 
 // The garbage that may pile up. Nobody waits for a supervisor that is calm, so it may collect more often, and keeps less.
@@ -43,6 +48,10 @@ type tidy struct {
 	lean  bool      // it is calm
 	last  time.Time // of the last collection
 	live  uint64    // bytes that it left
+
+	awaits bool        // release will be called after the next collection
+	again  *time.Timer // that does it
+	over   bool
 }
 
 // soon has it done once it is calm.
@@ -80,9 +89,39 @@ func (t *tidy) run() {
 		live := heapNow()
 		t.mu.Lock()
 		t.live = live
+		t.unwound()
 		t.mu.Unlock()
 	}
-	releaseProgram()
+	t.release()
+}
+
+// release gives the program's pages back, and again some time after each collection for as long as it is calm.
+func (t *tidy) release() {
+	anchor.ReleaseProgram()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.lean || t.awaits {
+		return
+	}
+	t.awaits = true
+	runtime.AddCleanup(new(*tidy), func(t *tidy) { // unreachable at once: run after the next collection
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		t.awaits = false
+		t.unwound()
+	}, t)
+}
+
+// unwound says that there was a collection. The caller holds the lock.
+func (t *tidy) unwound() {
+	if !t.lean || t.over {
+		return
+	}
+	if t.again == nil {
+		t.again = time.AfterFunc(settled, t.release)
+		return
+	}
+	t.again.Reset(settled)
 }
 
 // hurry collects as rarely as when there is much to do, unless it has become calm again.
@@ -97,7 +136,11 @@ func (t *tidy) hurry() {
 func (t *tidy) stop() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.over = true
 	if t.timer != nil {
 		t.timer.Stop()
+	}
+	if t.again != nil {
+		t.again.Stop()
 	}
 }

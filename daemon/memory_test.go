@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
+
+	"weaver/daemon/anchor"
 )
 
 func TestMemoryIsGivenBackWhenItIsCalm(t *testing.T) {
@@ -41,6 +43,6 @@ func TestMemoryIsGivenBackWhenItIsCalm(t *testing.T) {
 }
 
 func TestProgramRunsOnWithoutItsPages(t *testing.T) {
-	releaseProgram()
+	anchor.ReleaseProgram()
 	assert.Equal(t, "all is well", "all "+"is "+"well")
 }

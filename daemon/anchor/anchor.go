@@ -134,6 +134,7 @@ type anchor struct {
 	last    string      // how the last one ended
 	dog     watchdog
 	killAt  time.Time // when one that hangs is killed; zero if none does
+	busy    time.Time // when something happened last; zero after the rest from it
 	absent  absence
 	orphans orphans
 	// One zombie hides the others.
@@ -218,6 +219,7 @@ func (a *anchor) loop() int {
 			a.hear(m)
 		case <-wake.C:
 			a.act(time.Now())
+			a.rest(time.Now())
 		}
 		a.tell()
 		if next, any := a.due(); any {
@@ -225,6 +227,17 @@ func (a *anchor) loop() int {
 		}
 	}
 	return a.code
+}
+
+// calm is how long nothing may have happened before the pages of the program are given back.
+const calm = 5 * time.Second
+
+// rest gives back what was needed for what happened, once nothing does any more but that the supervisor is watched.
+func (a *anchor) rest(now time.Time) {
+	if !a.busy.IsZero() && now.Sub(a.busy) > calm {
+		a.busy = time.Time{}
+		ReleaseProgram()
+	}
 }
 
 // act does what is due.
@@ -286,6 +299,9 @@ func (a *anchor) end(code int, problem string) {
 // hear acts on a message of the supervisor.
 func (a *anchor) hear(m message) {
 	word, rest, _ := strings.Cut(m.text, " ")
+	if word != MessagePong {
+		a.busy = time.Now()
+	}
 	switch word {
 	case MessageKeep, MessageBecome, MessageNext, MessageLock:
 	default:

@@ -1,4 +1,4 @@
-package daemon
+package anchor
 
 import (
 	"os"
@@ -8,9 +8,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// releaseProgram gives the pages of the program's own file back: most were needed for the start only, and those that are
+// ReleaseProgram gives the pages of the program's own file back: most were needed for the start only, and those that are
 // needed again come back from the page cache. It leaves alone what may have been written to.
-func releaseProgram() {
+func ReleaseProgram() {
 	exe, err := os.Readlink("/proc/self/exe")
 	if err != nil {
 		return // no /proc: the pages stay, which costs memory and nothing else

@@ -1,0 +1,6 @@
+//go:build !linux
+
+package anchor
+
+// ReleaseProgram leaves it to the system.
+func ReleaseProgram() {}

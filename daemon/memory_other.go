@@ -1,6 +1,0 @@
-//go:build !linux
-
-package daemon
-
-// releaseProgram leaves it to the system.
-func releaseProgram() {}
