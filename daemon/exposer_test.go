@@ -3,9 +3,11 @@ package daemon
 import (
 	"bytes"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os/exec"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -16,13 +18,16 @@ import (
 	"weaver/api"
 )
 
-// freeAddress is one of this machine that nobody listens on.
+// freeAddress is one of this machine that nobody listens on, and its port none of those that connections get.
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer l.Close()
-	return l.Addr().String()
+	for {
+		address := net.JoinHostPort("127.0.0.1", strconv.Itoa(10000+rand.IntN(20000)))
+		if l, err := net.Listen("tcp", address); err == nil {
+			require.NoError(t, l.Close())
+			return address
+		}
+	}
 }
 
 // asked is what a TCP door answers; 0 is that nobody is there.

@@ -23,8 +23,8 @@ import (
 func TestLockLivesUntilTheOperationEnds(t *testing.T) {
 	h, c := serve(t)
 	deaf := sleeper("deaf")
-	deaf.Script, deaf.Args = "/bin/sh", []string{"-c", "trap '' INT; echo ready; while :; do sleep 0.05; done"}
-	timeout := app.Duration(300 * time.Millisecond)
+	deaf.Script, deaf.Args = "/bin/sh", []string{"-c", "trap '' INT; echo ready; while [ ! -e \"$0\" ]; do sleep 0.05; done", filepath.Join(h.Dir, "enough")}
+	timeout := app.Duration(time.Minute)
 	deaf.KillTimeout = &timeout
 	deaf.OutFile = filepath.Join(h.Logs(), "deaf-out.log")
 	start(t, c, deaf)
@@ -47,6 +47,7 @@ func TestLockLivesUntilTheOperationEnds(t *testing.T) {
 	require.Error(t, err)
 	_, err = lock.Try(path, lock.Holder{})
 	require.ErrorIs(t, err, lock.ErrHeld, "the daemon holds it while it works")
+	require.NoError(t, os.WriteFile(filepath.Join(h.Dir, "enough"), nil, 0o600))
 	require.Eventually(t, func() bool { return list(t, c)[0].Status == app.Stopped }, 60*time.Second, time.Millisecond, "it finishes what it began")
 	require.Eventually(t, func() bool {
 		again, err := lock.Try(path, lock.Holder{})
