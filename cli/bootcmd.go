@@ -106,6 +106,10 @@ func (c *call) becomeAnchor(ready *os.File) error {
 	if err := after.Start(); err != nil {
 		return c.cannot("", "start what was saved", err)
 	}
+	if c.ctx.Err() != nil { // it was asked to end already, which the anchor would not know
+		_ = after.Process.Kill()
+		return c.ctx.Err()
+	}
 	err = replace(anchor, []string{"weaver", "--anchor", c.home.Dir, self}, daemonEnviron(c.env.Environ))
 	return c.cannot("", "run "+anchor, err)
 }
@@ -139,25 +143,31 @@ func (c *call) join(ping api.Ping, ready *os.File) error {
 	}
 }
 
-// bootStop ends the supervisor as a shutdown of the machine does: the list of what is to run is kept.
+// bootStop ends the supervisor as a shutdown of the machine does: the list of what is to run is kept. An anchor that has just died
+// is replaced at once: then that one is asked.
 func (c *call) bootStop() error {
-	ping, err := c.client.Ping(c.ctx)
-	if api.IsDown(err) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	pid := ping.AnchorPID
-	if pid == 0 {
-		pid = ping.PID
-	}
-	p, err := os.FindProcess(pid)
-	if err == nil {
-		err = p.Signal(terminate)
-	}
-	if err != nil {
-		return c.cannot("", fmt.Sprintf("end the supervisor (pid %d)", pid), err)
+	for began := time.Now(); ; time.Sleep(20 * time.Millisecond) {
+		ping, err := c.client.Ping(c.ctx)
+		if api.IsDown(err) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		pid := ping.AnchorPID
+		if pid == 0 {
+			pid = ping.PID
+		}
+		p, err := os.FindProcess(pid)
+		if err == nil {
+			err = p.Signal(terminate)
+		}
+		if err == nil {
+			break
+		}
+		if !errors.Is(err, os.ErrProcessDone) || time.Since(began) > replacedTime {
+			return c.cannot("", fmt.Sprintf("end the supervisor (pid %d)", pid), err)
+		}
 	}
 	for {
 		if err := c.awaitGone(); err == nil || c.ctx.Err() != nil {
@@ -166,6 +176,9 @@ func (c *call) bootStop() error {
 		c.out.note("weaver: still waiting for services to stop")
 	}
 }
+
+// replacedTime is how long it may take until a supervisor has taken the place of its anchor.
+const replacedTime = 10 * time.Second
 
 func (c *call) bootStatus() error {
 	ping, err := c.client.Ping(c.ctx)

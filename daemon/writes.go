@@ -180,7 +180,8 @@ func (d *daemon) onFiles(w http.ResponseWriter, r *http.Request, act string, do 
 	}
 	var res api.FlushResult
 	for _, f := range files {
-		if done, err := do(f); err != nil {
+		done, err := d.sup.Once(op.ctx, act+" "+f, func() (string, error) { return do(f) })
+		if err != nil {
 			res.Failed = append(res.Failed, op.failed(err).Error())
 		} else {
 			res.Files = append(res.Files, done)

@@ -40,6 +40,7 @@ type operationPart struct {
 	Members []member `json:"members,omitempty"`
 	Amount  int      `json:"amount,omitempty"` // of instances, where it is about a number
 	Fresh   []int    `json:"fresh,omitempty"`  // specs that were new, where it is about specs
+	Result  string   `json:"result,omitempty"` // what it came to, where it is about no process
 	At      int64    `json:"at"`               // for the order
 }
 
@@ -253,6 +254,21 @@ func (s *Supervisor) planned(ctx context.Context, text string, plan func() opera
 	p.Text = text
 	s.book.operation(r.enter(n, p))
 	return p, nil
+}
+
+// Once does a part of an operation that is about no process, and returns what it came to: what it came to the first time, if this is
+// not that. What failed is done again, and so is what was done just when the supervisor died.
+func (s *Supervisor) Once(ctx context.Context, text string, do func() (string, error)) (string, error) {
+	r := runOf(ctx)
+	p, n, known, err := r.recall(text)
+	if err == nil && known {
+		return p.Result, nil
+	}
+	result, err := do()
+	if err == nil {
+		s.book.operation(r.enter(n, operationPart{Text: text, Result: result}))
+	}
+	return result, err
 }
 
 // keepersOf returns the keepers of members; those that are gone by now are stood in for.

@@ -273,3 +273,40 @@ func TestOperationsThatNobodyAsksForAgain(t *testing.T) {
 		})
 	}
 }
+
+// What is about no process is done once too, unless it failed.
+func TestOnceIsOnceForAllSupervisors(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newMortal(t, behaviour{})
+		n := map[string]int{}
+		ask := func(id string, fail bool) (results []string) {
+			ctx, over, err := f.Operation(context.Background(), id)
+			require.NoError(t, err)
+			defer over()
+			for _, text := range []string{"rotate a", "rotate b"} {
+				got, err := f.Once(ctx, text, func() (string, error) {
+					n[text]++
+					if fail && text == "rotate a" {
+						return "", errDead
+					}
+					return fmt.Sprint(text, " ", n[text]), nil
+				})
+				if err != nil {
+					got = err.Error()
+				}
+				results = append(results, got)
+			}
+			return results
+		}
+		assert.Equal(t, []string{errDead.Error(), "rotate b 1"}, ask("x", true))
+		f.station.die()
+		f = f.dies()
+		assert.Equal(t, []string{"rotate a 2", "rotate b 1"}, ask("x", false))
+		f.station.die()
+		f = f.dies()
+		assert.Equal(t, []string{"rotate a 2", "rotate b 1"}, ask("x", false))
+		assert.Equal(t, []string{"rotate a 3", "rotate b 2"}, ask("y", false))
+		assert.Equal(t, []string{"rotate a 4", "rotate b 3"}, ask("", false))
+		f.close()
+	})
+}

@@ -55,10 +55,11 @@ func (f *farm) run(args ...string) (string, error) {
 	return string(out), nil
 }
 
-// service prints a line now and then, and lives for ever; every tenth ends after a while.
+// service prints a line now and then, and lives for ever; every tenth ends after a while. It must cost next to nothing: two hundred
+// that start a program every two seconds keep two slow processors busy with that alone.
 const service = `#!/bin/sh
 n=0
-while :; do n=$((n+1)); echo "line $n of some length, as programs print them"; sleep 2; [ "$1" = ends ] && [ $n = 10 ] && exit 1; done
+while :; do n=$((n+1)); echo "line $n of some length, as programs print them"; sleep 10; [ "$1" = ends ] && [ $n = 2 ] && exit 1; done
 `
 
 func soak(bin string, services int, length time.Duration) error {
