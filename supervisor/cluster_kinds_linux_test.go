@@ -309,3 +309,26 @@ func TestScalingLosesNothing(t *testing.T) {
 	done, failed := l.stop()
 	assert.Empty(t, failed, "of %d", done)
 }
+
+// TestWorkersOnDemand: a cluster sleeps until somebody connects to what is held for it, whether its program listens where it is
+// told to, takes descriptor 3, or has that address written into it.
+func TestWorkersOnDemand(t *testing.T) {
+	for how, where := range map[string]string{"PORT": "+process.env.PORT", "a number": "+process.env.HELD", "a descriptor": "{fd: 3}"} {
+		t.Run(how, func(t *testing.T) {
+			r, port := newReal(t), freePort(t)
+			spec := r.script("web", `require('http').createServer((q, s) => s.end('x ' + process.pid)).listen(`+where+`)`)
+			spec.Mode, spec.Instances = app.Cluster, 2
+			spec.Env.Set("HELD", strconv.Itoa(port))
+			spec.Listen, spec.Idle = []string{strconv.Itoa(port)}, app.Duration(500*time.Millisecond)
+			r.up(spec)
+			for range 2 {
+				assert.Equal(t, []string{"0", "0"}, r.pids(0, 1), "nobody needs them")
+				r.reached(port, 10)
+				r.await("they sleep again", func() bool {
+					return r.process(0).OnDemand && r.process(1).OnDemand && r.process(0).PID+r.process(1).PID == 0
+				})
+			}
+			assert.Zero(t, r.process(0).Restarts+r.process(1).Restarts)
+		})
+	}
+}

@@ -61,6 +61,10 @@ var served = []struct {
 	{name: "TypeScript, tsx", needs: []string{"tsx"}, script: "typed.ts", app: workers(map[string]any{
 		"interpreter": "node", "node_args": "--import {modules}/tsx/dist/loader.mjs",
 	})},
+	{name: "TypeScript, ts-node", needs: []string{"ts-node", "typescript@5"}, script: "typed.ts", app: workers(map[string]any{
+		"interpreter": "node", "node_args": "--require {modules}/ts-node/register/transpile-only",
+		"env": map[string]any{"TS_NODE_COMPILER_OPTIONS": `{"module": "commonjs", "esModuleInterop": true}`},
+	})},
 	{name: "node 16", short: true, needs: []string{nodeOf(16)}, script: "http.js", app: workers(nil)},
 	{name: "node 18", needs: []string{nodeOf(18)}, script: "http.js", app: workers(nil)},
 	{name: "node 22", needs: []string{nodeOf(22)}, script: "http.js", app: workers(nil)},
@@ -71,7 +75,7 @@ var served = []struct {
 		"interpreter": "none", "args": "wsgi:app --workers 2 --chdir {apps}", "listen": []string{"127.0.0.1:{port}"},
 		"kill_signal": "SIGTERM", "kill_timeout": 20000,
 	}},
-	{name: "uvicorn", closes: true, loses: true, script: "uvicorn", app: map[string]any{ // closes what it has accepted and not read from
+	{name: "uvicorn", closes: true, script: "uvicorn", app: map[string]any{
 		"interpreter": "none", "args": "asgi:app --fd 3 --no-access-log --app-dir {apps}", "listen": []string{"127.0.0.1:{port}"},
 		"kill_timeout": 20000,
 	}},
@@ -79,10 +83,10 @@ var served = []struct {
 		"interpreter": "none", "args": "--bind tcp://127.0.0.1:{port} --quiet {apps}/config.ru", "listen": []string{"127.0.0.1:{port}"},
 		"kill_signal": "SIGTERM", "kill_timeout": 20000,
 	}},
-	{name: "Bun.serve", closes: true, loses: true, needs: []string{"bun"}, script: "bunserve.js", app: map[string]any{
+	{name: "Bun.serve", closes: true, needs: []string{"bun"}, script: "bunserve.js", app: map[string]any{
 		"interpreter": "bun", "overlap": true, "kill_timeout": 5000,
 	}},
-	{name: "deno", closes: true, loses: true, needs: []string{"deno"}, script: "deno.js", app: map[string]any{
+	{name: "deno", closes: true, needs: []string{"deno"}, script: "deno.js", app: map[string]any{
 		"interpreter": "deno", "node_args": "run --allow-all --unstable-net", "overlap": true, "kill_timeout": 5000,
 	}},
 	{name: "go", short: true, script: "held.go", app: map[string]any{"interpreter": "none", "kill_timeout": 5000}},
@@ -235,6 +239,10 @@ func serveBy(t *testing.T, by, script string, needs []string, more map[string]an
 	}
 	env["PATH"] = path
 	for k, v := range more {
+		if k == "env" {
+			maps.Copy(env, v.(map[string]any))
+			continue
+		}
 		spec[k] = v
 	}
 	spec["env"] = env
@@ -286,7 +294,7 @@ func npm(t *testing.T, packages ...string) string {
 	dir := filepath.Join(os.TempDir(), "weaver-test-npm")
 	modules := filepath.Join(dir, "node_modules")
 	for _, p := range packages {
-		name, _, _ := strings.Cut(p, "@npm:")
+		name, _, _ := strings.Cut(p, "@")
 		if _, err := os.Stat(filepath.Join(modules, name, "package.json")); err == nil {
 			continue
 		}

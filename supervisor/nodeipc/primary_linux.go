@@ -322,7 +322,7 @@ func (w *Worker) query(r *request) {
 	p, key := w.p, r.key()
 	s := w.g.servers[key]
 	if s == nil {
-		s = newServer(p, w.g, w.m.Dir, key, r)
+		s = newServer(w, key, r)
 	}
 	p.seq++
 	answer := response{Ack: r.Seq, Key: key, Seq: p.seq}

@@ -3,7 +3,9 @@ package nodeipc
 import (
 	"encoding/json"
 	"fmt"
+	"net/netip"
 	"os"
+	"slices"
 	"strconv"
 	"time"
 
@@ -45,10 +47,11 @@ type socket struct {
 }
 
 // newServer decides how a request is served. It is not known to the group until it has a socket.
-func newServer(p *Primary, g *group, dir, key string, r *request) *server {
-	s := &server{p: p, g: g, key: key, at: r.endpoint(dir), policy: g.policy, sockets: map[int]*socket{}}
+func newServer(w *Worker, key string, r *request) *server {
+	p, g := w.p, w.g
+	s := &server{p: p, g: g, key: key, at: r.endpoint(w.m.Dir), policy: g.policy, sockets: map[int]*socket{}}
 	switch {
-	case r.descriptor() >= 0 && s.at.Network != "udp":
+	case s.at.Network != "udp" && (r.descriptor() >= 0 || w.heldFor(s.at) >= 0):
 		s.held = true
 		if s.policy != RoundRobin {
 			s.policy = Shared
@@ -62,6 +65,31 @@ func newServer(p *Primary, g *group, dir, key string, r *request) *server {
 	}
 	s.at.ReusePort = s.at.ReusePort || s.slotted()
 	return s
+}
+
+// heldFor is which of the sockets that are held for a worker's program is the one that it opens by its address; -1 is none.
+// On a port that is held it would find its own app in the way.
+func (w *Worker) heldFor(e Endpoint) int {
+	return slices.IndexFunc(w.m.Held, func(fd int) bool {
+		switch sa, _ := unix.Getsockname(fd); sa := sa.(type) {
+		case *unix.SockaddrInet4:
+			return e.meets(sa.Port, netip.AddrFrom4(sa.Addr))
+		case *unix.SockaddrInet6:
+			return e.meets(sa.Port, netip.AddrFrom16(sa.Addr))
+		case *unix.SockaddrUnix:
+			return e.Network == "unix" && e.Address == sa.Name
+		}
+		return false
+	})
+}
+
+// meets reports whether e and a TCP address have something in common.
+func (e Endpoint) meets(port int, at netip.Addr) bool {
+	if e.Network != "tcp" || e.Port != port || port == 0 {
+		return false
+	}
+	own, err := netip.ParseAddr(e.Address)
+	return at.IsUnspecified() || err != nil || own.IsUnspecified() || own.Unmap() == at.Unmap()
 }
 
 // slotted reports whether each slot has a socket of its own.
@@ -105,6 +133,9 @@ func (s *server) open(w *Worker, r *request, place int) (k *socket, err error) {
 	k = &socket{s: s, slot: place, name: "listen/cluster/" + strconv.FormatUint(s.p.lastSocket, 10)}
 	if s.held {
 		n := r.descriptor() - 3
+		if r.descriptor() < 0 {
+			n = w.heldFor(s.at)
+		}
 		if n < 0 || n >= len(w.m.Held) {
 			return nil, fmt.Errorf("listen on descriptor %d: %w", r.descriptor(), unix.EBADF)
 		}

@@ -40,7 +40,7 @@ func slots(t *testing.T, policy Policy, n int) (*Primary, *server, []*socket) {
 	defer p.mu.Unlock()
 	g := p.group("web")
 	g.policy = policy
-	s := newServer(p, g, "", r.key(), r)
+	s := newServer(&Worker{p: p, g: g}, r.key(), r)
 	g.servers[s.key] = s
 	var all []*socket
 	for i := range n {
