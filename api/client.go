@@ -17,7 +17,8 @@ import (
 	"weaver/app"
 )
 
-// Client talks to the daemon behind Socket. It is safe for concurrent use, and keeps idle connections for 60 s.
+// Client talks to the daemon behind Socket. It is safe for concurrent use, asks 64 things at a time while others wait, and keeps
+// idle connections for 60 s.
 type Client struct {
 	Socket string
 	// Op is the id of the operation that comes first, if another front end has asked for it already, or, ending in Each, of
@@ -29,12 +30,17 @@ type Client struct {
 	// Dial opens a connection, if not to Socket. What breaks is not asked for again then.
 	Dial func(context.Context) (net.Conn, error)
 
-	pool pool
-	asks atomic.Int32 // operations asked for
+	pool  pool
+	queue queue
+	asks  atomic.Int32 // operations asked for
 }
 
-// Close drops idle connections. The client can be used afterwards.
-func (c *Client) Close() { c.pool.close() }
+// Close waits for the answers to what was asked, and drops the connections. What is followed, events and logs, ends with its
+// context. The client can be used afterwards.
+func (c *Client) Close() {
+	c.queue.drain()
+	c.pool.close()
+}
 
 // errorOf reads what the daemon answered instead of a result.
 func errorOf(resp *http.Response, body io.Reader, method, path string) *Error {
@@ -218,7 +224,7 @@ func (c *Client) Follow(ctx context.Context, s app.Stream, targets ...app.Select
 	if s != "" {
 		q.Set("stream", string(s))
 	}
-	rc, err := c.do(ctx, nil, http.MethodGet, PathFollow, q, nil)
+	rc, err := c.follow(ctx, PathFollow, q)
 	if err != nil {
 		return nil, err
 	}
@@ -231,7 +237,7 @@ func (c *Client) Events(ctx context.Context, since uint64) (iter.Seq2[app.Event,
 	if since > 0 {
 		q.Set("since", strconv.FormatUint(since, 10))
 	}
-	rc, err := c.do(ctx, nil, http.MethodGet, PathEvents, q, nil)
+	rc, err := c.follow(ctx, PathEvents, q)
 	if err != nil {
 		return nil, err
 	}

@@ -98,6 +98,29 @@ func (p *pool) close() {
 // do sends one request and returns the body of a good answer, which the caller closes. Only what reads is sent over a
 // connection that was idle, where the other side may just be hanging up: it can be asked again.
 func (c *Client) do(ctx context.Context, locks []int, method, path string, query url.Values, body []byte) (io.ReadCloser, error) {
+	leave, err := c.queue.enter(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("ask the daemon at %s: %w", c.Socket, err)
+	}
+	rc, err := c.send(ctx, locks, method, path, query, body)
+	if err != nil {
+		leave()
+		return nil, err
+	}
+	rc.leave = leave
+	return rc, nil
+}
+
+// follow is do for what has no end of its own.
+func (c *Client) follow(ctx context.Context, path string, query url.Values) (io.ReadCloser, error) {
+	rc, err := c.do(ctx, nil, http.MethodGet, path, query, nil)
+	if err == nil {
+		rc.(*answerBody).leave()
+	}
+	return rc, err
+}
+
+func (c *Client) send(ctx context.Context, locks []int, method, path string, query url.Values, body []byte) (*answerBody, error) {
 	if method == http.MethodGet {
 		for w := c.pool.take(); w != nil; w = c.pool.take() {
 			rc, err := c.exchange(ctx, w, method, path, query, body)
@@ -143,9 +166,9 @@ func isAnswer(err error) bool {
 
 // exchange sends the request and reads the head of the answer. The connection is closed or, when its body has been read
 // to the end, kept.
-func (c *Client) exchange(ctx context.Context, w *wire, method, path string, query url.Values, body []byte) (io.ReadCloser, error) {
+func (c *Client) exchange(ctx context.Context, w *wire, method, path string, query url.Values, body []byte) (*answerBody, error) {
 	stop := context.AfterFunc(ctx, func() { w.SetDeadline(time.Unix(1, 0)) }) // wakes whoever reads or writes
-	fail := func(err error) (io.ReadCloser, error) {
+	fail := func(err error) (*answerBody, error) {
 		stop()
 		w.Close()
 		if ctx.Err() != nil {
@@ -202,7 +225,8 @@ type answerBody struct {
 	header http.Header
 	stop   func() bool
 	wire   *wire
-	pool   *pool // nil: it is closed
+	pool   *pool  // nil: it is closed
+	leave  func() // ends its turn; nil while it has none
 	end    bool
 	once   sync.Once
 }
@@ -223,6 +247,9 @@ func (a *answerBody) Close() error {
 			a.pool.put(a.wire)
 		} else {
 			a.wire.Close()
+		}
+		if a.leave != nil {
+			a.leave()
 		}
 	})
 	return nil
