@@ -315,7 +315,7 @@ func TestScalingLosesNothing(t *testing.T) {
 func TestWorkersOnDemand(t *testing.T) {
 	for how, where := range map[string]string{"PORT": "+process.env.PORT", "a number": "+process.env.HELD", "a descriptor": "{fd: 3}"} {
 		t.Run(how, func(t *testing.T) {
-			r, port := newReal(t), freePort(t)
+			r, port := newReal(t), aPort(t)
 			spec := r.script("web", `require('http').createServer((q, s) => s.end('x ' + process.pid)).listen(`+where+`)`)
 			spec.Mode, spec.Instances = app.Cluster, 2
 			spec.Env.Set("HELD", strconv.Itoa(port))
