@@ -36,8 +36,7 @@ func (c *call) appFlags() config.Flags {
 		LimitCPU: c.str("limit-cpu"), LimitLocked: c.str("limit-memlock"), OOMScoreAdj: c.str("oom-score-adj"),
 		MaxCPU: c.str("max-cpu"), MaxTree: c.str("max-memory"), MaxPIDs: c.str("max-pids"), IOWeight: c.str("io-weight"),
 	}
-	if c.given("interpreter-args") {
-		args := c.str("interpreter-args")
+	if args := c.str("interpreter-args"); args != "" { // an empty variable of a script's says nothing
 		f.NodeArgs = &args
 	}
 	f.Log, f.MaxRestarts = c.last("log"), c.last("max-restarts")

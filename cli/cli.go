@@ -61,8 +61,9 @@ func takeVariable(environ []string, name string) (rest []string, value string) {
 
 // Run runs the command line args, which do not contain argv[0], and returns the exit code.
 func Run(ctx context.Context, env Env, args []string) int {
-	if name := home.CommandOf(env.Argv0); name != "" {
-		args = siblingArgs(&env, name, args)
+	sibling := home.CommandOf(env.Argv0)
+	if sibling != "" {
+		args = siblingArgs(&env, sibling, args)
 	}
 	c := newCall(ctx, &env, args)
 	defer c.client.Close()
@@ -71,6 +72,9 @@ func Run(ctx context.Context, env Env, args []string) int {
 		return env.Supervise(ctx, args[1:])
 	}
 	table := commands()
+	if sibling != "" {
+		find(table, sibling).tolerant = true // as PM2's are: images of containers hold flags of years ago
+	}
 	l, err := parse(table, args, c.onlyTarget)
 	said := args
 	if err == nil && l.argv != nil {
@@ -110,6 +114,9 @@ func newCall(ctx context.Context, env *Env, args []string) *call {
 // carryOut runs the command of a line.
 func (c *call) carryOut(l line) int {
 	c.cmd, c.args, c.rest = l.cmd, l.args, l.rest
+	for _, word := range l.unknown {
+		c.out.note("warning: unknown option %s is not used", word)
+	}
 	c.out.json = hasWord(l.argv, "--json")
 	c.out.mute = c.out.silent && !c.out.json && c.cmd.talk
 	if err := c.dispatch(l); err != nil {

@@ -18,12 +18,14 @@ type command struct {
 	target  bool
 	numbers bool // "-1" is an argument
 	talk    bool // what it prints is talk to PM2, which --silent takes away: its jlist and logs are not
-	hot     hotForm
-	lent    lent // whether the daemon may run it for the thin front end
-	hidden  bool
-	group   string
-	help    string
-	run     func(*call) error
+	// tolerant says that unknown flags are left out, with a warning.
+	tolerant bool
+	hot      hotForm
+	lent     lent // whether the daemon may run it for the thin front end
+	hidden   bool
+	group    string
+	help     string
+	run      func(*call) error
 	// service is the row's second form, `service NAME …`; nil if it has none. A row without run has only that.
 	service *command
 }

@@ -220,19 +220,37 @@ func (v *logView) events(ctx context.Context, mu *sync.Mutex) {
 }
 
 func (v *logView) event(e app.Event, mu *sync.Mutex) {
-	switch e.Kind {
-	case app.EventStart, app.EventOnline, app.EventExit, app.EventRestart, app.EventOverlimit, app.EventStop, app.EventDelete:
-	default:
-		return
-	}
 	mu.Lock()
 	defer mu.Unlock()
-	v.c.out.data(encoded(struct {
-		Timestamp string `json:"timestamp"`
-		Type      string `json:"type"`
-		Status    string `json:"status"`
-		Name      string `json:"app_name"`
-	}{v.jsonTime(e.At), "process_event", string(e.Kind), e.Name}))
+	for _, word := range eventWords(&e) {
+		v.c.out.data(encoded(struct {
+			Timestamp string `json:"timestamp"`
+			Type      string `json:"type"`
+			Status    string `json:"status"`
+			Name      string `json:"app_name"`
+		}{v.jsonTime(e.At), "process_event", word, e.Name}))
+	}
+}
+
+// eventWords are PM2's words for an event: what happened, and what somebody did who had it happen.
+func eventWords(e *app.Event) []string {
+	switch e.Kind {
+	case app.EventExit, app.EventOverlimit:
+		return []string{string(e.Kind)}
+	case app.EventReload, app.EventStop, app.EventDelete:
+		if e.Manually {
+			return []string{string(e.Kind)}
+		}
+	case app.EventOnline:
+		switch {
+		case e.Gen == 1:
+			return []string{"online", "start"}
+		case e.Manually:
+			return []string{"online", "restart"}
+		}
+		return []string{"online"}
+	}
+	return nil
 }
 
 // encoded is v as a line of JSON, with < and > as they are.

@@ -24,6 +24,9 @@ type foreground struct {
 	// files are logs to print, whole: they keep what an output that nobody reads holds up, which the supervisor's stream
 	// does not. Without any the stream is followed.
 	files []tail
+	// telling has what the supervisor's log says of the apps printed too, as PM2 does: in a container there is no other place
+	// to read of a crash.
+	telling bool
 	// keep says that the apps outlive us where the supervisor does.
 	keep bool
 	// autoExit ends it once no app runs or is due to run.
@@ -59,13 +62,18 @@ func (f *foreground) run(fresh bool) error {
 			return f.end(err)
 		}
 	}
+	tails := f.files
+	if f.telling && f.own && c.home.PM2 {
+		io.WriteString(c.env.Stdout, time.Now().Format("2006-01-02T15:04:05")+": PM2 log: Launching in no daemon mode\n")
+		tails = append(slices.Clone(tails), tail{c.home.DaemonLog(), c.env.Stdout})
+	}
 	ctx, cancel := context.WithCancel(c.ctx)
 	// What asks us to end must not cut off what the apps say when they are asked to.
 	showing, hide := context.WithCancel(context.WithoutCancel(c.ctx))
 	defer f.lines.Wait()
 	defer hide()
 	defer cancel()
-	printed := f.print()
+	printed := printFiles(tails, c.out)
 	defer printed()
 	if len(f.files) == 0 {
 		if err := f.follow(showing); err != nil {
@@ -84,13 +92,13 @@ type tail struct {
 	to   io.Writer
 }
 
-// print prints the files from where they end now. The function returned prints what is left, when nothing is written any
+// printFiles prints files from where they end now. The function returned prints what is left, when nothing is written any
 // more.
-func (f *foreground) print() (rest func()) {
+func printFiles(files []tail, out *output) (rest func()) {
 	end := make(chan struct{})
 	var all, ready sync.WaitGroup
-	ready.Add(len(f.files))
-	for _, t := range f.files {
+	ready.Add(len(files))
+	for _, t := range files {
 		all.Go(func() { // ends with the function returned
 			placed := sync.OnceFunc(ready.Done)
 			defer placed()
@@ -100,7 +108,7 @@ func (f *foreground) print() (rest func()) {
 				return err
 			})
 			if err != nil {
-				f.c.out.note("weaver: print %s: %v", t.path, err)
+				out.note("weaver: print %s: %v", t.path, err)
 			}
 		})
 	}

@@ -21,9 +21,10 @@ type line struct {
 	cmd  *command
 	word string // where cmd is nil: the word that should have been a command
 	// argv is for urfave: flags as --name or --name=value, "--", then the arguments.
-	argv []string
-	args []string // the arguments alone
-	rest []string // what followed "--", for commands that pass it on
+	argv    []string
+	args    []string // the arguments alone
+	rest    []string // what followed "--", for commands that pass it on
+	unknown []string // flags that were left out
 	// help and version were asked for, and win over everything else.
 	help, version bool
 }

@@ -127,6 +127,25 @@ func TestGrammarSaysWhatIsWrong(t *testing.T) {
 	}
 }
 
+func TestATolerantCommandLeavesOutWhatItDoesNotKnow(t *testing.T) {
+	table := commands()
+	find(table, "runtime").tolerant = true
+	for _, row := range []struct{ in, argv, unknown string }{
+		{"runtime app.js --old", "-- app.js", "--old"},
+		{"runtime --old app.js", "-- app.js", "--old"},
+		{"runtime app.js --old value -i 2", "--instances=2 -- app.js", "--old"},
+		{"runtime app.js --old=value more", "-- app.js more", "--old"},
+		{"runtime app.js -Q more", "-- app.js more", "-Q"},
+	} {
+		l, err := parse(table, strings.Fields(row.in), nil)
+		require.NoError(t, err, row.in)
+		assert.Equal(t, row.argv, strings.Join(l.argv, " "), row.in)
+		assert.Equal(t, row.unknown, strings.Join(l.unknown, " "), row.in)
+	}
+	_, err := parse(commands(), []string{"runtime", "app.js", "--old"}, nil)
+	assert.ErrorContains(t, err, "unknown option", "weaver's own says so")
+}
+
 func TestGrammarFindsHelpAndVersion(t *testing.T) {
 	for in, want := range map[string]line{
 		"":               {},

@@ -67,10 +67,12 @@ func (c *call) logView() (*logView, error) {
 	v := &logView{c: c, lines: defaultLines, begun: time.Now(), mark: c.lastWord("highlight")}
 	var err error
 	if word := c.str("lines"); c.given("lines") {
-		if v.lines, err = strconv.Atoi(word); err != nil {
-			return nil, &usageError{message: fmt.Sprintf("option `--lines' needs a number, not %q", word)}
+		n, err := strconv.Atoi(word)
+		if err != nil { // to PM2 that is no answer to how many
+			c.out.note("warning: --lines needs a number, not %q: the last %d are shown", word, defaultLines)
+			n = defaultLines
 		}
-		v.lines = max(v.lines, -v.lines)
+		v.lines = max(n, -n)
 	}
 	if expr := c.str("grep"); c.given("grep") {
 		if v.grep, err = regexp.Compile(expr); err != nil {

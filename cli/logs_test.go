@@ -73,6 +73,25 @@ func TestLogsFollowAcrossADeath(t *testing.T) {
 	assert.Contains(t, o.stderr, "weaver: 1 lines of longer not shown")
 }
 
+func TestEventsBetweenLinesAreInPM2sWords(t *testing.T) {
+	for _, row := range []struct {
+		e    app.Event
+		want string
+	}{
+		{app.Event{Kind: app.EventStart}, ""},
+		{app.Event{Kind: app.EventOnline, Gen: 1, Manually: true}, "online start"},
+		{app.Event{Kind: app.EventOnline, Gen: 2, Manually: true}, "online restart"},
+		{app.Event{Kind: app.EventOnline, Gen: 2}, "online"},
+		{app.Event{Kind: app.EventRestart}, ""},
+		{app.Event{Kind: app.EventExit}, "exit"},
+		{app.Event{Kind: app.EventOverlimit}, "restart overlimit"},
+		{app.Event{Kind: app.EventStop}, ""},
+		{app.Event{Kind: app.EventStop, Manually: true}, "stop"},
+	} {
+		assert.Equal(t, row.want, strings.Join(eventWords(&row.e), " "), "%+v", row.e)
+	}
+}
+
 func TestLogsAsData(t *testing.T) {
 	d := newFake(t, process(0, "web", 100))
 	at := time.Date(2030, 1, 2, 3, 4, 5, 6e6, time.UTC)

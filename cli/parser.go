@@ -67,7 +67,7 @@ func (p *parser) long(word string) error {
 		if p.asked(name) {
 			return nil
 		}
-		return unknownFlag(p.table, p.line.cmd, word)
+		return p.unknown(word, hasValue)
 	}
 	if !hasValue {
 		return p.take(f, word)
@@ -97,7 +97,7 @@ func (p *parser) bundle(word string) error {
 		switch {
 		case f == nil && p.asked(name):
 		case f == nil:
-			return unknownFlag(p.table, p.line.cmd, "-"+name)
+			return p.unknown("-"+name, true)
 		case f.arity == none:
 			p.flags = append(p.flags, given{flag: f})
 		case i+1 < len(word):
@@ -106,6 +106,18 @@ func (p *parser) bundle(word string) error {
 		default:
 			return p.take(f, "-"+name)
 		}
+	}
+	return nil
+}
+
+// unknown refuses a flag, or leaves it out: with the word behind it, as PM2 does, unless that is what to run.
+func (p *parser) unknown(word string, hasValue bool) error {
+	if !p.line.cmd.tolerant {
+		return unknownFlag(p.table, p.line.cmd, word)
+	}
+	p.line.unknown = append(p.line.unknown, cutValue(word))
+	if !hasValue && len(p.words) > 0 && len(p.line.args) > 0 && !strings.HasPrefix(p.words[0], "-") {
+		p.words = p.words[1:]
 	}
 	return nil
 }

@@ -76,11 +76,7 @@ func (c *call) againOne(verb app.Verb, target app.Selector) error {
 	if !c.bool("update-env") && !c.given("env") {
 		c.out.say(pm2.UpdateEnvHint)
 	}
-	if cron := c.str("cron-restart"); cron == "0" {
-		c.out.talk(pm2.Unscheduled)
-	} else if cron != "" {
-		c.out.talk(pm2.Scheduled, cron)
-	}
+	c.schedule()
 	if c.hasAppFlags() {
 		list, err := c.client.List(c.ctx, true, c.env.Cwd)
 		if err != nil {

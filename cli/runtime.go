@@ -50,6 +50,7 @@ func runRuntime(c *call) error {
 		form = labelled
 	}
 	f.view = &logView{c: c, form: form, begun: time.Now()}
+	f.telling = form == rawLines || form == labelled
 	target := c.args[0]
 	if c.isFile(target) {
 		loaded, err := c.load(target)

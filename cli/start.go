@@ -44,7 +44,7 @@ func runStart(c *call) error {
 
 // startHere starts the targets, and stays with their output until somebody wants an end of them.
 func (c *call) startHere(targets []string) error {
-	f := &foreground{c: c, keep: true, view: &logView{c: c, form: labelled, stamp: "HH:mm:ss", begun: time.Now()}}
+	f := &foreground{c: c, keep: true, telling: true, view: &logView{c: c, form: labelled, stamp: "HH:mm:ss", begun: time.Now()}}
 	f.start = func(f *foreground) error {
 		for _, t := range targets {
 			if err := c.start(t); err != nil {
@@ -88,6 +88,7 @@ func (c *call) start(target string) error {
 	case err != nil:
 		return err
 	case known:
+		c.schedule() // PM2 looks at it as at a start's, and then as at a restart's
 		return c.startKnown(target, list)
 	}
 	return c.startScript(target)
@@ -130,6 +131,7 @@ func (c *call) startKnown(target string, list []app.Process) error {
 	if r.Specs, err = c.patched(list, r.Targets, ""); err != nil {
 		return err
 	}
+	c.schedule()
 	if err := c.applyLocked(r); err != nil {
 		return err
 	}
@@ -245,7 +247,7 @@ func (c *call) missing(loaded *config.Loaded) error {
 			return err
 		}
 	}
-	names := slices.DeleteFunc(loaded.Names(), func(name string) bool {
+	names := slices.DeleteFunc(loaded.Entries(), func(name string) bool {
 		return slices.ContainsFunc(list, func(p app.Process) bool { return p.Name == name })
 	})
 	c.out.fresh = names
@@ -273,6 +275,15 @@ func (c *call) folders(specs ...app.Spec) {
 				c.out.talk("Creating folder: %s", dir)
 			}
 		}
+	}
+}
+
+// schedule says what --cron-restart changes in what exists.
+func (c *call) schedule() {
+	if cron := c.str("cron-restart"); cron == "0" {
+		c.out.talk(pm2.Unscheduled)
+	} else if cron != "" {
+		c.out.talk(pm2.Scheduled, cron)
 	}
 }
 

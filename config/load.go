@@ -39,6 +39,9 @@ func (l *Loaded) Names() []string {
 	return names
 }
 
+// Entries are the names of all apps of the file in its order, one as often as it is there.
+func (l *Loaded) Entries() []string { return slices.Clone(l.names) }
+
 // Load reads a config file, from the caller's directory, or "-" from c.Stdin. Of the flags, those count that count for
 // a file with PM2: Only, Env, Namespace, Watch, IgnoreWatch, UID, GID and Cwd; about others there is a warning. An
 // error means that nothing of the file can be started: *Invalid lists what is wrong in it, and a *SyntaxError within

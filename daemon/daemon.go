@@ -331,6 +331,11 @@ func (d *daemon) live(ctx context.Context, endStreams func()) error {
 	go func() { d.served <- server.Serve(door) }() // ends when the server is shut down
 	go d.accept(door, l)                           // ends when the door is closed, which the server does
 	writePIDFile(d.home.PIDFile())
+	if d.home.PM2 {
+		for _, line := range d.began() {
+			d.log.Info(line)
+		}
+	}
 	d.log.Info("ready", zap.String("version", d.opts.Version), zap.Int("pid", os.Getpid()), zap.Int("processes", d.sup.Count()))
 	d.sup.Served()
 	if d.skipped != "" {
@@ -410,7 +415,7 @@ func (d *daemon) wait(ctx context.Context, door *hotDoor) error {
 			d.lookAtConfigs()
 		case s := <-signals:
 			if isReload(s) {
-				if err := d.logs.Reopen(); err != nil {
+				if err := d.reopen(); err != nil {
 					d.log.Error("reopen the logs", zap.Error(err))
 				}
 				continue
@@ -450,7 +455,11 @@ func (d *daemon) end(server *http.Server, door *hotDoor) {
 	logs.RemoveLedger(d.ledgerName())
 	d.link.tell(anchor.MessageBye) // the anchor may be gone
 	d.wire.Load().wake()
-	d.log.Info("ended", zap.Duration("uptime", time.Since(d.started)))
+	if d.home.PM2 {
+		d.log.Info("PM2 successfully stopped")
+	} else {
+		d.log.Info("ended", zap.Duration("uptime", time.Since(d.started)))
+	}
 	d.log.Sync()
 }
 

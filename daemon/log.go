@@ -41,11 +41,12 @@ func (d *daemon) logEvents(ctx context.Context) {
 		}
 		seq = e.Seq
 		d.past.add(&e)
-		if d.home.PM2 {
-			if text := eventWords(&e); text != "" {
-				d.log.Log(level(e.Kind), text)
-				continue
+		if d.home.PM2 && hasWords(&e) {
+			p, _ := d.sup.Get(e.ID)
+			for _, line := range eventWords(&e, &p) {
+				d.log.Info(line)
 			}
+			continue
 		}
 		d.log.Log(level(e.Kind), string(e.Kind), eventFields(&e)...)
 	}
@@ -89,4 +90,12 @@ func eventFields(e *app.Event) []zap.Field {
 		fields = append(fields, zap.String("message", e.Message))
 	}
 	return fields
+}
+
+// reopen has every log file opened again, where somebody else has moved them away.
+func (d *daemon) reopen() error {
+	if d.home.PM2 {
+		d.log.Info("Reloading logs...")
+	}
+	return d.logs.Reopen()
 }

@@ -1,12 +1,15 @@
 package daemon
 
 import (
+	"cmp"
 	"fmt"
+	"strings"
 	"time"
 
 	"go.uber.org/zap/zapcore"
 
 	"weaver/app"
+	"weaver/pm2"
 )
 
 // pm2Encoder writes lines as they stand in PM2's pm2.log, which scripts search: "2026-11-23T13:24:13: PM2 log: text".
@@ -25,35 +28,95 @@ func pm2Encoder(enc zapcore.EncoderConfig) zapcore.Encoder {
 	return zapcore.NewConsoleEncoder(enc)
 }
 
-// eventWords is an event in PM2's words, "" if it has none for it.
-func eventWords(e *app.Event) string {
+// began are the lines of PM2's about a daemon that has begun: scripts count them.
+func (d *daemon) began() []string {
+	const line = "==============================================================================="
+	return []string{
+		line,
+		"--- New PM2 Daemon started ----------------------------------------------------",
+		"Time                 : " + d.started.Format("Mon Jan 02 2006 15:04:05 GMT-0700 (MST)"),
+		"PM2 version          : " + pm2.Compatible,
+		"PM2 home             : " + d.home.Dir,
+		"PM2 PID file         : " + d.home.PIDFile(),
+		"Application log path : " + d.home.Logs(),
+		line,
+	}
+}
+
+// eventWords is an event in PM2's words, a line each, nil if it has none for it. p is the process, as far as it is known.
+func eventWords(e *app.Event, p *app.Process) []string {
 	who := fmt.Sprintf("[%s:%d]", e.Name, e.ID)
+	spec := p.Spec
+	if spec == nil {
+		spec = &app.Spec{}
+	}
 	switch e.Kind {
 	case app.EventStart:
-		return "App " + who + " starting in -fork mode-"
+		mode := "fork"
+		if spec.Mode == app.Cluster {
+			mode = "cluster"
+		}
+		return []string{"App " + who + " starting in -" + mode + " mode-"}
 	case app.EventOnline:
-		return "App " + who + " online"
+		return []string{"App " + who + " online"}
 	case app.EventExit:
-		if e.Exit == nil {
-			return ""
-		}
-		if e.Exit.Err != "" {
-			return "App " + who + " could not be run: " + e.Exit.Err
-		}
-		signal := e.Exit.Signal
-		if signal == "" {
-			signal = "SIGINT" // what PM2 shows when there was none
-		}
-		return fmt.Sprintf("App %s exited with code [%d] via signal [%s]", who, e.Exit.Code, signal)
+		return exitWords(e, who)
 	case app.EventRestart:
-		if e.Delay == 0 {
-			return ""
+		if e.Delay != 0 {
+			return []string{fmt.Sprintf("App %s will restart in %dms", who, e.Delay.Milliseconds())}
 		}
-		return fmt.Sprintf("App %s will restart in %dms", who, e.Delay.Milliseconds())
 	case app.EventOverlimit:
-		return "Script " + e.Name + ` had too many unstable restarts. Stopped. "errored"`
-	case app.EventStop:
-		return fmt.Sprintf("Stopping app:%s id:%d", e.Name, e.ID)
+		limit := 16 // PM2's default
+		if spec.MaxRestarts != nil {
+			limit = *spec.MaxRestarts
+		}
+		return []string{fmt.Sprintf(`Script %s had too many unstable restarts (%d). Stopped. "errored"`, cmp.Or(spec.Script, e.Name), limit)}
+	case app.EventWarning:
+		if e.ID < 0 {
+			return nil
+		}
+		if why, ok := strings.CutPrefix(e.Message, "restarted because it exceeds max_memory_restart "); ok {
+			return []string{fmt.Sprintf("[PM2][WORKER] Process %d restarted because it exceeds --max-memory-restart value %s", e.ID, why)}
+		}
+		if strings.HasPrefix(e.Message, "Change detected ") {
+			return []string{e.Message}
+		}
+		return []string{"App " + who + " " + e.Message}
 	}
-	return ""
+	return nil
+}
+
+// exitWords are those of an exit; of one that was asked for PM2 says before that it asks, and after that nothing is left.
+func exitWords(e *app.Event, who string) (lines []string) {
+	if e.Exit == nil {
+		return nil
+	}
+	if e.Exit.Err != "" {
+		return []string{"App " + who + " could not be run: " + e.Exit.Err}
+	}
+	if e.Asked {
+		lines = append(lines, fmt.Sprintf("Stopping app:%s id:%d", e.Name, e.ID))
+	}
+	code, signal := e.Exit.Code, e.Exit.Signal
+	if signal != "" {
+		code = 0
+	} else {
+		signal = "SIGINT" // what PM2 shows when there was none
+	}
+	lines = append(lines, fmt.Sprintf("App %s exited with code [%d] via signal [%s]", who, code, signal))
+	if e.Asked {
+		lines = append(lines, "msg=process tree killed")
+	}
+	return lines
+}
+
+// hasWords lists the kinds of events that PM2 has words for, or says nothing about.
+func hasWords(e *app.Event) bool {
+	switch e.Kind {
+	case app.EventStart, app.EventOnline, app.EventExit, app.EventRestart, app.EventOverlimit, app.EventStop, app.EventDelete:
+		return true
+	case app.EventWarning:
+		return e.ID >= 0
+	}
+	return false
 }

@@ -193,7 +193,7 @@ type backend struct {
 
 func (b *backend) List() []app.Process                   { return b.d.sup.List() }
 func (b *backend) Get(id app.ID) (app.Process, bool)     { return b.d.sup.Get(id) }
-func (b *backend) ReloadLogs() error                     { return b.d.logs.Reopen() }
+func (b *backend) ReloadLogs() error                     { return b.d.reopen() }
 func (b *backend) SendLine(id app.ID, line string) error { return b.d.sup.SendLine(id, line) }
 
 func (b *backend) Tell(id app.ID, what string, manually bool) { b.d.sup.Tell(id, what, manually) }

@@ -193,7 +193,7 @@ func (d *daemon) onFiles(w http.ResponseWriter, r *http.Request, act string, do 
 func (d *daemon) reloadLogs(w http.ResponseWriter, r *http.Request) error {
 	op := d.operation(r, "reloadLogs")
 	defer op.end()
-	if err := d.logs.Reopen(); err != nil {
+	if err := d.reopen(); err != nil {
 		return op.failed(err)
 	}
 	return answer(w, struct{}{})

@@ -48,6 +48,11 @@ func (s *Supervisor) Start(ctx context.Context, specs []app.Spec, o StartOptions
 				names[i] = specs[at].Name
 			}
 			r.send(app.Progress{Step: app.StepWarn, ID: -1, Message: "Applications " + strings.Join(names, ", ") + " not running, starting..."})
+			for _, at := range fresh {
+				if specs[at].WaitReady {
+					r.send(app.Progress{Step: app.StepWarn, ID: -1, Name: specs[at].Name, Message: "App " + specs[at].Name + " has option 'wait_ready' set, waiting for app to be ready..."})
+				}
+			}
 		}
 	}
 	existing := s.existing(specs, o, fresh)

@@ -37,7 +37,7 @@ func main() {
 }
 
 func run() int {
-	cwd, err := os.Getwd()
+	cwd, err := directory()
 	if err != nil {
 		cwd = os.Getenv("PWD") // the directory is gone: relative paths fail with their own words
 	}

@@ -175,7 +175,7 @@ func (s *Server) event(e *app.Event) {
 		if e.Exit != nil {
 			code = e.Exit.Code
 			if e.Exit.Signal != "" {
-				signal = e.Exit.Signal
+				code, signal = 0, e.Exit.Signal // PM2's choice of a code
 			}
 		}
 		s.console(e.At, "App %s exited with code [%d] via signal [%s]", label, code, signal)
