@@ -3,7 +3,6 @@
 package hot
 
 import (
-	"os"
 	"strconv"
 	"syscall"
 	"time"
@@ -110,7 +109,7 @@ const maxWords = 256 << 10
 // columns of the terminal on stdout ("" if there is none), whether there is one on stderr, the number of arguments, they,
 // and the environment.
 func (t *try) words() ([]byte, bool) {
-	dir, err := os.Getwd()
+	dir, err := syscall.Getwd() // the real one, as weaverd has it: os.Getwd follows $PWD, and links with it
 	if err != nil {
 		return nil, false
 	}
