@@ -13,15 +13,14 @@ var errEnding = errors.New("the supervisor is ending")
 // Lend runs a command line inside the supervisor of the home dir, for a front end that would take longer to start than the
 // command does. Only some are lent: those that need nothing of their own process, and in which nothing that users have
 // written is run. Otherwise nothing was done.
-// begin is called before anything is done.
-func Lend(ctx context.Context, env Env, args []string, dir string, begin func()) (code int, done bool) {
+// begin is called before anything is done, and can still keep it from being done.
+func Lend(ctx context.Context, env Env, args []string, dir string, begin func() bool) (code int, done bool) {
 	c := newCall(ctx, &env, args)
 	defer c.client.Close()
 	l, err := parse(commands(), args, c.onlyTarget)
-	if err != nil || !c.canBeLent(&l) || c.findHome() != nil || c.home.Dir != dir {
+	if err != nil || !c.canBeLent(&l) || c.findHome() != nil || c.home.Dir != dir || !begin() {
 		return 0, false
 	}
-	begin()
 	c.out = newOutput(&env, hasWord(l.argv, "--no-color"), hasWord(l.argv, "--silent", "-s"))
 	return c.carryOut(l), true
 }

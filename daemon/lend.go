@@ -31,8 +31,9 @@ type FrontEnd struct {
 	ErrTerminal    bool // on stderr
 	// Dial opens a connection to this daemon, as that process.
 	Dial func(context.Context) (net.Conn, error)
-	// Begin is called before anything is done, unless the command is not run here.
-	Begin func()
+	// Begin is called before anything is done, unless the command is not run here. If it reports false, the one who asked is
+	// gone, and has perhaps asked in another way: nothing may be done then.
+	Begin func() bool
 }
 
 // lender runs front ends in this process. Starting one takes longer than what it does; here everything is warm.
@@ -96,16 +97,18 @@ func (d *daemon) front(w http.ResponseWriter, r *http.Request) error {
 		}
 		return inner, err
 	}
-	f.Begin = func() {
-		if out.take(w) {
-			go func() { // ends with the connection
-				out.conn.Read(make([]byte, 1)) // nothing comes: who asked has left, or the command is over
-				cancel()
-			}()
+	f.Begin = func() bool {
+		if !out.take(w) {
+			return false
 		}
+		go func() { // ends with the connection
+			out.conn.Read(make([]byte, 1)) // nothing comes: who asked has left, or the command is over
+			cancel()
+		}()
+		return true
 	}
 	code, done := d.runFront(ctx, f, out)
-	if !done {
+	if !done && out.conn == nil {
 		return refused
 	}
 	out.send('x', code, nil)
@@ -210,7 +213,7 @@ func (f *frames) send(kind byte, n int, b []byte) {
 	f.broken = err != nil
 }
 
-// take takes the connection over from net/http, and says that it goes on with frames.
+// take takes the connection over from net/http, and says that it goes on with frames. It reports whether somebody hears it.
 func (f *frames) take(w http.ResponseWriter) bool {
 	nc, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {
@@ -221,7 +224,7 @@ func (f *frames) take(w http.ResponseWriter) bool {
 	f.conn = nc
 	_, err = io.WriteString(nc, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: "+api.FrontProtocol+"\r\n\r\n")
 	f.broken = err != nil
-	return true
+	return err == nil
 }
 
 // cut drops what is said from now on, the end included.

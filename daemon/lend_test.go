@@ -153,6 +153,24 @@ func TestLentFrontEndEndsWithItsCaller(t *testing.T) {
 	<-left
 }
 
+// Who has not waited for the answer has asked somebody else.
+func TestNothingIsDoneForWhoHasLeft(t *testing.T) {
+	gone, ran := make(chan struct{}), make(chan bool, 1)
+	h := lending(t, func(_ context.Context, f FrontEnd) (int, bool) {
+		<-gone
+		begun := f.Begin()
+		ran <- begun
+		return 0, begun
+	})
+	body := frontWords(t, "test", "/tmp", []string{"weaver", "start", "x"}, nil)
+	c, err := net.Dial("unix", h.Socket())
+	require.NoError(t, err)
+	fmt.Fprintf(c, "POST /v1/front?o=id. HTTP/1.1\r\nHost: weaver\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
+	require.NoError(t, c.Close())
+	close(gone)
+	assert.False(t, <-ran)
+}
+
 func FuzzFront(f *testing.F) {
 	f.Add([]byte("test\x00/tmp\x001\x001\x0080\x001\x002\x00weaver\x00list\x00A=b\x00"))
 	f.Add([]byte("test\x00/\x00\x00\x00\x00\x00999999999999\x00"))

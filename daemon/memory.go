@@ -49,8 +49,7 @@ type tidy struct {
 	last  time.Time // of the last collection
 	live  uint64    // bytes that it left
 
-	awaits bool        // release will be called after the next collection
-	again  *time.Timer // that does it
+	awaits bool // release will be called after the next collection
 	over   bool
 }
 
@@ -97,10 +96,13 @@ func (t *tidy) run() {
 
 // release gives the program's pages back, and again some time after each collection for as long as it is calm.
 func (t *tidy) release() {
-	anchor.ReleaseProgram()
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if !t.lean || t.awaits {
+	if !t.lean || t.over {
+		return
+	}
+	anchor.ReleaseProgram()
+	if t.awaits {
 		return
 	}
 	t.awaits = true
@@ -114,14 +116,9 @@ func (t *tidy) release() {
 
 // unwound says that there was a collection. The caller holds the lock.
 func (t *tidy) unwound() {
-	if !t.lean || t.over {
-		return
+	if t.lean && !t.over {
+		time.AfterFunc(settled, t.release)
 	}
-	if t.again == nil {
-		t.again = time.AfterFunc(settled, t.release)
-		return
-	}
-	t.again.Reset(settled)
 }
 
 // hurry collects as rarely as when there is much to do, unless it has become calm again.
@@ -139,8 +136,5 @@ func (t *tidy) stop() {
 	t.over = true
 	if t.timer != nil {
 		t.timer.Stop()
-	}
-	if t.again != nil {
-		t.again.Stop()
 	}
 }
