@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -51,7 +52,7 @@ func pong(w http.ResponseWriter, _ *http.Request) {
 }
 
 func TestConnectionsAreUsedAgain(t *testing.T) {
-	d := listenAt(t, filepath.Join(t.TempDir(), "s"), http.HandlerFunc(pong))
+	d := listenAt(t, socketPath(t), http.HandlerFunc(pong))
 	c := &Client{Socket: d.path}
 	defer c.Close()
 	for range 50 {
@@ -63,7 +64,7 @@ func TestConnectionsAreUsedAgain(t *testing.T) {
 }
 
 func TestClientIsSafeForManyAtOnce(t *testing.T) {
-	d := listenAt(t, filepath.Join(t.TempDir(), "s"), http.HandlerFunc(pong))
+	d := listenAt(t, socketPath(t), http.HandlerFunc(pong))
 	c := &Client{Socket: d.path}
 	defer c.Close()
 	var wg sync.WaitGroup
@@ -78,7 +79,7 @@ func TestClientIsSafeForManyAtOnce(t *testing.T) {
 }
 
 func TestHangUpOfAnIdleConnectionIsNotSeen(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "s")
+	path := socketPath(t)
 	d := listenAt(t, path, http.HandlerFunc(pong))
 	c := &Client{Socket: path}
 	defer c.Close()
@@ -93,7 +94,7 @@ func TestHangUpOfAnIdleConnectionIsNotSeen(t *testing.T) {
 func TestChangesAreAskedForAgainUnderTheSameId(t *testing.T) {
 	var posts, dies atomic.Int32
 	var ids sync.Map
-	d := listenAt(t, filepath.Join(t.TempDir(), "s"), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	d := listenAt(t, socketPath(t), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodGet {
 			pong(w, r)
 			return
@@ -133,7 +134,7 @@ func TestChangesAreAskedForAgainUnderTheSameId(t *testing.T) {
 }
 
 func TestErrorsKeepTheirKind(t *testing.T) {
-	d := listenAt(t, filepath.Join(t.TempDir(), "s"), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	d := listenAt(t, socketPath(t), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == PathPing {
 			http.Error(w, "boom", http.StatusTeapot)
 			return
@@ -161,7 +162,7 @@ func TestErrorsKeepTheirKind(t *testing.T) {
 func TestOperationReportsUntilTheEnd(t *testing.T) {
 	steps := []app.Progress{{Step: app.StepApplying}, {Step: app.StepOK}, {Step: app.StepEnd}}
 	var upTo atomic.Int32
-	d := listenAt(t, filepath.Join(t.TempDir(), "s"), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	d := listenAt(t, socketPath(t), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodGet {
 			pong(w, r)
 			return
@@ -188,7 +189,7 @@ func TestOperationReportsUntilTheEnd(t *testing.T) {
 }
 
 func TestStreamsEndWithTheirContext(t *testing.T) {
-	d := listenAt(t, filepath.Join(t.TempDir(), "s"), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	d := listenAt(t, socketPath(t), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		for i := 0; r.Context().Err() == nil; i++ {
 			json.NewEncoder(w).Encode(app.Line{Text: fmt.Sprint(i)})
 			http.NewResponseController(w).Flush()
@@ -212,4 +213,13 @@ func TestStreamsEndWithTheirContext(t *testing.T) {
 	}
 	assert.GreaterOrEqual(t, n, 3)
 	assert.Empty(t, c.pool.idle, "a connection in the middle of a stream is not used again")
+}
+
+// socketPath is where a socket can be: not every path is short enough.
+func socketPath(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "w")
+	require.NoError(t, err)
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return filepath.Join(dir, "s")
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"path/filepath"
 	"runtime"
 	"sync"
@@ -42,7 +43,7 @@ func (h handler) Call(_ context.Context, c Call) ([]json.RawMessage, error) {
 // listen serves on a socket of the test's own, until the test ends.
 func listen(t *testing.T, serve func(context.Context, net.Listener) error) string {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "s")
+	path := socketPath(t)
 	l, err := net.Listen("unix", path)
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -174,4 +175,13 @@ func TestCallsOfAConnectionBeginInTurn(t *testing.T) {
 		_, err := r.Read()
 		require.NoError(t, err)
 	}
+}
+
+// socketPath is where a socket can be: not every path is short enough.
+func socketPath(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "w")
+	require.NoError(t, err)
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return filepath.Join(dir, "s")
 }
