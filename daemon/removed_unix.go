@@ -52,16 +52,20 @@ func (d *daemon) homeless() bool {
 		d.log.Error("the home was removed", zap.Error(err))
 		return false
 	}
-	fd, held, byAnchor, err := anchor.Relock(d.home.DaemonLock())
+	fd, held, by, err := anchor.Relock(d.home.DaemonLock())
 	switch {
 	case err != nil:
 		d.log.Error("take the lock that was removed", zap.Error(err))
 		return false
 	case held:
-		if byAnchor {
-			r.held++
-		} else {
+		switch by {
+		case os.Getpid(), d.link.pid(): // it is ours: a file system that does not tell one file from another
+			r.looks, r.held = 0, 0
+			return false
+		case 0:
 			r.held = 0
+		default:
+			r.held++
 		}
 		if r.held < takenLooks {
 			return false

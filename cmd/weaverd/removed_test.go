@@ -142,6 +142,33 @@ func TestARemovedHomeIsNotGivenToAnother(t *testing.T) {
 	assert.Empty(t, h.anchors())
 }
 
+// Another supervisor has taken the home, though it should not have come so far. Whoever cannot be reached any more ends, with what it
+// started, so that nothing runs twice; the home is the other's.
+func TestAHomeThatIsAnothersIsLeftToIt(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes some looks until another is believed")
+	}
+	h := newHouse(t)
+	h.settle()
+	h.weaver("start", "/bin/sleep", "--name", "one", "--", "1000")
+	was := h.ping()
+	h.removeHome()
+	require.NoError(t, os.Mkdir(h.home, 0o700))
+	lock, err := os.OpenFile(filepath.Join(h.home, "daemon.lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	require.NoError(t, err)
+	defer lock.Close()
+	require.NoError(t, syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB))
+	_, err = lock.WriteString("pid " + strconv.Itoa(os.Getpid()) + "\ncommand weaver --anchor " + h.home + "\n")
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(h.home, "weaver.sock"), nil, 0o600))
+	require.Eventually(t, func() bool { return !exists(was.PID) && !exists(was.Anchor) && len(h.marked()) == 0 }, 60*time.Second, 20*time.Millisecond)
+	data, err := os.ReadFile(filepath.Join(h.home, "weaver.sock"))
+	require.NoError(t, err, "what is the other's stays")
+	assert.Empty(t, data)
+	require.NoError(t, os.Remove(filepath.Join(h.home, "weaver.sock")))
+	require.NoError(t, lock.Close())
+}
+
 // With nothing to look after the home stays away, and so does the supervisor.
 func TestARemovedHomeOfNothingStaysAway(t *testing.T) {
 	h := newHouse(t)

@@ -90,15 +90,18 @@ func Removed(held int, path string) bool {
 	return false
 }
 
-// Relock takes the lock at path in place of one whose file was removed. held is true if somebody else has it, and anchor if that
-// one says to be an anchor: front ends have it for an instant.
-func Relock(path string) (fd int, held, anchor bool, err error) {
+// Relock takes the lock at path in place of one whose file was removed. held is true if somebody else has it, and by is the pid of
+// that one if it says to be an anchor: front ends have it for an instant.
+func Relock(path string) (fd int, held bool, by int, err error) {
 	fd, err = takeLock(path, "")
 	if _, others := err.(*heldError); !others {
-		return fd, false, false, err
+		return fd, false, 0, err
 	}
 	text, _ := os.ReadFile(path) // what it does not say, it does not
-	return -1, true, strings.Contains(string(text), "\ncommand "+anchorCommand), nil
+	if strings.Contains(string(text), "\ncommand "+anchorCommand) {
+		by = err.(*heldError).pid
+	}
+	return -1, true, by, nil
 }
 
 // relocked takes over the lock that the supervisor has taken again, and makes the log anew.
