@@ -61,7 +61,7 @@ var served = []struct {
 	{name: "TypeScript, tsx", needs: []string{"tsx"}, script: "typed.ts", app: workers(map[string]any{
 		"interpreter": "node", "node_args": "--import {modules}/tsx/dist/loader.mjs",
 	})},
-	{name: "TypeScript, ts-node", needs: []string{"ts-node", "typescript@5"}, script: "typed.ts", app: workers(map[string]any{
+	{name: "TypeScript, ts-node", needs: []string{"typescript@5", "ts-node"}, script: "typed.ts", app: workers(map[string]any{
 		"interpreter": "node", "node_args": "--require {modules}/ts-node/register/transpile-only",
 		"env": map[string]any{"TS_NODE_COMPILER_OPTIONS": `{"module": "commonjs", "esModuleInterop": true}`},
 	})},
