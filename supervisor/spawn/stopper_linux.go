@@ -20,7 +20,7 @@ type stopper struct {
 	known   []member // as of the last census
 	census  time.Time
 	resting bool
-	stopped []member // by us: what somebody else stopped is left so
+	stopped []member  // by us: what somebody else stopped is left so
 	lines   lifelines // while there are such
 	sum     spent
 }
