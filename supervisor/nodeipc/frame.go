@@ -3,6 +3,7 @@ package nodeipc
 import (
 	"bytes"
 	"encoding/json"
+	"unicode/utf8"
 )
 
 // Internal commands.
@@ -68,11 +69,11 @@ func Text(value []byte) string {
 	if len(value) < 2 || value[0] != '"' {
 		return ""
 	}
-	if inner := value[1 : len(value)-1]; bytes.IndexByte(inner, '\\') < 0 {
+	if inner := value[1 : len(value)-1]; bytes.IndexByte(inner, '\\') < 0 && utf8.Valid(inner) {
 		return string(inner)
 	}
 	var s string
-	_ = json.Unmarshal(value, &s) // "" if it is not valid
+	_ = json.Unmarshal(value, &s) // "" if it is not valid; what is no UTF-8 is replaced
 	return s
 }
 

@@ -53,6 +53,10 @@ func periodAt(at int64, zone *time.Location) period {
 	}
 	if p.ends = !end.IsZero(); p.ends {
 		p.end = end.Unix()
+		// Where a zone goes on by a rule package time has years of 365 days: the last one of a leap year lies behind its own end.
+		for p.end <= at {
+			p.end += 24 * 60 * 60
+		}
 	}
 	return p
 }
