@@ -158,6 +158,7 @@ func (s *Server) event(e *app.Event) {
 		}
 	case app.EventStart:
 		s.ended(e, app.Stopped)
+		s.lives.of(e.ID).begun = e.Gen
 		mode := app.Fork
 		if p, ok := s.Backend.Get(e.ID); ok && p.Mode != "" {
 			mode = p.Mode

@@ -14,6 +14,7 @@ type life struct {
 	exit     *app.Event // of which not everything was told
 	restarts int        // how many there were when it came online: an operator's restart is counted before the end that it brings
 	waits    bool       // for its restart
+	begun    uint64     // the latest program that was begun
 }
 
 type lives map[app.ID]*life
@@ -30,8 +31,8 @@ func (s *Server) exited(e *app.Event) {
 	l := s.lives.of(e.ID)
 	exit := *e
 	exit.Restarts = min(e.Restarts, l.restarts)
-	if p, ok := s.Backend.Get(e.ID); ok && p.Mode == app.Cluster && e.Gen < p.Gen && e.Asked {
-		// The process that a reload has replaced.
+	if p, ok := s.Backend.Get(e.ID); ok && p.Mode == app.Cluster && e.Gen < l.begun && e.Asked {
+		// The process that a reload has replaced: its successor was begun before it ended.
 		exit.Restarts = max(0, e.Restarts-1)
 		s.old(&exit, &p, app.Stopping)
 		s.old(&exit, &p, app.Stopped)
