@@ -101,6 +101,12 @@ func TestIdleConnectionsAreClosed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var p pool
 		defer p.close()
+		idle := func() int {
+			synctest.Wait()
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			return len(p.idle)
+		}
 		a, far := net.Pipe()
 		b, other := net.Pipe()
 		defer far.Close()
@@ -109,12 +115,10 @@ func TestIdleConnectionsAreClosed(t *testing.T) {
 		time.Sleep(idleTime / 2)
 		p.put(&wire{Conn: b})
 		time.Sleep(idleTime/2 + time.Second)
-		synctest.Wait()
+		assert.Equal(t, 1, idle(), "the younger one")
 		_, err := far.Read(make([]byte, 1))
 		assert.ErrorIs(t, err, io.EOF)
-		assert.Len(t, p.idle, 1, "the younger one")
 		time.Sleep(idleTime)
-		synctest.Wait()
-		assert.Empty(t, p.idle)
+		assert.Zero(t, idle())
 	})
 }
