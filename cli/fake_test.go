@@ -21,6 +21,7 @@ import (
 
 	"weaver/api"
 	"weaver/app"
+	"weaver/config/home"
 	"weaver/pm2"
 )
 
@@ -287,6 +288,7 @@ func (r *runner) environment(stdout, stderr *syncBuffer) Env {
 			return r.cols, r.cols > 0 && w == any(stdout)
 		},
 		Supervise: func(_ context.Context, args []string) int { return len(args) },
+		Living:    func(home.Home) (int, error) { return 0, nil },
 	}
 }
 

@@ -9,14 +9,23 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
+
+	"weaver/logs/ledger"
 )
 
-// openLedgerNamed opens a ledger as a supervisor whose anchor keeps nothing.
-func openLedgerNamed(t *testing.T, name string) *Ledger {
+// openLedgerNamed opens a ledger as a supervisor whose anchor keeps nothing. When that dies nobody holds the ledger's file any more.
+func openLedgerNamed(t *testing.T, name string) (l *Ledger, dies func()) {
 	t.Helper()
-	l, err := OpenLedger(func(string) (int, bool) { return 0, false }, func(string, int) error { return nil }, name)
+	memory := -1
+	keep := func(name string, fd int) error {
+		if name == ledger.MemoryName {
+			memory = fd
+		}
+		return nil
+	}
+	l, err := OpenLedger(func(string) (int, bool) { return 0, false }, keep, name)
 	require.NoError(t, err)
-	return l
+	return l, func() { require.NoError(t, unix.Flock(memory, unix.LOCK_UN)) }
 }
 
 // What was lost by a supervisor that died before the disk had room again is told by the next one, and once.
@@ -25,7 +34,8 @@ func TestTheNextSupervisorTellsWhatWasLost(t *testing.T) {
 	t.Cleanup(func() { RemoveLedger(name) })
 	clock, d := newClock(), &disk{room: 3, err: syscall.ENOSPC}
 	path := filepath.Join(t.TempDir(), "a.log")
-	first := newEngine(t, Options{openFile: d.openFile, Now: clock.now, Ledger: openLedgerNamed(t, name)})
+	memory, dies := openLedgerNamed(t, name)
+	first := newEngine(t, Options{openFile: d.openFile, Now: clock.now, Ledger: memory})
 	p, child := open(t, first, PipeOptions{Dests: dest(path)})
 	write(t, child, "one\n") // one byte too many
 	flush(t, p)
@@ -34,20 +44,21 @@ func TestTheNextSupervisorTellsWhatWasLost(t *testing.T) {
 	require.Equal(t, "one", content(t, path))
 
 	// It dies here. The pipe is another one, which makes no difference to files.
-	source, err := unix.Dup(p.Source())
-	require.NoError(t, err)
-	second := newEngine(t, Options{Now: clock.now, Ledger: openLedgerNamed(t, name)})
-	q, err := second.Adopt(PipeOptions{Dests: dest(path)}, source)
-	require.NoError(t, err)
+	dies()
+	memory, dies = openLedgerNamed(t, name)
+	second := newEngine(t, Options{Now: clock.now, Ledger: memory})
+	q, child := open(t, second, PipeOptions{Dests: dest(path)})
 	p.Discard()
 	clock.pass(retryEvery)
-	_, err = child.WriteString("ee\nfour\n")
+	_, err := child.WriteString("ee\nfour\n")
 	require.NoError(t, err)
 	flush(t, q)
 	eventually(t, "it is told", func() bool {
 		return content(t, path) == "one\n[weaver] 11 bytes of output were lost: no space left on device\nfour\n"
 	})
-	third := newEngine(t, Options{Now: clock.now, Ledger: openLedgerNamed(t, name)})
+	dies()
+	memory, _ = openLedgerNamed(t, name)
+	third := newEngine(t, Options{Now: clock.now, Ledger: memory})
 	_, _ = open(t, third, PipeOptions{Dests: dest(path)})
 	require.Nil(t, third.ledger.gap(path, false), "it is told once")
 }
