@@ -26,6 +26,7 @@ var (
 	ours      = regexp.MustCompile(`(?m)^(hint: .*|warning: .*|\[PM2\] Spawning PM2 daemon.*|\[PM2\] PM2 Successfully daemonized)\n?`)
 	warned    = regexp.MustCompile(`^\[PM2\]\[WARN\] `)
 	done      = regexp.MustCompile(`^\[PM2\] (Applying action re\w+ on app .*|\[.*\]\(\d+\) ✓|App \[.*\] launched .*|Process .* restored)$`)
+	installed = regexp.MustCompile(`/[^\s():$]*/node_modules/(pm2|amp|amp-message)/`)
 	nodeVer   = regexp.MustCompile(`\bv?(1[68]|2[024])\.\d+\.\d+\b`)
 )
 
@@ -38,6 +39,7 @@ func (s *stage) plain(text string) string {
 	text = epochTime.ReplaceAllString(text, "MS")
 	text = uuid.ReplaceAllString(text, "UUID")
 	text = nodeVer.ReplaceAllString(text, "NODE")
+	text = installed.ReplaceAllString(text, "$$NPM/$1/")
 	text = nodeAt.ReplaceAllString(text, "$$BIN/node")
 	return number.ReplaceAllStringFunc(text, func(n string) string {
 		if s.pids[n] {
