@@ -39,39 +39,45 @@ func (t *try) borrow() (code int, handled bool) {
 	if h.status != switching {
 		return 0, false
 	}
-	if c.deadline(0) != nil {
-		t.asked = mutates
-		return 0, false
+	code, printed, err := t.relay(c)
+	switch {
+	case err == nil:
+		return code, true
+	case printed && !mutates: // what is printed cannot be taken back, and is not all
+		return t.broken(request{form: &form{}}), true
 	}
-	printed := false
+	t.asked = mutates
+	return 0, false
+}
+
+// relay prints frames until the last. What nobody reads does not end the command.
+func (t *try) relay(c *conn) (code int, printed bool, err error) {
+	if err := c.deadline(0); err != nil {
+		return 0, false, err
+	}
 	for {
 		f, err := c.frame()
 		if err != nil {
-			if printed && !mutates {
-				return t.broken(request{form: &form{mutates: mutates}}), true
-			}
-			t.asked = mutates
-			return 0, false
-		}
-		if f.kind == 'x' {
-			return f.length & 0xff, true
+			return 0, printed, err
 		}
 		fd := t.stdout
-		if f.kind == '2' {
+		switch f.kind {
+		case 'x':
+			return f.length & 0xff, printed, nil
+		case '2':
 			fd = t.stderr
 		}
-		for left := f.length; left > 0; {
+		for f.length > 0 {
 			if c.off == c.end {
-				if c.fill() != nil {
-					return t.broken(request{form: &form{mutates: mutates}}), true
+				if err := c.fill(); err != nil {
+					return 0, printed, err
 				}
 			}
-			part := c.buf[c.off:c.end]
-			part = part[:min(len(part), left)]
-			t.print(fd, part) // what nobody reads does not end the command
+			part := c.buf[c.off:min(c.end, c.off+f.length)]
+			t.print(fd, part)
 			printed = true
 			c.off += len(part)
-			left -= len(part)
+			f.length -= len(part)
 		}
 	}
 }

@@ -6,6 +6,7 @@
 package hot
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -178,17 +179,24 @@ func parse(words []string) (request, bool) {
 
 // find takes the name of a command off the front of args.
 func find(args []string) (*form, []string) {
-	for n := min(2, len(args)); n > 0; n-- {
+	i, n := named(args, len(forms), func(i int) []string { return forms[i].words })
+	if i < 0 {
+		return nil, args
+	}
+	return &forms[i], args[n:]
+}
+
+// named returns which of count forms args begin with, -1 if none, and how many words its name has.
+func named(args []string, count int, words func(form int) []string) (form, n int) {
+	for n = min(2, len(args)); n > 0; n-- {
 		name := strings.Join(args[:n], " ")
-		for i := range forms {
-			for _, word := range forms[i].words {
-				if word == name {
-					return &forms[i], args[n:]
-				}
+		for form = range count {
+			if slices.Contains(words(form), name) {
+				return form, n
 			}
 		}
 	}
-	return nil, args
+	return -1, 0
 }
 
 // flag notes a flag, if it keeps the form.
@@ -240,17 +248,11 @@ func readable(word string) bool {
 }
 
 func findLent(words []string) *lentForm {
-	for n := min(2, len(words)); n > 0; n-- {
-		name := strings.Join(words[:n], " ")
-		for i := range lentForms {
-			for _, w := range lentForms[i].words {
-				if w == name {
-					return &lentForms[i]
-				}
-			}
-		}
+	i, _ := named(words, len(lentForms), func(i int) []string { return lentForms[i].words })
+	if i < 0 {
+		return nil
 	}
-	return nil
+	return &lentForms[i]
 }
 
 // plain reports that arg can only be a name, a namespace, an id or "all": no path and no config file, which only mean
