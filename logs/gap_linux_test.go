@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
@@ -61,6 +62,17 @@ func TestTheNextSupervisorTellsWhatWasLost(t *testing.T) {
 	third := newEngine(t, Options{Now: clock.now, Ledger: memory})
 	_, _ = open(t, third, PipeOptions{Dests: dest(path)})
 	require.Nil(t, third.ledger.gap(path, false), "it is told once")
+}
+
+// Who was killed with its anchor lets go of the ledger a little later than of the home: the next supervisor goes on with it all the same.
+func TestALedgerIsTakenFromWhoIsDying(t *testing.T) {
+	name := fmt.Sprintf("weaver-dying-%d", os.Getpid())
+	t.Cleanup(func() { RemoveLedger(name) })
+	first, dies := openLedgerNamed(t, name)
+	require.NotNil(t, first.gap("/a.log", true))
+	time.AfterFunc(20*time.Millisecond, dies)
+	second, _ := openLedgerNamed(t, name)
+	require.NotNil(t, second.gap("/a.log", false), "what the first has noted is known")
 }
 
 // A service runs without a log that the disk refuses to make, which tells what is missing once it can be made.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -29,7 +30,7 @@ func namedMemory(name string) (fd int, err error) {
 		}
 		st, err := ownMemory(fd)
 		if err == nil {
-			err = holdMemory(fd)
+			err = awaitMemory(fd)
 		}
 		if err == nil && !isNamed(st, name) { // it was a dead one's, and has just been removed
 			unix.Close(fd)
@@ -63,6 +64,18 @@ func holdMemory(fd int) error {
 	err := unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB)
 	if errors.Is(err, unix.EWOULDBLOCK) {
 		return errTaken
+	}
+	return err
+}
+
+// deathTime is how long who was killed may take to let go of what it held: its descriptors are closed one after the other.
+const deathTime = time.Second
+
+// awaitMemory is holdMemory that lets the last holder finish dying. Who lives keeps it.
+func awaitMemory(fd int) error {
+	err := holdMemory(fd)
+	for end := time.Now().Add(deathTime); err == errTaken && time.Now().Before(end); err = holdMemory(fd) {
+		time.Sleep(time.Millisecond)
 	}
 	return err
 }
