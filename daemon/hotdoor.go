@@ -198,9 +198,14 @@ func (h *hotDoor) end(ctx context.Context) {
 		}
 	}
 	h.mu.Unlock()
+	awaitAll(ctx, &h.atWork)
+}
+
+// awaitAll returns when all of them are done, or with ctx.
+func awaitAll(ctx context.Context, all *sync.WaitGroup) {
 	done := make(chan struct{})
-	go func() { // ends with the answers under way
-		h.atWork.Wait()
+	go func() { // ends with the last of them
+		all.Wait()
 		close(done)
 	}()
 	select {

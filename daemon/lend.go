@@ -57,15 +57,7 @@ func (l *lender) end(ctx context.Context) {
 	l.mu.Lock()
 	l.over = true
 	l.mu.Unlock()
-	done := make(chan struct{})
-	go func() { // ends with the last of them
-		l.atWork.Wait()
-		close(done)
-	}()
-	select {
-	case <-done:
-	case <-ctx.Done():
-	}
+	awaitAll(ctx, &l.atWork)
 }
 
 // front runs a command line. The connection goes on with frames of output; see api.PathFront.

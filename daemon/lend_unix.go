@@ -8,19 +8,11 @@ import (
 	"os"
 	"strconv"
 	"syscall"
-
-	"golang.org/x/sys/unix"
 )
 
 // inside opens a connection to the door from within, as the process at the other end of c.
 func (h *hotDoor) inside(c *conn) (net.Conn, error) {
-	syscall.ForkLock.RLock() // not everywhere are they closed on exec from the beginning
-	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM, 0)
-	if err == nil {
-		unix.CloseOnExec(fds[0])
-		unix.CloseOnExec(fds[1])
-	}
-	syscall.ForkLock.RUnlock()
+	fds, err := streamPair()
 	if err != nil {
 		return nil, err
 	}
