@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -49,8 +50,46 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
+	if path := os.Getenv("WEAVER_TEST_ASK"); path != "" { // likewise
+		askAll(path)
+		os.Exit(0)
+	}
 	// lumberjack's goroutine lives as long as its process, in which there is otherwise one daemon.
 	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("gopkg.in/natefinch/lumberjack%2ev2.(*Logger).millRun"))
+}
+
+// framed reads what is told with its length.
+func framed(r *bufio.Reader) ([]byte, error) {
+	line, err := r.ReadString('\n')
+	if err != nil {
+		return nil, err
+	}
+	n, err := strconv.Atoi(strings.TrimSpace(line))
+	if err != nil {
+		return nil, err
+	}
+	b := make([]byte, n)
+	_, err = io.ReadFull(r, b)
+	return b, err
+}
+
+// askAll is the process of a guest.
+func askAll(socket string) {
+	for in := bufio.NewReader(os.Stdin); ; {
+		request, err := framed(in)
+		if err != nil {
+			return
+		}
+		var answer bytes.Buffer
+		if c, err := net.Dial("unix", socket); err == nil {
+			c.Write(request)
+			if resp, err := http.ReadResponse(bufio.NewReader(c), nil); err == nil {
+				resp.Write(&answer)
+			}
+			c.Close()
+		}
+		fmt.Printf("%d\n%s", answer.Len(), answer.Bytes())
+	}
 }
 
 // serve runs a daemon of its own for the test, without an anchor, and returns its home and a client.

@@ -11,7 +11,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -27,6 +26,10 @@ import (
 // sayAs makes the test binary write standard input to a socket and print what comes back.
 const sayAs = "WEAVER_TEST_SAY"
 
+// askAs makes the test binary ask a socket each of the requests on its standard input, over a connection of its own, and print the
+// answers. Both are told with their length in a line before them.
+const askAs = "WEAVER_TEST_ASK"
+
 // Groups that nobody has.
 const (
 	readers   = 47101
@@ -41,10 +44,12 @@ type guest struct {
 	exe    string
 	socket string
 	groups []uint32
+	in     io.WriteCloser // of the process that asks
+	out    *bufio.Reader
 }
 
 // guests returns a way to make some at a daemon's socket.
-func guests(t *testing.T, socket string) func(groups ...uint32) guest {
+func guests(t *testing.T, socket string) func(groups ...uint32) *guest {
 	if os.Getuid() != 0 {
 		t.Skip("only root can become somebody else")
 	}
@@ -56,25 +61,48 @@ func guests(t *testing.T, socket string) func(groups ...uint32) guest {
 	require.NoError(t, os.Chmod(dir, 0o755))
 	exe := filepath.Join(dir, "test")
 	require.NoError(t, os.WriteFile(exe, self, 0o755))
-	return func(groups ...uint32) guest { return guest{t, exe, socket, groups} }
+	all := map[string]*guest{}
+	return func(groups ...uint32) *guest {
+		g := all[fmt.Sprint(groups)]
+		if g == nil {
+			g = &guest{t: t, exe: exe, socket: socket, groups: groups}
+			all[fmt.Sprint(groups)] = g
+		}
+		return g
+	}
+}
+
+// command is the test binary as the guest, in one of its ways.
+func (g *guest) command(way string) *exec.Cmd {
+	cmd := exec.Command(g.exe)
+	cmd.Env, cmd.Dir = append(os.Environ(), way+"="+g.socket), "/"
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 47000, Groups: g.groups}}
+	return cmd
 }
 
 // say sends a request and returns the status, 0 if there is no answer, and the body.
-func (g guest) say(method, path, body string) (int, string) {
+func (g *guest) say(method, path, body string) (int, string) {
 	g.t.Helper()
-	cmd := exec.Command(g.exe)
-	cmd.Env = append(os.Environ(), sayAs+"="+g.socket)
-	cmd.Dir = "/"
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 47000, Groups: g.groups}}
-	cmd.Stdin = strings.NewReader(fmt.Sprintf("%s %s HTTP/1.1\r\nHost: weaver\r\nContent-Length: %d\r\n\r\n%s", method, path, len(body), body))
-	if method == "GET" || body == "" && strings.Contains(path, "/hot/") { // as the thin front end words it
-		line := "\r\nContent-Length: 0"
-		if method == "GET" {
-			line = ""
-		}
-		cmd.Stdin = strings.NewReader(method + " " + path + " HTTP/1.1\r\nHost: weaver" + line + "\r\n\r\n")
+	if g.in == nil {
+		cmd := g.command(askAs)
+		in, err := cmd.StdinPipe()
+		require.NoError(g.t, err)
+		out, err := cmd.StdoutPipe()
+		require.NoError(g.t, err)
+		require.NoError(g.t, cmd.Start())
+		g.in, g.out = in, bufio.NewReader(out)
+		g.t.Cleanup(func() {
+			in.Close()
+			assert.NoError(g.t, cmd.Wait())
+		})
 	}
-	out, err := cmd.Output()
+	request := fmt.Sprintf("%s %s HTTP/1.1\r\nHost: weaver\r\nContent-Length: %d\r\n\r\n%s", method, path, len(body), body)
+	if method == "GET" { // as the thin front end words it
+		request = method + " " + path + " HTTP/1.1\r\nHost: weaver\r\n\r\n"
+	}
+	_, err := fmt.Fprintf(g.in, "%d\n%s", len(request), request)
+	require.NoError(g.t, err)
+	out, err := framed(g.out)
 	require.NoError(g.t, err)
 	if len(out) == 0 {
 		return 0, ""
@@ -236,9 +264,7 @@ func TestRolesAreTakenBack(t *testing.T) {
 	h, c := serve(t)
 	g := guests(t, h.Socket())(readers)
 	shareWith(t, c)
-	cmd := exec.Command(g.exe)
-	cmd.Env, cmd.Dir = append(os.Environ(), sayAs+"="+h.Socket()), "/"
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 47000, Groups: g.groups}}
+	cmd := g.command(sayAs)
 	in, err := cmd.StdinPipe()
 	require.NoError(t, err)
 	out := make(chan string, 1)
