@@ -1,10 +1,12 @@
 package spawn
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -86,9 +88,10 @@ func TestBusyTreeKeepsToItsShareOfACore(t *testing.T) {
 		t.Skip("it takes ten seconds")
 	}
 	eachMeans(t, func(t *testing.T, s *Spawner) {
+		urgent := hasten(t) // the tree too, which inherits it
 		r := launchRead(t, s, busy(0.5))
 		require.Equal(t, "up", r.line(t))
-		first := r.throttle == nil && precede(r) // a throttle must not come last itself
+		first := urgent || r.throttle == nil && precede(r) // a throttle must not come last itself
 		began, before, idle := time.Now(), cpuTime(t, r.Child), idleTime()
 		late, worst := delays(10 * time.Second) // what the bound is about
 		took := time.Since(began).Seconds()
@@ -96,18 +99,36 @@ func TestBusyTreeKeepsToItsShareOfACore(t *testing.T) {
 		t.Logf("%.1f %% of a core, held by %s; this process was late by %v in all, by %v at worst", 100*used, r.Holds()[0].By, late, worst)
 		most, least := 0.55, 0.45
 		if r.throttle != nil { // It comes no more in time than this does. What was too much is repaid, but for the last of it.
-			if late > 1500*time.Millisecond {
-				t.Skip("the throttle itself has to come in time for it, and this machine is busy")
-			}
 			most += 4 * worst.Seconds() / took * float64(min(4, runtime.NumCPU()))
 			least -= late.Seconds() / took
-			first = idleTime()-idle > 5*time.Second // it was not for want of a core
+			first = first || idleTime()-idle > 5*time.Second // it was not for want of a core
 		}
 		assert.LessOrEqual(t, used, most)
 		if first {
 			assert.GreaterOrEqual(t, used, least)
 		}
 	})
+}
+
+// hasten has this process, and what it starts from now on, be served before everybody else on this machine, until the test ends,
+// if it may: what is measured is then the bound, and not how busy the machine is.
+func hasten(t *testing.T) bool {
+	set := func(nice int) bool {
+		threads, err := os.ReadDir("/proc/self/task")
+		ok := err == nil
+		for _, e := range threads {
+			tid, _ := strconv.Atoi(e.Name())
+			err := syscall.Setpriority(syscall.PRIO_PROCESS, tid, nice)
+			ok = ok && (err == nil || errors.Is(err, syscall.ESRCH))
+		}
+		return ok
+	}
+	was, err := syscall.Getpriority(syscall.PRIO_PROCESS, 0) // 20 less than it is
+	if err != nil || !set(-20) {
+		return false
+	}
+	t.Cleanup(func() { set(20 - was) })
+	return true
 }
 
 // idleTime is how long the cores of this machine have been idle, all together.
@@ -345,6 +366,15 @@ func TestProcessesInTheWayOfControllersStepAside(t *testing.T) {
 	if len(words) == 0 {
 		t.Skip("cgroup2 has no controllers here")
 	}
+	for _, word := range words { // some are enabled in spite of processes, and then it is too late
+		t.Run(word, func(t *testing.T) { stepsAside(t, dir, word) })
+	}
+}
+
+func stepsAside(t *testing.T, above, controller string) {
+	dir := filepath.Join(above, controller)
+	require.NoError(t, os.Mkdir(dir, 0o755))
+	require.NoError(t, writeFile(above+"/cgroup.subtree_control", "+"+controller))
 	s := newSpawner(t, mode{})
 	ours, stranger := launch(t, s, command("/bin/sleep", "100")), launch(t, s, command("/bin/sleep", "100"))
 	t.Cleanup(func() { // before the groups are removed
@@ -357,11 +387,14 @@ func TestProcessesInTheWayOfControllersStepAside(t *testing.T) {
 	}
 	g := &cgroups{dir: filepath.Join(dir, "weaver", "home")}
 	require.NoError(t, os.MkdirAll(g.dir, 0o755))
-	assert.ErrorContains(t, g.switchOn(words[0], []int{ours.PID}), "device or resource busy")
+	assert.ErrorContains(t, g.switchOn(controller, []int{ours.PID}), "device or resource busy")
+	kind, err := os.ReadFile(g.dir + "/cgroup.type")
+	require.NoError(t, err)
+	assert.Equal(t, "domain\n", string(kind), "children can still live there")
 	require.NoError(t, stranger.Kill())
 	wait(t, stranger.exit)
-	eventually(t, func() bool { return g.switchOn(words[0], []int{ours.PID}) == nil }, "the stranger is gone")
-	has, err := lists(g.dir+"/cgroup.subtree_control", words[0])
+	eventually(t, func() bool { return g.switchOn(controller, []int{ours.PID}) == nil }, "the stranger is gone")
+	has, err := lists(g.dir+"/cgroup.subtree_control", controller)
 	require.NoError(t, err)
 	assert.True(t, has)
 	where, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", ours.PID))

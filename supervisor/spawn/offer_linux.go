@@ -39,6 +39,9 @@ func (g *cgroups) switchOn(controller string, ours []int) error {
 	if has, err := lists(own+"/cgroup.controllers", controller); err != nil || !has {
 		return fmt.Errorf("cgroup2 has no %s controller here", controller)
 	}
+	if inside(own) && !stepAside(own, ours) {
+		return fmt.Errorf("enable the %s controller in %s, where there are processes of others: %w", controller, own, unix.EBUSY)
+	}
 	for _, dir := range []string{own, top, g.dir} {
 		file := dir + "/cgroup.subtree_control"
 		if has, err := lists(file, controller); err == nil && has {
@@ -53,6 +56,16 @@ func (g *cgroups) switchOn(controller string, ours []int) error {
 		}
 	}
 	return nil
+}
+
+// inside reports that a group has processes of its own, which is in the way of controllers below it unless it is the root. The
+// kernel does enable some (cpu, pids) all the same, as long as nobody lives below: the groups there take no processes from then on.
+func inside(dir string) bool {
+	if _, err := os.Stat(dir + "/cgroup.type"); err != nil { // the root has none
+		return false
+	}
+	text, err := readAll(dir + "/cgroup.procs")
+	return err == nil && len(strings.Fields(string(text))) > 0
 }
 
 // lists reports whether a file holds a word.
