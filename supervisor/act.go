@@ -155,7 +155,11 @@ func (s *Supervisor) apply(ctx context.Context, a Action, target string, keepers
 			a.Parallel = len(keepers) // they wait for each other
 		}
 	}
-	do := func(k *keeper) error { return tell(k, s.applyOne(ctx, a, k)) }
+	do := func(k *keeper) error {
+		return tell(k, s.applyOne(ctx, a, k, func(text string) {
+			r.send(app.Progress{Step: app.StepWarn, Verb: a.Verb, Target: target, ID: k.id, Name: k.view.Load().Name, Message: text})
+		}))
+	}
 	return s.applyAll(ctx, a, keepers, r, do) == nil
 }
 
@@ -198,7 +202,24 @@ func (s *Supervisor) prepare(ctx context.Context, a Action, k *keeper) {
 	}
 }
 
-func (s *Supervisor) applyOne(ctx context.Context, a Action, k *keeper) error {
+// applyOne does the verb for one process. say tells of what was wrong and has been put right.
+func (s *Supervisor) applyOne(ctx context.Context, a Action, k *keeper, say func(string)) error {
+	if _, told := partOf(ctx).has(k); !told && (a.Verb == app.VerbStart || a.Verb == app.VerbRestart) {
+		v := k.view.Load()
+		spec, given := a.Specs[k.id]
+		if !given {
+			spec = *v.Spec // shares what is never changed in place
+		}
+		if has := v.PID != 0 && v.Spec.Port != nil && spec.Port != nil && *v.Spec.Port == *spec.Port; !has {
+			was := spec.Port
+			if err := s.havePort(ctx, &spec, say); err != nil {
+				return err
+			}
+			if spec.Port != was {
+				a.Specs = map[app.ID]app.Spec{k.id: spec}
+			}
+		}
+	}
 	s.prepare(ctx, a, k)
 	switch a.Verb {
 	case app.VerbStop:

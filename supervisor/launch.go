@@ -56,7 +56,7 @@ func (h *host) launchHere(p *app.Process, gen uint64, exited func(spawn.Exit)) (
 	if err := h.opts.Spawner.CanFit(1); err != nil {
 		return nil, fmt.Errorf("start %s: %w", p.Name, err)
 	}
-	if err := sound(context.Background(), spec.Data); err != nil {
+	if err := h.sup.sound(context.Background(), spec, func(text string) { h.sup.warn(p, gen, text) }); err != nil {
 		return nil, err
 	}
 	env := h.environment(p)
@@ -141,6 +141,13 @@ func (h *host) launchHere(p *app.Process, gen uint64, exited func(spawn.Exit)) (
 	k.pidFile = p.PIDPath
 	k.writePID()
 	return k, nil
+}
+
+// warn tells of something that was wrong with a process.
+func (s *Supervisor) warn(p *app.Process, gen uint64, text string) {
+	if k := s.reg.get(p.ID); k != nil {
+		k.publishEvent(app.Event{Kind: app.EventWarning, ID: p.ID, Name: p.Name, Namespace: p.Namespace, Gen: gen, Message: text})
+	}
 }
 
 // writePID leaves the pid where tools look for it. A process that runs is not stopped for a pid file that cannot be written.

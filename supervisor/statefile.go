@@ -3,6 +3,7 @@ package supervisor
 import (
 	"encoding/json"
 	"fmt"
+	"os"
 	"time"
 
 	"weaver/app"
@@ -52,4 +53,17 @@ func (k *keeper) keepState(w lifecycle.What) {
 	case lifecycle.WhatOnline, lifecycle.WhatStopping, lifecycle.WhatRestarting, lifecycle.WhatStopped, lifecycle.WhatErrored:
 		k.fail("state file", k.sup.WriteState(k.proc.Name, path))
 	}
+}
+
+// writeWhole puts data at path: who looks sees all of it or what was there before.
+func writeWhole(path string, data []byte) error {
+	tmp := path + ".weaver-new"
+	if err := os.WriteFile(tmp, data, 0o600); err != nil {
+		return err
+	}
+	if err := os.Rename(tmp, path); err != nil {
+		os.Remove(tmp)
+		return err
+	}
+	return nil
 }

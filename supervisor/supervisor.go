@@ -87,6 +87,7 @@ type Supervisor struct {
 	memory     sync.WaitGroup
 
 	stateFiles sync.Mutex // held while one is written
+	data       dataFiles  // of apps that have one
 }
 
 // New returns a running supervisor without processes. Shutdown ends it.
@@ -324,7 +325,7 @@ func (s *Supervisor) usage(k *keeper, pid int, gen uint64) app.Usage {
 	if !ok {
 		return app.Usage{}
 	}
-	return app.Usage{At: u.At, CPU: u.CPU, Memory: app.Bytes(u.RSS), Threads: u.Threads, Procs: u.Procs}
+	return app.Usage{At: u.At, CPU: u.CPU, Memory: app.Bytes(u.RSS), Threads: u.Threads, Procs: u.Procs, CPUTime: u.CPUTime}
 }
 
 // SampleAgain has the next look at what a process uses be a new one.
