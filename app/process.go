@@ -133,6 +133,8 @@ type Usage struct {
 	Memory  Bytes     `json:"memory"` // resident
 	Threads int       `json:"threads,omitempty"`
 	Procs   int       `json:"procs,omitempty"`
+	// CPUTime is what has been used in all, children that have ended included.
+	CPUTime time.Duration `json:"-"`
 }
 
 // Alive reports that a process runs in some form: it has a pid.

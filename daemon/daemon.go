@@ -76,6 +76,7 @@ type daemon struct {
 	dump       *dump
 	audit      *audit
 	past       *past
+	tally      tally
 	settings   atomic.Pointer[config.Settings]
 	history    *history.Store
 	renderings *cache.Cache[view, rendering]

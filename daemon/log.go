@@ -41,6 +41,7 @@ func (d *daemon) logEvents(ctx context.Context) {
 		}
 		seq = e.Seq
 		d.past.add(&e)
+		d.tally.add(&e)
 		if d.home.PM2 && hasWords(&e) {
 			p, _ := d.sup.Get(e.ID)
 			for _, line := range eventWords(&e, &p) {

@@ -67,12 +67,15 @@ func (d *daemon) serviceMetrics(_ *http.Request, q hotQuery, s *saying) {
 		window = v
 	}
 	now := time.Now()
+	format := q.value("format")
+	if format == "prometheus" {
+		s.out = service.AppendPrometheus(s.out, d.told(list, now))
+		return
+	}
 	all := make([]service.Metrics, len(list))
-	statuses := make([]service.Status, len(list))
 	for i := range list {
 		m := &all[i]
 		m.Status = list[i].Status(now)
-		statuses[i] = m.Status
 		m.Window = window.Seconds()
 		points, err := d.history.Window(m.Name, now.Add(-window), now)
 		if err != nil {
@@ -80,10 +83,7 @@ func (d *daemon) serviceMetrics(_ *http.Request, q hotQuery, s *saying) {
 		}
 		sum(m, points)
 	}
-	format := q.value("format")
 	switch {
-	case format == "prometheus":
-		s.out = service.AppendPrometheus(s.out, statuses)
 	case format != "" && format != "table" && format != "json":
 		s.complain("option `--format' is table, json or prometheus, not %q", format)
 	case (q.json || format == "json") && len(q.args) > 0:
@@ -117,7 +117,17 @@ func add(f *service.Figures, i int, value, most float64) {
 	f.Min, f.Max = min(f.Min, value), max(f.Max, most)
 }
 
-// exposition answers all services in Prometheus' text format.
+// told is what Prometheus is told of services.
+func (d *daemon) told(list []service.Service, now time.Time) *service.Exposition {
+	x := &service.Exposition{Past: d.tally.of}
+	for i := range list {
+		x.Services = append(x.Services, list[i].Status(now))
+		x.Processes = append(x.Processes, list[i].Instances...)
+	}
+	return x
+}
+
+// exposition answers all services, and weaver itself, in Prometheus' text format.
 func (d *daemon) exposition(w http.ResponseWriter, _ *http.Request) error {
 	d.serveMetrics(w, nil)
 	return nil
@@ -125,7 +135,11 @@ func (d *daemon) exposition(w http.ResponseWriter, _ *http.Request) error {
 
 func (d *daemon) serveMetrics(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
-	w.Write(service.AppendPrometheus(nil, d.statuses())) // the peer may be gone
+	list := service.Group(d.sup.List())
+	d.tally.keep(list)
+	x := d.told(list, time.Now())
+	x.Supervisor = d.ownFigures()
+	w.Write(service.AppendPrometheus(nil, x)) // the peer may be gone
 }
 
 // expose has /metrics served by TCP when a supervisor starts.

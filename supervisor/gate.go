@@ -74,6 +74,9 @@ func (k *keeper) look() lifecycle.Input {
 // reconsider looks again, since something has changed.
 func (k *keeper) reconsider() {
 	k.byHand, k.cause = false, "what it waited for is there"
+	if k.state.Hold == lifecycle.Asleep {
+		k.cause = "on demand: somebody connected"
+	}
 	k.step(k.look())
 }
 

@@ -1,0 +1,3 @@
+package daemon
+
+func ownCPU() float64 { return 0 }
