@@ -27,6 +27,15 @@ const (
 	ProbeHeartbeat ProbeKind = "heartbeat" // WATCHDOG=1 by sd_notify(3), at least every Interval
 )
 
+// Asks reports a kind that can be asked at any time; the others wait for a sign.
+func (k ProbeKind) Asks() bool {
+	switch k {
+	case ProbeLog, ProbeNotify, ProbeFD, ProbeHeartbeat:
+		return false
+	}
+	return true
+}
+
 // Probe looks at a process again and again.
 type Probe struct {
 	Kind    ProbeKind `json:"type"`

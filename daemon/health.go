@@ -151,7 +151,7 @@ func (d *daemon) probes(p *app.Process, in inspection) []app.Probe {
 	var out []app.Probe
 	if h := p.Spec.Health; h != nil {
 		for _, probe := range []*app.Probe{h.Readiness, h.Liveness} {
-			if probe != nil && asks(probe.Kind) {
+			if probe != nil && probe.Kind.Asks() {
 				out = append(out, *probe)
 			}
 		}
@@ -176,15 +176,6 @@ func (d *daemon) probes(p *app.Process, in inspection) []app.Probe {
 		return []app.Probe{{Kind: processProbe}}
 	}
 	return []app.Probe{{Kind: app.ProbeHTTP, URL: "http://" + net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) + defaultEndpoint, Port: port}}
-}
-
-// asks reports a kind that can be asked at any time.
-func asks(kind app.ProbeKind) bool {
-	switch kind {
-	case app.ProbeLog, app.ProbeNotify, app.ProbeFD, app.ProbeHeartbeat:
-		return false
-	}
-	return true
 }
 
 // look makes one check, as often as it may be tried.

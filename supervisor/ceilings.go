@@ -126,7 +126,6 @@ func (k *keeper) counted(gen uint64) {
 		return
 	}
 	why := fmt.Sprintf("memory: the kernel killed a part of the tree, which reached max_memory %s", k.proc.Spec.MaxMemory)
-	k.blame(finding{gen: gen, why: why})
 	k.publishEvent(app.Event{Kind: app.EventWarning, ID: k.id, Name: k.proc.Name, Gen: gen, Message: why})
-	k.step(lifecycle.Restart{Gen: gen})
+	k.blame(finding{gen: gen, why: why}, lifecycle.Restart{Gen: gen})
 }

@@ -73,7 +73,8 @@ type keeper struct {
 	asked   string // who or what the child that is dying was asked by: what comes of its end is their doing
 	sources sources
 	probed  probed
-	hurried bool // policy has another kill timeout than the spec
+	sick    atomic.Int32 // ends that probes have caused since it was last well
+	hurried bool         // policy has another kill timeout than the spec
 	scarce  scarcity
 	gate    gate
 	specKey string // of the spec in the journal

@@ -66,14 +66,11 @@ func (k *keeper) found(m finding) {
 	name, arg, _ := strings.Cut(m.act, ":")
 	switch name {
 	case "reload":
-		k.blame(m)
-		k.step(lifecycle.Reload{Gen: m.gen})
+		k.blame(m, lifecycle.Reload{Gen: m.gen})
 	case "restart":
-		k.blame(m)
-		k.step(lifecycle.Restart{Gen: m.gen})
+		k.blame(m, lifecycle.Restart{Gen: m.gen})
 	case "stop":
-		k.blame(m)
-		k.step(lifecycle.Stop{})
+		k.blame(m, lifecycle.Stop{})
 	case "signal":
 		if sig, err := spawn.ParseSignal(arg); err == nil { // validated when it came in
 			k.fail("signal", k.kids[m.gen].Signal(sig))
@@ -81,10 +78,12 @@ func (k *keeper) found(m finding) {
 	}
 }
 
-// blame keeps why an incarnation is about to end, for its reason.
-func (k *keeper) blame(m finding) {
+// blame ends an incarnation, and keeps why: for its reason, and for what follows.
+func (k *keeper) blame(m finding, in lifecycle.Input) {
 	k.probed.gen, k.probed.blame = m.gen, m.why
 	k.byHand, k.cause = false, m.why
+	k.step(in)
+	k.remember(m.why)
 }
 
 // blamed is the reason of an end that a watcher caused.
@@ -114,6 +113,16 @@ func (k *keeper) runProbes() func(context.Context, *app.Spec) {
 		r := prober{k: k, spec: spec, gen: v.Gen, name: v.Name, target: k.target(v, c, spec), ready: ready}
 		r.run(ctx)
 	}
+}
+
+// sickPause is how long an incarnation that is not well is left alone before it is ended, when so many before it were, too, and
+// none was well in between: what is never well must not be started again and again without a rest.
+func sickPause(before int) time.Duration {
+	const free, first, most = 3, time.Second, time.Minute
+	if before < free {
+		return 0
+	}
+	return min(first<<min(before-free, 10), most)
 }
 
 // prober asks the probes of one incarnation, one after the other.
@@ -184,6 +193,9 @@ func (r *prober) await(ctx context.Context, what string, p *app.Probe) bool {
 func (r *prober) watch(ctx context.Context, p *app.Probe) {
 	health.Run(ctx, p, r.target, false, func(rep health.Report) {
 		r.tell(finding{state: stateOf(rep)})
+		if rep.Healthy {
+			r.k.sick.Store(0)
+		}
 		if !rep.Healthy {
 			r.act(ctx, p, rep.Round, "unhealthy: "+rep.Cause.Error())
 		}
@@ -204,7 +216,25 @@ func (r *prober) act(ctx context.Context, p *app.Probe, round int, why string) {
 	if n := len(p.Actions); n > 0 {
 		action = p.Actions[min(round, n)-1]
 	}
-	r.k.sup.bus.publish(app.Event{Kind: app.EventWarning, ID: r.k.id, Name: r.name, Gen: r.gen, Message: why + " (action: " + action + ")"})
+	pause := time.Duration(0)
+	if action == "restart" || action == "reload" {
+		pause = sickPause(int(r.k.sick.Add(1)) - 1)
+	}
+	text := why + " (action: " + action
+	if pause > 0 {
+		text += " in " + pause.String()
+	}
+	r.k.publishEvent(app.Event{Kind: app.EventWarning, ID: r.k.id, Name: r.name, Gen: r.gen, Message: text + ")"})
+	if pause > 0 {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(pause):
+		}
+		if p.Kind.Asks() && health.Check(ctx, p, r.target) == nil {
+			return // it has come round; the next look says so
+		}
+	}
 	switch action {
 	case "none":
 	case "hook":
