@@ -71,6 +71,11 @@ func lineTime(line string) (time.Time, bool) {
 	return time.Time{}, false
 }
 
+func hasTime(line string) bool {
+	_, ok := lineTime(line)
+	return ok
+}
+
 // wanted drops the lines that --since and --grep do not want. A line without a time is as old as the one before it.
 func (v *logView) wanted(lines []string) []string {
 	if !v.choosy() {

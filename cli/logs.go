@@ -237,7 +237,13 @@ func (v *logView) file(f logFile, plain bool) error {
 	if err != nil {
 		return v.c.cannot("", "read the log "+f.path, err)
 	}
-	lines = v.wanted(lines)
+	if undated := !v.since.IsZero() && f.id >= 0 && len(lines) > 0 && !slices.ContainsFunc(lines, hasTime); undated {
+		if lines, err = v.recent(f); err != nil {
+			return err
+		}
+	} else {
+		lines = v.wanted(lines)
+	}
 	lines = lines[max(0, len(lines)-v.lines):]
 	if plain {
 		v.c.out.say(v.paint(grey, fmt.Sprintf("%s last %d lines:", f.path, v.lines)) + "\n")
@@ -249,6 +255,26 @@ func (v *logView) file(f logFile, plain bool) error {
 		v.c.out.say("\n")
 	}
 	return nil
+}
+
+// recent is what of a file that has no times is known to be new enough: the supervisor remembers when the last lines came.
+func (v *logView) recent(f logFile) ([]string, error) {
+	v.c.out.note("%s: the lines of %s have no time (give the app --time): of these the supervisor knows the last alone", program(v.c.env), f.path)
+	up, err := v.c.daemonUp()
+	if err != nil || !up {
+		return nil, err
+	}
+	known, err := v.c.client.Recent(v.c.ctx, f.id, v.lines)
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	for _, l := range known {
+		if l.Stream == f.stream && !l.At.Before(v.since) && v.matches(l.Text) {
+			out = append(out, l.Text)
+		}
+	}
+	return out, nil
 }
 
 // remembered prints the last lines that the supervisor has in memory, for who may not read its files.
