@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"regexp"
 	"strings"
+	"sync"
 )
 
 // level is how bad a log line is; zero is any.
@@ -25,7 +26,9 @@ var levelWords = map[string]level{
 }
 
 // levelWord finds a level where programs write it: early in the line, as a word of its own.
-var levelWord = regexp.MustCompile(`(?i)\b(trace|verbose|debug|info|notice|warn|warning|error|err|critical|fatal|panic)\b`)
+var levelWord = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`(?i)\b(trace|verbose|debug|info|notice|warn|warning|error|err|critical|fatal|panic)\b`)
+})
 
 // levelOf tells the level of a line: by the field "level" of an object, in words or in the numbers of Node's loggers (10
 // to 60), else by the first such word. A line without one is as good as information.
@@ -47,7 +50,7 @@ func levelOf(text string) level {
 		}
 	}
 	const early = 80
-	if m := levelWord.FindString(text[:min(len(text), early)]); m != "" {
+	if m := levelWord().FindString(text[:min(len(text), early)]); m != "" {
 		return levelWords[strings.ToLower(m)]
 	}
 	return levelInfo

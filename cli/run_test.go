@@ -2,6 +2,7 @@ package cli
 
 import (
 	"encoding/json"
+	"go/format"
 	"os"
 	"path/filepath"
 	"strings"
@@ -400,7 +401,7 @@ func TestCompletion(t *testing.T) {
 func TestTheThinFrontEndsTableIsFresh(t *testing.T) {
 	have, err := os.ReadFile("hot/table_gen.go")
 	require.NoError(t, err)
-	want, err := HotTable()
+	want, err := format.Source(HotTable())
 	require.NoError(t, err)
 	assert.Equal(t, string(want), string(have), "run: go generate ./cli")
 }

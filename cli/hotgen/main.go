@@ -3,13 +3,14 @@ package main
 
 import (
 	"fmt"
+	"go/format"
 	"os"
 
 	"weaver/cli"
 )
 
 func main() {
-	src, err := cli.HotTable()
+	src, err := format.Source(cli.HotTable())
 	if err == nil {
 		err = os.WriteFile(os.Args[1], src, 0o644)
 	}

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // filter knows what is ignored. Its patterns are those of chokidar 3, which PM2 uses: relative to the app's directory,
@@ -54,24 +55,29 @@ func (f *filter) add(pattern string) error {
 	return nil
 }
 
+// They are made when they are asked for: every start of the front end would pay for them.
 var (
-	slashed   = regexp.MustCompile(`^/(.+)/([dgimsuy]*)$`)
-	sensible  = regexp.MustCompile(`\\[./\\dDwWsSbB-]|^\^|\$$|\(\?:`) // in expressions
-	awkward   = regexp.MustCompile(`\(\?[=!<]`)                       // what RE2 has not
+	slashed   = expressionOf(`^/(.+)/([dgimsuy]*)$`)
+	sensible  = expressionOf(`\\[./\\dDwWsSbB-]|^\^|\$$|\(\?:`) // in expressions
+	awkward   = expressionOf(`\(\?[=!<]`)                       // what RE2 has not
 	jsEscapes = strings.NewReplacer(`\\`, `\\`, `\/`, `/`)
 )
 
+func expressionOf(text string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(text) })
+}
+
 // expression translates a pattern to Go's syntax, if it is a regular expression.
 func expression(pattern string) (string, bool) {
-	if !sensible.MatchString(pattern) && !awkward.MatchString(pattern) {
+	if !sensible().MatchString(pattern) && !awkward().MatchString(pattern) {
 		return "", false
 	}
 	flags := ""
-	m := slashed.FindStringSubmatch(pattern)
+	m := slashed().FindStringSubmatch(pattern)
 	if m == nil && filepath.Separator == '\\' {
 		return "", false // a path of Windows
 	}
-	if m != nil && sensible.MatchString(m[1]) {
+	if m != nil && sensible().MatchString(m[1]) {
 		pattern = m[1]
 		for _, flag := range "ims" {
 			if strings.ContainsRune(m[2], flag) {
