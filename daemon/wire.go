@@ -78,8 +78,9 @@ type renewable struct {
 	kept *keptSocket
 	log  *zap.Logger
 
-	mu     sync.Mutex
-	closed bool
+	mu       sync.Mutex
+	closed   bool
+	deadline time.Time
 }
 
 func (r *renewable) now() listener {
@@ -103,6 +104,21 @@ func (r *renewable) Accept() (net.Conn, error) {
 // Addr is where it listens.
 func (r *renewable) Addr() net.Addr { return r.now().Addr() }
 
+// SetDeadline ends an Accept that waits.
+func (r *renewable) SetDeadline(t time.Time) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.deadline = t
+	return r.kept.l.SetDeadline(t)
+}
+
+// Waiting reports whether somebody waits to be accepted.
+func (r *renewable) Waiting() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return readable(r.kept.l)
+}
+
 // Close stops listening.
 func (r *renewable) Close() error {
 	r.mu.Lock()
@@ -123,6 +139,7 @@ func (r *renewable) mend() {
 		r.log.Error("a socket of PM2's is lost", zap.Error(err))
 		return
 	}
+	r.kept.l.SetDeadline(r.deadline) //nolint:errcheck // it was just opened
 	r.log.Warn("a socket was removed: made anew", zap.String("path", r.kept.path))
 	old.Close()
 }

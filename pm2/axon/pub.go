@@ -34,18 +34,16 @@ type Publisher struct {
 
 // Serve takes subscribers from l until it is closed. They are hung up on when ctx ends.
 func (p *Publisher) Serve(ctx context.Context, l net.Listener) error {
-	p.settling.serves(l.Addr())
+	l, end := p.settling.serves(l)
+	defer end()
 	return serve(ctx, l, func(c net.Conn) talk {
-		if p.settling.met(c) {
-			return nil
-		}
 		s := p.subscribe(c)
 		return func(ctx context.Context, c net.Conn) { p.feed(ctx, c, s) }
 	})
 }
 
-// Settle returns when everybody is subscribed who had connected before it was called, and at the latest when ctx ends. Clients
-// subscribe and then call for something whose news they wait for; the two come in by different sockets.
+// Settle returns when everybody is subscribed who had connected before it was called, if the listener is a Queue, and at the latest
+// when ctx ends. Clients subscribe and then call for something whose news they wait for; the two come in by different sockets.
 func (p *Publisher) Settle(ctx context.Context) { p.settling.wait(ctx) }
 
 // Subscribed reports that somebody listens: publishing anything is in vain otherwise.

@@ -1,10 +1,7 @@
 package axon
 
 import (
-	"context"
 	"fmt"
-	"net"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -64,44 +61,4 @@ func TestASlowSubscriberMissesWholeMessages(t *testing.T) {
 	}
 	assert.Less(t, got, n, "what waits is bounded")
 	assert.Positive(t, got)
-}
-
-// TestWhoeverHasConnectedHears: what is published after Settle reaches those who connected before, however late they are accepted.
-func TestWhoeverHasConnectedHears(t *testing.T) {
-	if runtime.GOOS != "linux" {
-		t.Skip("only Linux tells connections apart by a name without a file")
-	}
-	p := &Publisher{}
-	known, held := make(chan struct{}), make(chan struct{})
-	path := listen(t, func(ctx context.Context, l net.Listener) error {
-		p.settling.serves(l.Addr())
-		close(known)
-		<-held // they stand in the queue
-		return p.Serve(ctx, l)
-	})
-	var readers []*Reader
-	for range 3 {
-		_, r := dial(t, path)
-		readers = append(readers, r)
-	}
-	<-known
-	require.False(t, p.Subscribed())
-	go close(held)
-	p.Settle(t.Context())
-	p.Publish("axm:reply", []byte(`1`))
-	for _, r := range readers {
-		m, err := r.Read()
-		require.NoError(t, err)
-		require.Equal(t, Message{Text("axm:reply"), JSON([]byte(`1`))}, m)
-	}
-}
-
-// TestSettlingIsNoSubscription: it switches nothing on.
-func TestSettlingIsNoSubscription(t *testing.T) {
-	p := &Publisher{Active: func(bool) { t.Error("somebody listens") }}
-	listen(t, p.Serve)
-	for range 10 {
-		p.Settle(t.Context())
-	}
-	require.False(t, p.Subscribed())
 }

@@ -66,7 +66,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 type talk func(context.Context, net.Conn)
 
 // serve takes connections, as many as are allowed at a time, and talks on each. greet is called with them one after the other,
-// in the order in which they came; one for which it returns nil is hung up on.
+// in the order in which they came.
 func serve(ctx context.Context, l net.Listener, greet func(net.Conn) talk) error {
 	ctx, cancel := context.WithCancel(ctx)
 	var conns sync.WaitGroup
@@ -88,11 +88,6 @@ func serve(ctx context.Context, l net.Listener, greet func(net.Conn) talk) error
 			continue
 		}
 		talk := greet(c)
-		if talk == nil {
-			<-room
-			c.Close()
-			continue
-		}
 		conns.Go(func() { // ends with the connection, which ends with ctx
 			defer func() { <-room }()
 			defer c.Close()

@@ -2,9 +2,9 @@ package axon
 
 import (
 	"context"
-	"crypto/rand"
+	"errors"
 	"net"
-	"runtime"
+	"os"
 	"sync"
 	"time"
 )
@@ -12,59 +12,95 @@ import (
 // settleTime is how long connections that came earlier may take to be met.
 const settleTime = 5 * time.Second
 
-// settling tells when everybody has been met who stood in a listener's queue: by standing in it too. The kernel hands
-// connections out in the order in which they came.
+// Queue is a listener that tells whether somebody waits in its queue.
+type Queue interface {
+	net.Listener
+	// SetDeadline ends an Accept that waits.
+	SetDeadline(time.Time) error
+	// Waiting reports whether Accept would return a connection at once.
+	Waiting() bool
+}
+
+// settling tells when everybody has been met who stood in a listener's queue. Only who accepts knows: between a look at the queue
+// and the answer it may have taken somebody out who is not known to anybody yet. So it is called back from its waiting, looks
+// itself, and says so: two changes of goroutine, which is little beside a call that came over a socket.
 type settling struct {
-	mu   sync.Mutex
-	addr net.Addr
-	ours map[string]bool // the names that connections of ours are bound to
+	mu      sync.Mutex
+	queue   Queue // nil while nobody accepts
+	waiting []chan struct{}
 }
 
-func (s *settling) serves(a net.Addr) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.addr = a
-}
-
-// wait gives up when ctx ends, and where a connection cannot be told from others: only Linux has names without files.
+// wait gives up when ctx ends.
 func (s *settling) wait(ctx context.Context) {
-	name := "@weaver-" + rand.Text()
 	s.mu.Lock()
-	addr := s.addr
-	if addr == nil || addr.Network() != "unix" || runtime.GOOS != "linux" {
+	if s.queue == nil {
 		s.mu.Unlock()
 		return
 	}
-	if s.ours == nil {
-		s.ours = map[string]bool{}
-	}
-	s.ours[name] = true
+	met := make(chan struct{})
+	s.waiting = append(s.waiting, met)
+	s.queue.SetDeadline(time.Unix(1, 0)) //nolint:errcheck // a listener that is closed ends the waiting too
 	s.mu.Unlock()
-	defer func() {
-		s.mu.Lock()
-		delete(s.ours, name)
-		s.mu.Unlock()
-	}()
 	ctx, cancel := context.WithTimeout(ctx, settleTime)
 	defer cancel()
-	d := net.Dialer{LocalAddr: &net.UnixAddr{Name: name, Net: "unix"}}
-	c, err := d.DialContext(ctx, addr.Network(), addr.String())
-	if err != nil {
-		return // nobody can connect, so nobody is waited for
+	select {
+	case <-met:
+	case <-ctx.Done():
 	}
-	defer c.Close()
-	stop := context.AfterFunc(ctx, func() { c.Close() })
-	defer stop()
-	c.Read(make([]byte, 1)) //nolint:errcheck // it is hung up on when its turn has come
 }
 
-// met reports that a connection is one of ours: those before it have been met too.
-func (s *settling) met(c net.Conn) bool {
-	a := c.RemoteAddr()
-	if a == nil {
-		return false
+// serves has Accept be called of what it returns, one time after the other and with each connection met before the next, and
+// returns what ends that.
+func (s *settling) serves(l net.Listener) (_ net.Listener, end func()) {
+	q, ok := l.(Queue)
+	if !ok {
+		return l, func() {}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.ours[a.String()]
+	s.queue = q
+	return turns{q, s}, s.over
+}
+
+func (s *settling) over() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.queue = nil
+	s.release()
+}
+
+// look is called when everybody has been met that was accepted.
+func (s *settling) look() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.waiting) == 0 {
+		return
+	}
+	s.queue.SetDeadline(time.Time{}) //nolint:errcheck // as above
+	if !s.queue.Waiting() {
+		s.release()
+	}
+}
+
+func (s *settling) release() {
+	for _, met := range s.waiting {
+		close(met)
+	}
+	s.waiting = nil
+}
+
+// turns is a queue whose Accept looks up now and then.
+type turns struct {
+	Queue
+	s *settling
+}
+
+func (t turns) Accept() (net.Conn, error) {
+	for {
+		t.s.look()
+		c, err := t.Queue.Accept()
+		if err == nil || !errors.Is(err, os.ErrDeadlineExceeded) {
+			return c, err
+		}
+	}
 }
