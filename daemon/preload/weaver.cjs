@@ -41,6 +41,7 @@ function watch(options) {
   const tick = () => {
     if (!process.connected) return;
     measure = measure || figures(requests);
+    requests.more();
     let active = Date.now() - started < 10000;
     if (waiting < 8) { // nobody reads: there will be newer ones
       const now = measure();
@@ -77,31 +78,56 @@ function announce(send, tell) {
   });
 }
 
-// countRequests counts what a server answers and how long it takes, from the diagnostics that Node publishes itself.
+// countRequests counts what a server answers, and how long some of it takes, from the diagnostics that Node publishes itself. It
+// publishes only what somebody subscribed to, so on a busy server the first requests of each second are timed and no others.
 function countRequests() {
-  const size = 1024;
-  const r = { total: 0, fresh: false, times: new Float64Array(size), leaving: false };
-  let channel;
+  const size = 1024, some = 64;
+  const r = { total: 0, fresh: false, more() {}, leave() {} };
+  let starts, answers; // held: an old Node forgets channels that nobody holds
   try {
-    ({ channel } = require('diagnostics_channel'));
+    const { channel } = require('diagnostics_channel');
+    [starts, answers] = [channel('http.server.request.start'), channel('http.server.response.finish')];
   } catch {
-    return r; // an old Node
+    return r; // an older one has none
   }
-  const began = Symbol('weaver');
-  channel('http.server.request.start').subscribe(({ response }) => {
-    response[began] = performance.now();
-    if (r.leaving) response.shouldKeepAlive = false;
-  });
-  channel('http.server.response.finish').subscribe(({ response }) => {
+  const began = Symbol('weaver'), times = new Float64Array(size);
+  let timed = 0, left = 0, subscribed = false, leaving = false, clock = null;
+  const start = ({ response }) => {
+    if (leaving) response.shouldKeepAlive = false;
+    if (left <= 0) return;
+    clock = clock || require('perf_hooks').performance;
+    response[began] = clock.now();
+    if (--left === 0 && !leaving) setImmediate(stop); // not while Node walks through the subscribers
+  };
+  const stop = () => {
+    if (left > 0 || leaving || !subscribed) return;
+    subscribed = false;
+    starts.unsubscribe(start);
+  };
+  const listen = () => {
+    if (!subscribed) starts.subscribe(start);
+    subscribed = true;
+  };
+  r.more = () => {
+    left = some;
+    listen();
+  };
+  r.leave = () => {
+    leaving = true;
+    listen();
+  };
+  answers.subscribe(({ response }) => {
+    r.total++;
     const from = response[began];
     if (from === undefined) return;
-    r.times[r.total++ % size] = performance.now() - from;
+    times[timed++ % size] = clock.now() - from;
     r.fresh = true;
   });
   r.quantile = (q) => {
-    const some = r.times.slice(0, Math.min(r.total, size)).sort();
-    return some[Math.min(some.length - 1, Math.floor(q * some.length))];
+    const sorted = times.slice(0, Math.min(timed, size)).sort();
+    return sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))];
   };
+  r.more();
   return r;
 }
 
@@ -122,7 +148,8 @@ function followSessions() {
     server.prependListener('stream', (stream) => open(stream.session)); // the first began before this
   };
   try {
-    require('diagnostics_channel').channel('net.server.socket').subscribe(({ socket }) => all.follow(socket.server));
+    all.sockets = require('diagnostics_channel').channel('net.server.socket'); // held, as above
+    all.sockets.subscribe(({ socket }) => all.follow(socket.server));
   } catch {
     // an old Node
   }
@@ -136,7 +163,7 @@ const lastCall = 1000;
 // connection that is idle: a request that is on its way there would be lost. So these have a while for one more request, and
 // every connection is told to end with its next answer; those of HTTP/2, that no new request should come.
 function leave(requests, sessions) {
-  requests.leaving = true;
+  requests.leave();
   const servers = new Set();
   for (const handle of process._getActiveHandles ? process._getActiveHandles() : []) {
     const server = handle.server;
