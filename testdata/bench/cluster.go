@@ -43,13 +43,15 @@ type website struct {
 	port int
 	end  func()
 	cpu  func() (time.Duration, error) // of who manages it; nil is nobody
+	pids func() ([]int, error)         // all that take part in answering
 	m    *manager
 }
 
 // cluster measures requests per second of weaver's workers, PM2's, Node's own and a bare process, in turn, the daemon's
 // share of it, and what fails during reloads.
 func (b *bench) cluster() error {
-	if !b.wants("cluster-2-close", "cluster-2-keep", "cluster-4-close", "cluster-4-keep", "cluster-cpu", "cluster-reload") {
+	if !b.wants("cluster-2-close", "cluster-2-keep", "cluster-4-close", "cluster-4-keep", "cluster-cpu", "cluster-reload",
+		"cluster-2-close-cpu", "cluster-2-keep-cpu", "cluster-4-close-cpu", "cluster-4-keep-cpu") {
 		return nil
 	}
 	if _, err := exec.LookPath("node"); err != nil {
@@ -76,6 +78,7 @@ func (b *bench) clusterOf(n int) error {
 	cpu := &row{Note: "CPU of the daemon itself per 100,000 requests over as many connections, while its two workers answered"}
 	for _, keep := range []bool{false, true} {
 		var subjects []*subject
+		spent := map[string]series{}
 		used, served := map[string]time.Duration{}, map[string]int64{}
 		for _, s := range sites {
 			subjects = append(subjects, &subject{name: s.name, measure: func() (float64, error) {
@@ -83,12 +86,25 @@ func (b *bench) clusterOf(n int) error {
 				if s.cpu != nil {
 					before, _ = s.cpu()
 				}
+				pids, err := s.pids()
+				if err != nil {
+					return 0, err
+				}
+				from, err := cpuTimes(pids)
+				if err != nil {
+					return 0, err
+				}
 				begin := time.Now()
 				done, err := press(s.port, 32, b.scale.press, keep)
 				if err != nil {
 					return 0, err
 				}
 				took := time.Since(begin)
+				to, err := cpuTimes(pids)
+				if err != nil {
+					return 0, err
+				}
+				spent[s.name] = append(spent[s.name], (to-from).Seconds()/float64(done))
 				if s.cpu != nil {
 					after, _ = s.cpu()
 					used[s.name] += after - before
@@ -97,15 +113,22 @@ func (b *bench) clusterOf(n int) error {
 				return took.Seconds() / float64(done), nil
 			}})
 		}
-		row := interleave(b.scale.presses, time.Minute, subjects...)
+		speeds := interleave(b.scale.presses, time.Minute, subjects...)
 		id, name := fmt.Sprintf("cluster-%d-close", n), fmt.Sprintf("-i %d, a connection for each request", n)
 		limit := clusterClose
 		if keep {
 			id, name, limit = fmt.Sprintf("cluster-%d-keep", n), fmt.Sprintf("-i %d, connections kept", n), clusterKeep
 		}
-		row.speed(limit, subPM2, subPM2)
-		row.speed(clusterNode, subNode, subNode)
-		b.add(row, id, groupCluster, name, perRequest)
+		speeds.speed(limit, subPM2, subPM2)
+		speeds.speed(clusterNode, subNode, subNode)
+		b.add(speeds, id, groupCluster, name, perRequest)
+		work := &row{Note: "CPU of the workers and of whoever manages them, in the same rounds: what the load generator and others do on the machine " +
+			"is not in it"}
+		for _, s := range sites {
+			work.add(s.name, spent[s.name], nil)
+		}
+		work.speed(clusterNode, subNode, subNode)
+		b.add(work, id+"-cpu", groupCluster, name+", CPU", perRequest)
 		if n == 2 && !keep {
 			for _, s := range []string{subWeaver, subPM2} {
 				if served[s] > 0 {
@@ -172,6 +195,10 @@ func (b *bench) websites(n int) (sites []*website, err error) {
 			return sites, err
 		}
 		s.cpu = func() (time.Duration, error) { return cpuTimes(pids) }
+		s.pids = func() ([]int, error) {
+			workers, err := m.workers()
+			return append(workers, pids...), err
+		}
 	}
 	for name, script := range map[string]string{subNode: own, subBare: web} {
 		s := &website{name: name, end: func() {}}
@@ -184,6 +211,7 @@ func (b *bench) websites(n int) (sites []*website, err error) {
 		if err := cmd.Start(); err != nil {
 			return sites, err
 		}
+		s.pids = func() ([]int, error) { return append(descendants(cmd.Process.Pid), cmd.Process.Pid), nil }
 		s.end = func() {
 			killTree([]int{cmd.Process.Pid})
 			cmd.Wait()

@@ -55,6 +55,25 @@ func (m *manager) output(words ...string) ([]byte, error) {
 // path of a file in the home's neighbourhood, which goes away with it.
 func (m *manager) path(name string) string { return filepath.Join(filepath.Dir(m.home), name) }
 
+// workers are the pids of its services.
+func (m *manager) workers() ([]int, error) {
+	out, err := m.output("jlist")
+	if err != nil {
+		return nil, err
+	}
+	var list []struct {
+		PID int `json:"pid"`
+	}
+	if err := json.Unmarshal(out, &list); err != nil {
+		return nil, fmt.Errorf("%s jlist: %w", m.name, err)
+	}
+	pids := make([]int, len(list))
+	for i := range list {
+		pids[i] = list[i].PID
+	}
+	return pids, nil
+}
+
 // apps writes an ecosystem file.
 func (m *manager) apps(name string, apps ...service) (string, error) {
 	data, err := json.Marshal(map[string]any{"apps": apps})
