@@ -127,6 +127,37 @@ func TestReloadLosesNothing(t *testing.T) {
 	}
 }
 
+// TestAReloadThatDoesNotListenKeepsWhatDoes: the old workers serve on, and it is said why.
+func TestAReloadThatDoesNotListenKeepsWhatDoes(t *testing.T) {
+	r, port := newReal(t), aPort(t)
+	spec := r.cluster("web", web, 2, port)
+	spec.ListenTimeout = ptr(app.Duration(time.Minute))
+	r.up(spec)
+	r.await("both listen", func() bool { return listeners(t, port) == 2 })
+	r.script("web", "setInterval(() => {}, 1e6)") // the next version
+	spec = *r.process(0).Spec
+	spec.ListenTimeout = ptr(app.Duration(300 * time.Millisecond))
+	require.NoError(t, r.Respec(0, spec))
+	require.NoError(t, r.Respec(1, spec))
+	before := r.pids(0, 1)
+	l := newLoad(4, func() error { _, err := get(port); return err })
+	failures := r.do(app.VerbReload, "web")
+	require.NotEmpty(t, failures)
+	assert.Contains(t, failures[0], "reload of web failed, the process from before goes on: the new process neither listened nor said that it is ready within 300ms (listen_timeout)")
+	done, failed := l.stop()
+	assert.Empty(t, failed, "of %d", done)
+	assert.Equal(t, before, r.pids(0, 1))
+	assert.Equal(t, app.Online, r.process(0).Status)
+	r.await("the new one is gone", func() bool {
+		for _, e := range r.History(0) {
+			if e.Kind == app.EventFailed && strings.Contains(e.Message, "neither listened") {
+				return len(r.reached(port, 20)) == 2
+			}
+		}
+		return false
+	})
+}
+
 // load asks again and again, over many connections at a time.
 type load struct {
 	quit   chan struct{}

@@ -58,8 +58,16 @@ func (k *keeper) emit(e lifecycle.Emit) {
 		ev.Message = unready(k.policy.ListenTimeout)
 	case lifecycle.WhatReloadFailed:
 		ev.Message = "the new process ended before it was ready; the old one goes on"
+		if k.state.Unready == e.Gen {
+			ev.Message = notReady(k.policy.ReloadTimeout) + "; the old one goes on"
+		}
 	}
 	k.publishEvent(ev)
+}
+
+// notReady is said of a process that has not replaced another, which was ready.
+func notReady(patience time.Duration) string {
+	return "the new process neither listened nor said that it is ready within " + patience.String() + " (listen_timeout)"
 }
 
 // unready is said of a process that was waited for in vain.

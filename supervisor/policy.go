@@ -13,7 +13,8 @@ const (
 	DefaultMaxRestarts   = 16
 	DefaultKillTimeout   = 1600 * time.Millisecond
 	DefaultListenTimeout = 3 * time.Second
-	DefaultDrainTimeout  = 8 * time.Second // PM2's graceful reload gives as much
+	DefaultReloadTimeout = 30 * time.Second // for a process that replaces one: slow programs are no failed ones
+	DefaultDrainTimeout  = 8 * time.Second  // PM2's graceful reload gives as much
 	backoffReset         = 30 * time.Second
 )
 
@@ -30,6 +31,7 @@ func policyOf(s *app.Spec) lifecycle.Policy {
 		StopExitCodes: s.StopExitCodes,
 		KillTimeout:   DefaultKillTimeout,
 		ListenTimeout: DefaultListenTimeout,
+		ReloadTimeout: DefaultReloadTimeout,
 		WaitReady:     s.WaitReady || s.Health.WaitsReady(),
 		Overlap:       overlaps(s),
 		Gated:         gated(s),
@@ -51,10 +53,13 @@ func policyOf(s *app.Spec) lifecycle.Policy {
 	}
 	if s.ListenTimeout != nil {
 		p.ListenTimeout = s.ListenTimeout.D()
+		if p.ListenTimeout > 0 {
+			p.ReloadTimeout = p.ListenTimeout
+		}
 	}
 	recovery(&p, s)
 	if s.Health.WaitsReady() {
-		p.ListenTimeout = aLongTime
+		p.ListenTimeout, p.ReloadTimeout = aLongTime, aLongTime
 	}
 	return p
 }

@@ -97,6 +97,7 @@ type lifeRecord struct {
 	WindowAt  int64          `json:"window_since,omitempty"`
 	Exit      *lifecycleExit `json:"exit,omitempty"`
 	LastGen   uint64         `json:"last_gen,omitempty"`
+	Unready   uint64         `json:"unready,omitempty"`
 	Reason    string         `json:"reason,omitempty"`
 	Member    string         `json:"membership,omitempty"`
 	Started   int64          `json:"started,omitempty"`
@@ -118,6 +119,7 @@ type childRecord struct {
 	PID     int    `json:"pid,omitempty"`
 	Since   int64  `json:"since,omitempty"`
 	Ready   bool   `json:"ready,omitempty"`
+	Said    bool   `json:"said,omitempty"`
 	ReadyBy int64  `json:"ready_by,omitempty"`
 	Asked   bool   `json:"asked,omitempty"`
 	KillAt  int64  `json:"kill_at,omitempty"`
@@ -192,7 +194,7 @@ func lifeOf(e epoch, s *lifecycle.State, p *app.Process, wanted bool, handleOf f
 			return nil
 		}
 		return &childRecord{
-			Gen: c.Gen, PID: c.PID, Since: e.ns(c.Since), Ready: c.Ready, ReadyBy: e.ns(c.ReadyBy), Asked: c.Asked,
+			Gen: c.Gen, PID: c.PID, Since: e.ns(c.Since), Ready: c.Ready, Said: c.Said, ReadyBy: e.ns(c.ReadyBy), Asked: c.Asked,
 			KillAt: e.ns(c.KillAt), DrainBy: e.ns(c.DrainBy), Dead: c.Dead, handle: handleOf(c.Gen),
 		}
 	}
@@ -201,7 +203,7 @@ func lifeOf(e epoch, s *lifecycle.State, p *app.Process, wanted bool, handleOf f
 		Want: uint8(s.Want), Cur: child(&s.Cur), Old: child(&s.Old), RestartAt: e.ns(s.RestartAt), Auto: s.Auto,
 		ReloadDue: s.ReloadDue, Backoff: s.Backoff, Restarts: s.Restarts, Unstable: s.Unstable, RowSince: e.ns(s.RowSince),
 		Born: e.ns(s.Born), GaveUp: s.GaveUp, Open: s.Open, InWindow: s.InWindow, WindowAt: e.ns(s.WindowSince),
-		LastGen: s.LastGen, Reason: p.Reason, Member: p.Membership, Started: e.ns(p.Started),
+		LastGen: s.LastGen, Unready: s.Unready, Reason: p.Reason, Member: p.Membership, Started: e.ns(p.Started),
 	}
 	if x := s.Exit; x.Gen != 0 {
 		r.Exit = &lifecycleExit{Gen: x.Gen, Code: x.Code, Signal: x.Signal, Err: x.Err, At: e.ns(x.At)}
@@ -219,7 +221,7 @@ func (r *lifeRecord) state(e epoch) lifecycle.State {
 			return lifecycle.Child{}
 		}
 		return lifecycle.Child{
-			Gen: c.Gen, PID: c.PID, Since: e.time(c.Since), Ready: c.Ready, ReadyBy: e.time(c.ReadyBy), Asked: c.Asked,
+			Gen: c.Gen, PID: c.PID, Since: e.time(c.Since), Ready: c.Ready, Said: c.Said, ReadyBy: e.time(c.ReadyBy), Asked: c.Asked,
 			KillAt: e.time(c.KillAt), DrainBy: e.time(c.DrainBy), Dead: c.Dead,
 		}
 	}
@@ -227,7 +229,7 @@ func (r *lifeRecord) state(e epoch) lifecycle.State {
 		Want: lifecycle.Want(r.Want), Cur: child(r.Cur), Old: child(r.Old), RestartAt: e.time(r.RestartAt), Auto: r.Auto,
 		ReloadDue: r.ReloadDue, Backoff: r.Backoff, Restarts: r.Restarts, Unstable: r.Unstable, RowSince: e.time(r.RowSince),
 		Born: e.time(r.Born), GaveUp: r.GaveUp, Open: r.Open, InWindow: r.InWindow, WindowSince: e.time(r.WindowAt),
-		LastGen: r.LastGen,
+		LastGen: r.LastGen, Unready: r.Unready,
 	}
 	if x := r.Exit; x != nil {
 		s.Exit = lifecycle.ExitInfo{Gen: x.Gen, Code: x.Code, Signal: x.Signal, Err: x.Err, At: e.time(x.At)}

@@ -41,6 +41,7 @@
 //	ONLINE     ── Reload, with Overlap ────────────────▶ OVERLAP     (Old still serves, Cur launches)
 //	OVERLAP    ── Ready(Cur) ──────────────────────────▶ ONLINE      (Old drains, then is asked to die)
 //	           ── Exited(Cur) ─────────────────────────▶ ONLINE      (Old is Cur again: the reload failed)
+//	           ── Tick(ReadyBy), if Old said Ready ────▶ ONLINE      (the same, and what was Cur is asked to die)
 //	           ── Exited(Old) ─────────────────────────▶ LAUNCHING
 //	LAUNCHING,
 //	ONLINE,
@@ -66,8 +67,8 @@
 //	Exited(Cur)     —                  crash rule     crash rule            Old is Cur again    as Empty, without TreeKill
 //	Exited(Old)     —                  forget it      forget it             forget it           forget it
 //	Empty           —                  forget Old     forget Old            —                   Spawn if due, else rest
-//	Tick            RestartAt: Spawn   ReadyBy:       stable: Backoff is 0  ReadyBy: as Ready   KillAt: Kill, re-arm
-//	                                   as Ready       KillAt of Old: Kill
+//	Tick            RestartAt: Spawn   ReadyBy:       stable: Backoff is 0  ReadyBy: as Ready,  KillAt: Kill, re-arm
+//	                                   as Ready       KillAt of Old: Kill   or Old is Cur again
 //	                                                  a trial lasted:
 //	                                                  circuit closed
 //	Reset           zero Restarts, Unstable, Backoff, the circuit and the window; all else stays as it is
@@ -125,7 +126,9 @@
 //
 // Reload. In an overlap the new child must always say that it is ready, or ListenTimeout passes: at its Spawned it
 // listens to nothing yet, and Old would leave a gap. A new child that ends before that changes nothing: Old, still
-// serving, is Cur again. A Reload while another is under way, or while the child before still drains, is done when that
+// serving, is Cur again. Nor does one that says nothing in time, where Old had said that it is ready (Said, however late after its
+// Spawned): it has ReloadTimeout for that, and is ended then. Where Old never said so either, nobody can tell a new child that
+// works from one that does not, and it takes over when ListenTimeout has passed. A Reload while another is under way, or while the child before still drains, is done when that
 // is over: with two children at most, the alternative would be a restart, the gap that reload is there to avoid. A
 // Restart in an overlap asks both to die, so no failing reload can undo it.
 //

@@ -41,7 +41,8 @@ type Child struct {
 	PID     int       // 0 until Spawned. Of a Dead child it is history and may belong to a stranger by now
 	Since   time.Time // when it was spawned, at first when that was asked for
 	Ready   bool      // came online
-	ReadyBy time.Time // when waiting for Ready ends and it counts as ready
+	Said    bool      // that it is ready it said itself: by Ready, however late
+	ReadyBy time.Time // when waiting for Ready ends: it counts as ready, or the reload has failed
 	Asked   bool      // asked to die, at most once
 	DrainBy time.Time // when it must have finished what it began: it takes nothing new, and gets its Term then
 	KillAt  time.Time // when it, or what is left of its tree, is killed (again)
@@ -89,6 +90,7 @@ type State struct {
 	InWindow    int  // automatic restarts since WindowSince
 	WindowSince time.Time
 	Exit        ExitInfo // how the last incarnation ended
+	Unready     uint64   // the last incarnation that did not take over since it was not ready in time
 	LastGen     uint64   // the newest incarnation ever spawned
 }
 
@@ -113,6 +115,7 @@ type Policy struct {
 	KillTimeout   time.Duration // from Term to Kill
 	WaitReady     bool          // online when the child says so, not when it is spawned
 	ListenTimeout time.Duration // from Spawned until a child that must say so counts as ready
+	ReloadTimeout time.Duration // the same for a child that replaces one that said so; it has failed then. 0 is ListenTimeout
 	DrainTimeout  time.Duration // how long one that is replaced may finish what it began; 0 is not at all
 	Overlap       bool          // a reload may start the new child before the old one ends
 	TreeKill      bool          // the whole tree must be gone before the next Spawn or the end
@@ -252,7 +255,7 @@ const (
 	WhatStopping                     // Gen was asked to die
 	WhatExited                       // the main process of Gen ended
 	WhatRestarting                   // a new incarnation will follow Gen in Delay, by itself
-	WhatReloadFailed                 // Gen ended before it was ready; the one before it goes on
+	WhatReloadFailed                 // Gen ended before it was ready, or is ended since it was not in time; the one before it goes on
 	WhatStopped                      // at rest, and will stay
 	WhatErrored                      // at rest, given up after too many quick exits
 	WhatGone                         // at rest for ever; the keeper ends

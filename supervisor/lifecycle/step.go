@@ -82,6 +82,7 @@ func (m *machine) take(in Input) {
 	case Spawned:
 		m.spawned(in)
 	case Ready:
+		m.s.find(in.Gen).Said = true
 		m.ready(in.Gen)
 	case Drained:
 		m.drained(m.s.find(in.Gen))
@@ -186,6 +187,8 @@ func (m *machine) spawned(in Spawned) {
 	case c.Asked:
 		m.term(c)
 	case c.Ready:
+	case m.s.Old.serving() && m.s.Old.Said && m.p.ReloadTimeout > 0:
+		c.ReadyBy = m.now.Add(m.p.ReloadTimeout)
 	case m.p.WaitReady || m.s.Old.serving():
 		c.ReadyBy = m.now.Add(m.p.ListenTimeout)
 	default:
@@ -252,10 +255,7 @@ func (m *machine) tick() {
 		}
 	}
 	if m.due(s.Cur.ReadyBy) {
-		if m.p.WaitReady {
-			m.do(Emit{What: WhatUnready, Gen: s.Cur.Gen})
-		}
-		m.ready(s.Cur.Gen)
+		m.late()
 	}
 	if m.due(s.stableAt(m.p)) {
 		s.Backoff = 0
@@ -264,6 +264,23 @@ func (m *machine) tick() {
 		s.Open, s.Unstable, s.RowSince = false, 0, time.Time{}
 		m.do(Emit{What: WhatClosed, Gen: s.Cur.Gen})
 	}
+}
+
+// late ends the waiting for Cur to be ready. It counts as ready, unless it should replace one that serves and that was: what made
+// that ready, and does not come now, is what it would lack.
+func (m *machine) late() {
+	s := &m.s
+	if s.Old.serving() && s.Old.Said {
+		s.Cur, s.Old = s.Old, s.Cur
+		s.Unready = s.Old.Gen
+		m.do(Emit{What: WhatReloadFailed, Gen: s.Old.Gen})
+		m.ask(&s.Old)
+		return
+	}
+	if m.p.WaitReady {
+		m.do(Emit{What: WhatUnready, Gen: s.Cur.Gen})
+	}
+	m.ready(s.Cur.Gen)
 }
 
 // settle does what the state now allows: begin a reload that waited, spawn a child that is due.

@@ -169,6 +169,37 @@ func TestReloadedChildThatNeverListensTakesOverOnTime(t *testing.T) {
 	require.Equal(t, "online 2, stopping 1, term 1", sc.alarm(3*time.Second))
 }
 
+// What listened is replaced by nothing that does not.
+func TestAReloadedChildThatIsNotReadyInTimeDoesNotTakeOver(t *testing.T) {
+	sc := newScript(t, overlap, drains, func(p *Policy) { p.ReloadTimeout = 30 * time.Second })
+	sc.do(Start{}, Spawned{Gen: 1, PID: 11}, Ready{1}, Reload{}, Spawned{Gen: 2, PID: 22})
+	require.Equal(t, "reload failed 2, stopping 2, term 2", sc.alarm(30*time.Second))
+	sc.status("online")
+	require.Equal(t, uint64(1), sc.s.Cur.Gen)
+	require.Equal(t, uint64(2), sc.s.Unready)
+	require.Empty(t, sc.do(Ready{2}), "too late")
+	require.Equal(t, uint64(1), sc.s.Cur.Gen)
+	require.Equal(t, "kill 2", sc.alarm(1600*time.Millisecond))
+	require.Equal(t, "exited 2", sc.do(Exited{Gen: 2, Signal: 9}))
+	require.Empty(t, sc.do(Empty{2}))
+	sc.quiet()
+
+	sc.do(Reload{}, Spawned{Gen: 3, PID: 33})
+	require.Equal(t, "online 3, stopping 1, drain 1", sc.after(29*time.Second, Ready{3}), "slow is not late")
+}
+
+func TestWhatNeverSaidSoIsReplacedByWhatDoesNot(t *testing.T) {
+	sc := newScript(t, overlap, waitReady, func(p *Policy) { p.ReloadTimeout = 30 * time.Second })
+	sc.do(Start{}, Spawned{Gen: 1, PID: 11})
+	require.Equal(t, "not ready in time 1, online 1", sc.alarm(3*time.Second))
+	sc.do(Reload{}, Spawned{Gen: 2, PID: 22})
+	require.Equal(t, "not ready in time 2, online 2, stopping 1, term 1", sc.alarm(3*time.Second))
+	sc.do(Exited{Gen: 1}, Empty{1})
+	require.Empty(t, sc.do(Ready{2}), "late, and noted all the same")
+	sc.do(Reload{}, Spawned{Gen: 3, PID: 33})
+	require.Equal(t, "reload failed 3, stopping 3, term 3", sc.alarm(30*time.Second))
+}
+
 func TestFailedReloadKeepsTheOldChild(t *testing.T) {
 	sc := newScript(t, overlap)
 	sc.do(Start{}, Spawned{Gen: 1, PID: 11}, Reload{}, Spawned{Gen: 2, PID: 22})
