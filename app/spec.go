@@ -154,6 +154,8 @@ type Spec struct {
 	AppendEnvToName   bool `json:"append_env_to_name,omitempty"`
 	Force             bool `json:"force,omitempty"`
 	DisableSourceMaps bool `json:"disable_source_map_support,omitempty"`
+	// Serialization is how messages of the program travel: "json" (when empty), or "advanced", by V8, which keeps what JSON has not.
+	Serialization string `json:"serialization,omitempty"`
 	// UnhandledRejections is "node" for Node's own way with them, which ends the program; else they are printed, as by PM2.
 	UnhandledRejections string `json:"unhandled_rejections,omitempty"`
 

@@ -117,6 +117,7 @@ var attributes = [...]attribute{
 	{key: "max_log_age", types: "NS", as: asSpan},
 	{key: "compress_logs", types: "B", as: asFlag},
 	{key: "unhandled_rejections", types: "S"},
+	{key: "serialization", types: "S"},
 	{key: "tags", types: "AS", as: asTree},
 	{key: "restart_backoff", types: "S"},
 	{key: "max_restart_delay", types: "NS", as: asSpan},

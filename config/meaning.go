@@ -66,6 +66,7 @@ func (v values) meaning(in object) []Problem {
 	say("health", v.health())
 	say("listen", v.listen())
 	say("cluster_policy", v.clusterPolicy())
+	say("serialization", v.serialization())
 	say("depends_on", v.dependencies())
 	say("restart_backoff", v.recovery())
 	return problems

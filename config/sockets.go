@@ -56,3 +56,12 @@ func (v values) clusterPolicy() error {
 	v["cluster_policy"] = policy
 	return nil
 }
+
+func (v values) serialization() error {
+	switch word, _ := v["serialization"].(string); word {
+	case "", "json", "advanced":
+		return nil
+	default:
+		return fmt.Errorf("%q is no serialization of messages: use json or advanced", clip(word))
+	}
+}

@@ -218,6 +218,7 @@ func (c Context) apply(s *app.Spec, v values) {
 		"instance_var": &s.InstanceVar, "username": &s.Username, "cron_restart": &s.CronRestart, "kill_signal": &s.KillSignal,
 		"unhandled_rejections": &s.UnhandledRejections,
 		"cluster_policy":       &s.ClusterPolicy,
+		"serialization":        &s.Serialization,
 	} {
 		if text, ok := v[key].(string); ok {
 			*field = text

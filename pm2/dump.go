@@ -31,6 +31,7 @@ type own struct {
 	Overlap             bool          `json:"overlap,omitempty"`
 	DrainTimeout        *app.Duration `json:"drain_timeout,omitempty"`
 	ClusterPolicy       string        `json:"cluster_policy,omitempty"`
+	Serialization       string        `json:"serialization,omitempty"`
 
 	MaxCPU    float64   `json:"max_cpu,omitempty"`
 	MaxMemory app.Bytes `json:"max_memory,omitempty"`
@@ -71,7 +72,7 @@ func restoreOwn(s *app.Spec, v Value) error {
 	}
 	s.Umask, s.Nice, s.Limits, s.KillSignal = o.Umask, o.Nice, o.Limits, o.KillSignal
 	s.MaxLogSize, s.MaxLogFiles, s.MaxLogAge, s.CompressLog = o.MaxLogSize, o.MaxLogFiles, o.MaxLogAge, o.CompressLog
-	s.UnhandledRejections = o.UnhandledRejections
+	s.UnhandledRejections, s.Serialization = o.UnhandledRejections, o.Serialization
 	s.Listen, s.Overlap, s.DrainTimeout, s.ClusterPolicy = o.Listen, o.Overlap, o.DrainTimeout, o.ClusterPolicy
 	s.MaxCPU, s.MaxMemory, s.MaxPIDs, s.IOWeight = o.MaxCPU, o.MaxMemory, o.MaxPIDs, o.IOWeight
 	s.Health, s.Data, s.StateFile = o.Health, o.Data, o.StateFile
@@ -174,8 +175,8 @@ func (b *builder) addOwn(s *app.Spec) error {
 	o := own{
 		Umask: s.Umask, Nice: s.Nice, Limits: s.Limits, KillSignal: s.KillSignal, MaxLogSize: s.MaxLogSize,
 		MaxLogFiles: s.MaxLogFiles, MaxLogAge: s.MaxLogAge, CompressLog: s.CompressLog,
-		UnhandledRejections: s.UnhandledRejections,
-		Listen:              s.Listen, Overlap: s.Overlap, DrainTimeout: s.DrainTimeout, ClusterPolicy: s.ClusterPolicy,
+		UnhandledRejections: s.UnhandledRejections, Serialization: s.Serialization,
+		Listen: s.Listen, Overlap: s.Overlap, DrainTimeout: s.DrainTimeout, ClusterPolicy: s.ClusterPolicy,
 		MaxCPU: s.MaxCPU, MaxMemory: s.MaxMemory, MaxPIDs: s.MaxPIDs, IOWeight: s.IOWeight,
 		Health: s.Health, Data: s.Data, StateFile: s.StateFile, PortCheck: s.PortCheck, AutoPort: s.AutoPort, PortRetry: s.PortRetry,
 		RestartBackoff: s.RestartBackoff, MaxRestartDelay: s.MaxRestartDelay, RestartJitter: s.RestartJitter,

@@ -139,8 +139,7 @@ func (h *host) adoptLine(k *kid, p *app.Process, c lifecycle.Child, hd handle, l
 		closeFD(fd)
 		return
 	}
-	worker, _ := strconv.ParseUint(string(hd.Extra[workerKey]), 10, 64) // 0 is none
-	l, err := h.adoptChannel(p, c, worker, fd)
+	l, err := h.adoptChannel(p, c, hd.Extra, fd)
 	if err != nil {
 		closeFD(fd)
 		k.trouble = err

@@ -24,6 +24,7 @@ const (
 type line struct {
 	*nodeipc.Channel
 	worker *nodeipc.Worker // nil unless it is a worker of a cluster
+	values bool            // what goes over it is serialized by V8
 	child  int             // the child's end, until it was launched
 }
 
@@ -54,18 +55,23 @@ func (h *host) connect(k *kid, p *app.Process, gen uint64, env *app.Env, extra *
 	}
 	env.Set(channelVar, strconv.Itoa(3+len(*extra)))
 	env.Set(serializationVar, "json")
+	if l.values {
+		env.Set(serializationVar, advanced)
+	}
 	*extra = append(*extra, l.child)
 	return l, nil
 }
 
 // open makes the channel: a worker's, or one that is only talked over.
 func (h *host) open(p *app.Process, gen uint64, env app.Env, held []int) (l *line, err error) {
-	l = &line{}
+	l = &line{values: p.Spec.Serialization == advanced}
+	hooks := h.hooks(p, gen)
+	hooks.Advanced = l.values
 	if !clusters(p.Spec) {
-		l.Channel, l.child, err = h.opts.IPC.Open(h.hooks(p, gen))
+		l.Channel, l.child, err = h.opts.IPC.Open(hooks)
 		return l, err
 	}
-	m, hooks, err := h.member(p, gen, env, held)
+	m, err := h.member(p, gen, env, held, &hooks)
 	if err != nil {
 		return nil, err
 	}
@@ -87,8 +93,8 @@ func (h *host) hooks(p *app.Process, gen uint64) nodeipc.Hooks {
 	return hooks
 }
 
-// member says who an incarnation is to the primary.
-func (h *host) member(p *app.Process, gen uint64, env app.Env, held []int) (nodeipc.Member, nodeipc.Hooks, error) {
+// member says who an incarnation is to the primary, and has the end of its channel be that of its draining.
+func (h *host) member(p *app.Process, gen uint64, env app.Env, held []int, hooks *nodeipc.Hooks) (nodeipc.Member, error) {
 	policy, err := handOut(p.Spec, env)
 	m := nodeipc.Member{Group: groupOf(p.Spec), Slot: int(p.ID), Policy: policy, Held: held, Dir: p.Spec.Cwd}
 	id := p.ID // not p, as in hooks
@@ -103,9 +109,8 @@ func (h *host) member(p *app.Process, gen uint64, env app.Env, held []int) (node
 	if p.Spare {
 		m.Spare = func(release func(standsIn bool)) { h.sup.reserve.loaded(id, gen, release) }
 	}
-	hooks := h.hooks(p, gen)
 	hooks.Closed = func() { h.sup.tell(id, lifecycle.Drained{Gen: gen}) }
-	return m, hooks, err
+	return m, err
 }
 
 // channelName is what the store keeps a channel under.
@@ -113,12 +118,14 @@ func channelName(id app.ID, gen uint64) string {
 	return "ipc/" + id.String() + "/" + strconv.FormatUint(gen, 10)
 }
 
-// adopt goes on with the channel of an incarnation that a former supervisor had. worker is its number in its cluster, 0 if
-// it is of none.
-func (h *host) adoptChannel(p *app.Process, c lifecycle.Child, worker uint64, fd int) (l *line, err error) {
-	l = &line{child: -1}
+// adoptChannel goes on with the channel of an incarnation that a former supervisor had. extra is what that wrote of it down.
+func (h *host) adoptChannel(p *app.Process, c lifecycle.Child, extra map[string]json.RawMessage, fd int) (l *line, err error) {
+	worker, _ := strconv.ParseUint(string(extra[workerKey]), 10, 64) // 0: it is of no cluster
+	l = &line{child: -1, values: extra[valuesKey] != nil}
+	hooks := h.hooks(p, c.Gen)
+	hooks.Advanced = l.values
 	if worker == 0 || !clusters(p.Spec) {
-		l.Channel, err = h.opts.IPC.Adopt(fd, h.hooks(p, c.Gen))
+		l.Channel, err = h.opts.IPC.Adopt(fd, hooks)
 		return l, err
 	}
 	var held []int
@@ -127,7 +134,7 @@ func (h *host) adoptChannel(p *app.Process, c lifecycle.Child, worker uint64, fd
 			return nil, err
 		}
 	}
-	m, hooks, err := h.member(p, c.Gen, p.Spec.Env, held)
+	m, err := h.member(p, c.Gen, p.Spec.Env, held, &hooks)
 	if err != nil {
 		return nil, err
 	}
@@ -140,14 +147,27 @@ func (h *host) adoptChannel(p *app.Process, c lifecycle.Child, worker uint64, fd
 
 // extra is what the journal keeps of a line.
 func (l *line) extra() map[string]json.RawMessage {
-	if l == nil || l.worker == nil {
+	if l == nil || l.worker == nil && !l.values {
 		return nil
 	}
-	return map[string]json.RawMessage{workerKey: strconv.AppendUint(nil, l.worker.ID, 10)}
+	m := map[string]json.RawMessage{}
+	if l.worker != nil {
+		m[workerKey] = strconv.AppendUint(nil, l.worker.ID, 10)
+	}
+	if l.values {
+		m[valuesKey] = json.RawMessage("true")
+	}
+	return m
 }
 
-// workerKey is where a child's number in its cluster is in the journal.
-const workerKey = "worker"
+// workerKey is where a child's number in its cluster is in the journal, valuesKey how it speaks over its channel.
+const (
+	workerKey = "worker"
+	valuesKey = "advanced"
+)
+
+// advanced is Node's word for V8's serialization.
+const advanced = "advanced"
 
 // The variables by which a program finds sockets that were opened for it, systemd's. LISTEN_PID is set in the child.
 const (

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"os/exec"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -102,6 +103,46 @@ func TestProgramsTalkOverIPC(t *testing.T) {
 	require.ErrorIs(t, r.Send(0, json.RawMessage(`1`)), ErrNotRunning)
 	for _, e := range r.History(0) {
 		assert.NotEqual(t, app.EventMessage, e.Kind, "what programs say is not remembered")
+	}
+}
+
+// TestProgramsTalkInValues: "advanced" serialization, in fork and cluster mode, is the same to everybody else.
+func TestProgramsTalkInValues(t *testing.T) {
+	r, port := newReal(t), aPort(t)
+	next := messages(t, r.Supervisor)
+	const text = `
+process.send({type: 'rich', data: {map: new Map([['a', 1]]), big: 2n ** 70n, bytes: Buffer.from('hi'), date: new Date(0), none: undefined}})
+process.send(null)
+process.send({type: 'long', data: 'x'.repeat(300000)})
+process.on('message', m => {
+  if (m === 'shutdown') { console.log('asked by message'); process.exit(7) }
+  process.send({type: 'echo', data: {got: m, set: new Set([1])}})
+})
+require('http').createServer((q, s) => s.end('x ' + process.pid)).listen(+process.env.PORT, '127.0.0.1', () => process.send('ready'))
+`
+	for i, mode := range []app.Mode{app.Fork, app.Cluster} {
+		spec := r.script(string(mode), text)
+		spec.Mode, spec.Serialization = mode, "advanced"
+		spec.WaitReady, spec.ShutdownWithMessage = true, true
+		spec.ListenTimeout = ptr(app.Duration(1 << 40))
+		spec.Env.Set("PORT", strconv.Itoa(port))
+		r.up(spec)
+		assert.JSONEq(t, `{"map":[["a",1]],"big":"1180591620717411303424","bytes":{"type":"Buffer","data":[104,105]},"date":"1970-01-01T00:00:00.000Z"}`,
+			string(next("rich").Data))
+		assert.Equal(t, "null", string(next("").Data))
+		assert.Len(t, next("long").Data, 300002)
+		id := app.ID(i)
+		require.NoError(t, r.Send(id, json.RawMessage(`{"type":"process:msg","topic":"é","data":{"a":[1,null]},"id":0}`)))
+		assert.JSONEq(t, `{"got":{"type":"process:msg","topic":"é","data":{"a":[1,null]},"id":0},"set":[1]}`, string(next("echo").Data))
+		assert.NotEmpty(t, r.reached(port, 3))
+		if mode == app.Cluster {
+			l := newLoad(4, func() error { _, err := get(port); return err })
+			assert.Empty(t, r.do(app.VerbReload, app.Selector(mode)))
+			done, failed := l.stop()
+			assert.Empty(t, failed, "of %d", done)
+		}
+		assert.Empty(t, r.do(app.VerbStop, app.Selector(mode)))
+		r.await("it was asked by a message", func() bool { return strings.Contains(r.output(string(mode)), "asked by message") })
 	}
 }
 

@@ -29,6 +29,8 @@ var (
 // Hooks are what happens on a channel. They are called one at a time, on the goroutine that serves all channels, and must
 // not block.
 type Hooks struct {
+	// Advanced says that the child was told to speak its "advanced" serialization. Here everything is JSON all the same.
+	Advanced bool
 	// Message gets what the program sent, one valid JSON text that is the callee's during the call only.
 	Message func(raw []byte)
 	// Closing is called once, while our end is still open under its number.

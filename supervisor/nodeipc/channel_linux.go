@@ -1,8 +1,6 @@
 package nodeipc
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"sync"
@@ -15,6 +13,7 @@ type Channel struct {
 	x     *Exchange
 	id    uint64 // in the exchange
 	hooks Hooks
+	kind  framing
 
 	mu       sync.Mutex
 	fd       int
@@ -33,12 +32,13 @@ type Channel struct {
 	acted int // bytes of the window that were acted on, and are still in the socket
 	hup   bool
 	long  []byte // what was taken so far of a frame longer than the window
-	skip  bool   // it is too long, and dropped up to its newline
+	left  int    // what is still to come of it, if that is known
+	skip  bool   // it is too long, and dropped
 }
 
 // frame is one to be sent.
 type frame struct {
-	raw     []byte // with its newline
+	raw     []byte // as it is sent
 	fd      int    // goes with it; -1 is none
 	release func() // when fd is not needed any more
 	probe   func() // called when the child has answered; it is a handle without a descriptor then
@@ -85,7 +85,10 @@ func (x *Exchange) Adopt(fd int, h Hooks) (*Channel, error) {
 	if err := unix.SetNonblock(fd, true); err != nil {
 		return nil, fmt.Errorf("serve an IPC channel: %w", err)
 	}
-	c := &Channel{x: x, hooks: h, fd: fd}
+	c := &Channel{x: x, hooks: h, fd: fd, kind: lines}
+	if h.Advanced {
+		c.kind = values
+	}
 	c.mu.Lock() // its first event may come before its id is known
 	defer c.mu.Unlock()
 	var err error
@@ -104,13 +107,6 @@ const (
 
 // Send gives the child a message, one JSON text. It does not wait: what the child does not read yet is kept, within bounds.
 func (c *Channel) Send(raw []byte) error {
-	if bytes.IndexByte(raw, '\n') >= 0 { // between tokens, where JSON allows it
-		var b bytes.Buffer
-		if err := json.Compact(&b, raw); err != nil {
-			return fmt.Errorf("send an IPC message: %w", err)
-		}
-		raw = b.Bytes()
-	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.push(frame{raw: raw, fd: -1})
@@ -161,10 +157,13 @@ func (c *Channel) push(f frame) error {
 	if c.closed {
 		return ErrClosed
 	}
+	var err error
+	if f.raw, err = c.kind.pack(f.raw); err != nil {
+		return fmt.Errorf("send an IPC message: %w", err)
+	}
 	if c.queued > 0 && c.queued+len(f.raw) > MaxQueue {
 		return ErrFull
 	}
-	f.raw = append(f.raw[:len(f.raw):len(f.raw)], '\n')
 	c.queue = append(c.queue, f)
 	c.queued += len(f.raw)
 	c.flush()
@@ -316,8 +315,8 @@ func (c *Channel) took(f *frame, got bool) {
 func (c *Channel) answer(raw string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if len(c.urgent) < 64 { // a child that never reads gets no more
-		c.urgent = append(c.urgent, frame{raw: []byte(raw + "\n"), fd: -1})
+	if b, err := c.kind.pack([]byte(raw)); err == nil && len(c.urgent) < 64 { // a child that never reads gets no more
+		c.urgent = append(c.urgent, frame{raw: b, fd: -1})
 	}
 	c.flush()
 }

@@ -1,7 +1,6 @@
 package nodeipc
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 
@@ -46,12 +45,14 @@ func (c *Channel) look(x *Exchange) (more bool) {
 	news := x.buf[min(c.acted, n):n]
 	handled, take := 0, c.hup
 	for {
-		i := bytes.IndexByte(news[handled:], '\n')
-		if i < 0 {
+		frame, size := c.kind.cut(news[handled:])
+		if size == 0 {
 			break
 		}
-		take = c.act(news[handled:handled+i]) || take
-		handled += i + 1
+		if text, ok := c.kind.unpack(frame); ok {
+			take = c.act(text) || take
+		}
+		handled += size
 	}
 	c.acted += handled
 	switch {
@@ -66,12 +67,9 @@ func (c *Channel) look(x *Exchange) (more bool) {
 	return false
 }
 
-// lengthen adds the n bytes in the window, or those up to a newline, to the frame that did not fit into one.
+// lengthen adds the n bytes in the window, or those up to its end, to the frame that did not fit into one.
 func (c *Channel) lengthen(x *Exchange, n int) bool {
-	i := bytes.IndexByte(x.buf[:n], '\n')
-	if i >= 0 {
-		n = i + 1
-	}
+	n, last := c.kind.rest(x.buf[:n], &c.left)
 	if len(c.long)+n > MaxFrame {
 		c.long, c.skip = nil, true
 	}
@@ -79,11 +77,13 @@ func (c *Channel) lengthen(x *Exchange, n int) bool {
 		c.long = append(c.long, x.buf[:n]...)
 	}
 	more := c.consume(x, n)
-	if i >= 0 {
+	if last {
 		frame := c.long
-		c.long, c.skip = nil, false
-		if len(frame) > 0 {
-			c.act(frame[:len(frame)-1])
+		c.long, c.skip, c.left = nil, false, 0
+		if whole, size := c.kind.cut(frame); size > 0 {
+			if text, ok := c.kind.unpack(whole); ok {
+				c.act(text)
+			}
 		}
 	}
 	return more
