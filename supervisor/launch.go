@@ -352,7 +352,7 @@ func (k *kid) Trouble() error     { return k.trouble }
 
 // Term asks the tree to end, or the main process alone where the user wants that.
 func (k *kid) Term(sig syscall.Signal) (err error) {
-	if k.byMessage && k.Send([]byte(shutdownMessage)) == nil {
+	if k.byMessage && (k.Send([]byte(shutdownMessage)) == nil || k.line != nil && k.line.EndsItself()) {
 		k.crew.do(k.Ease)
 		return nil
 	}

@@ -84,6 +84,12 @@ func (k *keeper) note(in lifecycle.Input) {
 		reason += " (max_memory is " + limit.String() + ")"
 	}
 	k.proc.Reason = k.probed.blamed(e.Gen, reason)
+	if cur := k.state.Cur; cur.Gen != 0 && cur.Gen < e.Gen { // the one before it goes on
+		if k.state.Unready == e.Gen {
+			reason = notReady(k.policy.ReloadTimeout)
+		}
+		k.proc.Reason = "the last reload failed: " + orElse(reason, "exited with code 0")
+	}
 }
 
 // reasonOf says in words how an incarnation ended, when that is worth saying.

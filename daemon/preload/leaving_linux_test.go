@@ -19,6 +19,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"weaver/app"
 )
 
 // TestKeptConnectionsEndWithTheWorker: a server that closes keeps the connections that are busy at that moment. When a worker
@@ -172,4 +174,20 @@ func selfSigned(t *testing.T) (key, certificate string) {
 	require.NoError(t, err)
 	return string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: text})),
 		string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
+}
+
+// TestWhoIsEndedByAMessageIsToldWhenAllIsAnswered: the channel over which it would be told ends then.
+func TestWhoIsEndedByAMessageIsToldWhenAllIsAnswered(t *testing.T) {
+	const program = `
+		process.on('message', m => { if (m === 'shutdown') { console.log('told'); setTimeout(() => process.exit(7), 20) } })
+		process.on('internalMessage', m => { if (m.act === 'disconnect') setTimeout(() => { console.log('answered'); process.disconnect() }, 50) })
+		process.send({type: 'there', data: {}})
+		setInterval(() => {}, 1e6)
+	`
+	p := run(t, ".js", Mode(&app.Spec{ShutdownWithMessage: true}), program)
+	p.told("there")
+	p.send(`{"cmd":"NODE_CLUSTER","act":"disconnect","seq":1}`)
+	require.Error(t, p.end())
+	assert.Equal(t, 7, p.cmd.ProcessState.ExitCode(), p.stderr.String())
+	assert.Equal(t, "answered\ntold\n", p.stdout.String())
 }

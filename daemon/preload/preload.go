@@ -30,6 +30,9 @@ func Mode(s *app.Spec) string {
 	if SourceMaps(s) {
 		mode += ",source-maps"
 	}
+	if s.ShutdownWithMessage {
+		mode += ",shutdown-message"
+	}
 	return mode
 }
 

@@ -30,7 +30,12 @@ function watch(options) {
   });
   // Before Node's own listener, which closes the servers.
   process.prependListener('internalMessage', (m) => {
-    if (m && m.cmd === 'NODE_CLUSTER' && m.act === 'disconnect') leave(requests, sessions);
+    if (!m || m.cmd !== 'NODE_CLUSTER' || m.act !== 'disconnect') return;
+    leave(requests, sessions);
+    // The channel ends when all is answered, and what should end the program by a message then cannot send it.
+    if (!options.includes('shutdown-message')) return;
+    post({ cmd: 'NODE_WEAVER_SHUTDOWN' });
+    process.once('disconnect', () => process.emit('message', 'shutdown', undefined));
   });
 
   // The figures: often while something happens, seldom while nothing does, and only those that have changed.

@@ -127,7 +127,7 @@ func (s *Server) softReload(ctx context.Context, c axon.Call) (any, error) {
 // reload answers with the process that went, as PM2 does in cluster mode.
 func (s *Server) reload(ctx context.Context, p *app.Process, c axon.Call) (any, error) {
 	gone := *p
-	gone.Status = app.Stopped
+	gone.Status, gone.PID = app.Stopped, 0
 	old := pm2.Formatted(&gone, s.Env)
 	if err := s.renew(ctx, app.VerbReload, p, c); err != nil {
 		return nil, err

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 )
@@ -27,6 +28,8 @@ type Channel struct {
 	late     *frame // a probe that was given up; its answer may still come
 	knows    bool   // the child answers to handles
 	wantsOut bool
+
+	endsItself atomic.Bool
 
 	// Of the exchange's goroutine.
 	acted int // bytes of the window that were acted on, and are still in the socket
@@ -345,6 +348,9 @@ func (c *Channel) drop() {
 	c.closed = true
 	unix.Close(c.fd)
 }
+
+// EndsItself reports that the child has said that, once the channel is closed, it ends as if it were sent the message for that.
+func (c *Channel) EndsItself() bool { return c.endsItself.Load() }
 
 // FD returns the descriptor of our end, for who keeps a copy of it; it is open until Closing is called. -1 if it is not.
 func (c *Channel) FD() int {

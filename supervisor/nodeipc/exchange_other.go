@@ -26,5 +26,8 @@ func (c *Channel) Send([]byte) error { return ErrUnsupported }
 // Close does nothing.
 func (c *Channel) Close() {}
 
+// EndsItself returns false.
+func (c *Channel) EndsItself() bool { return false }
+
 // FD returns -1.
 func (c *Channel) FD() int { return -1 }

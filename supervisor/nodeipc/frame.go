@@ -12,6 +12,8 @@ const (
 	cmdHandle  = "NODE_HANDLE"
 	cmdAck     = "NODE_HANDLE_ACK"
 	cmdNack    = "NODE_HANDLE_NACK"
+	// cmdShutdown comes from what weaver has put into a program.
+	cmdShutdown = "NODE_WEAVER_SHUTDOWN"
 )
 
 // internalPrefix marks commands that no program sees. The bare prefix is none, as in Node.

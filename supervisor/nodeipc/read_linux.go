@@ -155,6 +155,8 @@ func (c *Channel) act(line []byte) (take bool) {
 		c.acknowledged(true)
 	case cmdNack:
 		c.acknowledged(false)
+	case cmdShutdown:
+		c.endsItself.Store(true)
 	}
 	return false
 }
