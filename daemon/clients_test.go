@@ -279,6 +279,32 @@ func TestRequirePM2IsServed(t *testing.T) {
 	c.noGod()
 }
 
+const triggers = `
+const pm2 = require(%q);
+let left = 20;
+const next = () => {
+  if (left-- === 0) { console.log('{}'); process.exit(); }
+  pm2.trigger('io', 'greet', (err, replies) => { if (err) throw err; if (replies.length !== 1) throw new Error(JSON.stringify(replies)); next(); });
+};
+pm2.connect((err) => { if (err) throw err; next(); });
+`
+
+// TestTriggersThroughTheLibraryAreAnswered: one that hears the program before the daemon's answer waits for ever.
+func TestTriggersThroughTheLibraryAreAnswered(t *testing.T) {
+	c, ours := npmClients(t)
+	start(t, ours, app.Spec{
+		Name: "io", Script: c.write("app.js", speaker), Interpreter: "node", Mode: app.Fork, Cwd: c.dir, MergeLogs: true,
+		OutFile: filepath.Join(c.dir, "out"), ErrorFile: filepath.Join(c.dir, "err"),
+		Env: app.Env{{Name: "PATH", Value: os.Getenv("PATH")}, {Name: "HOME", Value: c.dir}},
+	})
+	require.Eventually(t, func() bool {
+		p := listed(t, ours)[0]
+		return p.Reported != nil && len(p.Reported.Actions) == 6
+	}, 60*time.Second, 20*time.Millisecond)
+	var r struct{}
+	c.node(fmt.Sprintf(triggers, pm2Module()), &r)
+}
+
 const older = `
 const pm2 = require(%q);
 pm2.connect((err) => {

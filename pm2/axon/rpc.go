@@ -24,6 +24,8 @@ type Call struct {
 	Conn   net.Conn // of who calls
 	// Begun lets the next call of the connection begin, which it does at the latest when this one has been answered.
 	Begun func()
+	// Answered has something done once this call has been answered, or its caller is gone. It may be called several times.
+	Answered func(func())
 }
 
 // ErrNoReply is returned by a Handler for calls that clients make without waiting: an answer would break them.
@@ -126,9 +128,14 @@ func (s *Server) talk(ctx context.Context, c net.Conn) error {
 			<-mine
 			begun := sync.OnceFunc(func() { close(next) })
 			defer begun()
-			reply, ok := s.answer(ctx, c, begun, m[0])
+			var then []func()
+			call := Call{Conn: c, Begun: begun, Answered: func(f func()) { then = append(then, f) }}
+			reply, ok := s.answer(ctx, call, m[0])
 			if ok {
 				out.send(Message{JSON(reply), m[len(m)-1]})
+			}
+			for _, f := range then {
+				f()
 			}
 		})
 	}
@@ -161,8 +168,8 @@ type payload struct {
 	Args   *[]json.RawMessage `json:"args"`
 }
 
-// answer makes the reply to one request, if it has one.
-func (s *Server) answer(ctx context.Context, c net.Conn, begun func(), request []byte) (reply []byte, ok bool) {
+// answer makes the reply to one request, if it has one. The call has all but what the request says.
+func (s *Server) answer(ctx context.Context, call Call, request []byte) (reply []byte, ok bool) {
 	doc, valid := JSONOf(request)
 	var p payload
 	if !valid || json.Unmarshal(doc, &p) != nil {
@@ -181,7 +188,8 @@ func (s *Server) answer(ctx context.Context, c net.Conn, begun func(), request [
 	case p.Args == nil:
 		return failure(".args required"), true
 	}
-	results, err := s.call(ctx, Call{Method: *p.Method, Args: *p.Args, Conn: c, Begun: begun})
+	call.Method, call.Args = *p.Method, *p.Args
+	results, err := s.call(ctx, call)
 	switch {
 	case errors.Is(err, ErrNoReply):
 		return nil, false

@@ -212,6 +212,7 @@ func (s *Server) message(e *app.Event) {
 	if err != nil {
 		return
 	}
+	s.owed.wait(e.ID)
 	topic, key := e.Topic, "data"
 	if topic == "" {
 		topic, key = "process:msg", "raw"

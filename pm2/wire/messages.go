@@ -66,6 +66,7 @@ func (s *Server) sendData(_ context.Context, c axon.Call) (any, error) {
 		return nil, err
 	}
 	text := packet.AppendJSON(nil)
+	s.owed.answer(c, p.ID, false)
 	if err := s.Backend.Send(p.ID, text); err != nil {
 		return nil, err
 	}
@@ -101,6 +102,7 @@ func (s *Server) msgProcess(_ context.Context, c axon.Call) (any, error) {
 		case p.PID == 0 || p.Status != app.Online && p.Status != app.Launching:
 			return nil, fmt.Errorf("%s : id offline", word(id))
 		}
+		s.owed.answer(c, p.ID, true)
 		if err := s.trigger(&p, cmd, truthy(field(cmd, "uuid"))); err != nil {
 			return nil, err
 		}
@@ -115,6 +117,7 @@ func (s *Server) msgProcess(_ context.Context, c axon.Call) (any, error) {
 		if !pm2.Triggers(word(target), &p) || p.PID == 0 || !pm2.Offers(&p, word(msg)) {
 			continue
 		}
+		s.owed.answer(c, p.ID, true)
 		if err := s.trigger(&p, cmd, false); err != nil {
 			return nil, err
 		}

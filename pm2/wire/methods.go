@@ -22,6 +22,7 @@ type Server struct {
 	pub       axon.Publisher
 	feed      feed
 	lives     lives // the feed's
+	owed      owed
 	mu        sync.Mutex
 	monitored map[app.ID]bool
 }
@@ -91,6 +92,10 @@ func (s *Server) Methods() []axon.Method { return names }
 // reads are the methods which nothing comes of on the bus.
 var reads = map[string]bool{"getMonitorData": true, "getSystemData": true, "ping": true, "getVersion": true, "getReport": true}
 
+// inTurn are the methods after which the next call of a connection waits: messages arrive in the order in which they were sent, and
+// who prepares says itself when ids are known.
+var inTurn = map[string]bool{"prepare": true, "sendDataToProcessId": true, "msgProcess": true, "sendLineToStdin": true}
+
 // Call answers one call.
 func (s *Server) Call(ctx context.Context, c axon.Call) ([]json.RawMessage, error) {
 	for i := range table {
@@ -100,7 +105,7 @@ func (s *Server) Call(ctx context.Context, c axon.Call) ([]json.RawMessage, erro
 		if !reads[c.Method] {
 			s.pub.Settle(ctx) // who calls may wait for what comes of it on the bus
 		}
-		if c.Method != "prepare" && c.Begun != nil {
+		if !inTurn[c.Method] && c.Begun != nil {
 			c.Begun()
 		}
 		result, err := table[i].serve(s, context.WithValue(ctx, callerKey{}, c.Conn), c)
