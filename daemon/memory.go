@@ -12,11 +12,11 @@ import (
 // calm is how long nothing may have happened before memory is given back, and rest how long at least from one collection to
 // the next where it was little things.
 const (
-	calm = 2 * time.Second
+	calm = 1500 * time.Millisecond
 	rest = time.Minute
 	// settled is how long after a collection the stacks that it has shrunk have grown again. Scanning, shrinking and growing them
 	// the runtime reads tables all over the program's file: 4 MB that nobody needs before the next one.
-	settled = 3 * time.Second
+	settled = 1100 * time.Millisecond
 )
 
 // The garbage that may pile up. Nobody waits for a supervisor that is calm, so it may collect more often, and keeps less.
