@@ -8,7 +8,7 @@ SEED     ?= 1
 CHAOS    ?= 10m
 PREFIX   ?= /usr/local
 
-.PHONY: all test race script fuzz fuzz-long chaos bench oracle oracle-check oracle-live reload-proof lint vet check demo soak compare install clean
+.PHONY: all test race script cgroup2 fuzz fuzz-long chaos bench oracle oracle-check oracle-live reload-proof lint vet check demo soak compare install clean
 
 all: ## static executables in bin/
 	$(BUILD) -o bin/weaver ./cmd/weaver
@@ -20,6 +20,9 @@ test: ## all tests
 
 race: ## all tests under the race detector
 	CGO_ENABLED=1 go test -race -short ./...
+
+cgroup2: ## ceilings and groups on a kernel whose cgroup2 has all controllers (user-mode-linux)
+	testdata/uml/run.sh
 
 script: ## the sessions of the whole binary
 	go test ./cmd/weaverd -run Script -v

@@ -92,27 +92,32 @@ func runServiceScale(c *call) error {
 	if err != nil {
 		return err
 	}
-	count := 0
+	var there []app.Process
 	if up {
-		if count, err = c.countInstances(name); err != nil {
+		if there, err = c.instancesOf(name); err != nil {
 			return err
 		}
 	}
-	if count == 0 {
+	if len(there) == 0 {
 		return c.noService(name)
 	}
-	if same := n == count && !r.Relative || n == 0 && r.Relative; !same { // as many as there are is nothing to do, and no failure
-		err = c.locked([]string{name}, func(fds []int) error {
-			return c.quietly("scale", name, func(report func(app.Progress)) error {
-				return c.client.Scale(c.ctx, r, fds, report)
-			})
+	count := n
+	if r.Relative {
+		count += len(there)
+	}
+	err = c.locked([]string{name}, func(fds []int) error {
+		return c.quietly("scale", name, func(report func(app.Progress)) error {
+			return c.scaleService(r, there, count, fds, report)
 		})
-		if err != nil {
+	})
+	if err != nil {
+		return err
+	}
+	if count != 0 {
+		if there, err = c.instancesOf(name); err != nil {
 			return err
 		}
-	}
-	if count, err = c.countInstances(name); err != nil {
-		return err
+		count = len(there)
 	}
 	word = " instances"
 	if count == 1 {
@@ -122,15 +127,47 @@ func runServiceScale(c *call) error {
 	return nil
 }
 
-func (c *call) countInstances(name string) (int, error) {
-	list, err := c.client.List(c.ctx, false, "")
-	n := 0
-	for i := range list {
-		if list[i].Name == name {
-			n++
+// scaleService makes the instances that are there as many as wanted. A service of none is one that is stopped: its record stays.
+func (c *call) scaleService(r api.ScaleRequest, there []app.Process, want int, fds []int, report func(app.Progress)) error {
+	asleep := want > 0
+	for i := range there {
+		asleep = asleep && !there[i].Wanted && there[i].PID == 0
+	}
+	if want == 0 {
+		r.N, r.Relative = 1, false
+	}
+	same := want == len(there) || want == 0 && len(there) == 1 // nothing to do, and no failure
+	if !same {
+		if err := c.client.Scale(c.ctx, r, fds, report); err != nil {
+			return err
 		}
 	}
-	return n, err
+	if want != 0 && !asleep {
+		return nil
+	}
+	left, err := c.instancesOf(r.Name)
+	if err != nil {
+		return err
+	}
+	a := api.ActRequest{Verb: app.VerbStop}
+	if asleep {
+		a.Verb = app.VerbStart
+	}
+	for i := range left {
+		a.Targets = append(a.Targets, app.Selector(left[i].ID.String()))
+	}
+	return c.client.Act(c.ctx, a, fds, report)
+}
+
+func (c *call) instancesOf(name string) ([]app.Process, error) {
+	list, err := c.client.List(c.ctx, false, "")
+	out := list[:0]
+	for i := range list {
+		if list[i].Name == name {
+			out = append(out, list[i])
+		}
+	}
+	return out, err
 }
 
 // runServiceLogs prints stored lines, and follows when it is asked to.
