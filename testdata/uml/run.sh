@@ -18,7 +18,7 @@ mount -t tmpfs tmpfs $dir/tmp
 mount -t cgroup2 cgroup2 /sys/fs/cgroup
 for c in \$(cat /sys/fs/cgroup/cgroup.controllers); do echo +\$c > /sys/fs/cgroup/cgroup.subtree_control; done
 cd $dir/tmp
-$dir/spawn.test -test.v -test.timeout 20m -test.run '${1:-Bus[yT]|Bounds|Controllers|Memory|Processes|Group|Cgroup|Paused}'
+$dir/spawn.test -test.v -test.timeout 20m -test.run '${1:-Busy|Bound|Controllers|Memory|Processes|Group|Cgroup|Paused}'
 echo "exit code \$?"
 halt -f
 END
