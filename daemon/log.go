@@ -8,6 +8,7 @@ import (
 	"gopkg.in/natefinch/lumberjack.v2"
 
 	"weaver/app"
+	"weaver/service"
 )
 
 // The daemon's own log: this many megabytes a file, this many files kept.
@@ -41,7 +42,9 @@ func (d *daemon) logEvents(ctx context.Context) {
 		}
 		seq = e.Seq
 		d.past.add(&e)
-		d.tally.add(&e)
+		if d.tally.add(&e) {
+			d.tally.keep(service.Group(d.sup.List()))
+		}
 		if d.home.PM2 && hasWords(&e) {
 			p, _ := d.sup.Get(e.ID)
 			for _, line := range eventWords(&e, &p) {

@@ -12,11 +12,16 @@ import (
 type tally struct {
 	mu    sync.Mutex
 	pasts map[string]*service.Past
+	kept  int // of them, last time
 }
 
-func (t *tally) add(e *app.Event) {
+// forgotten is how many services may be remembered that are not there any more, unless more are there.
+const forgotten = 1000
+
+// add counts an event, and reports that many services are remembered that are perhaps not there any more.
+func (t *tally) add(e *app.Event) (many bool) {
 	if e.ID < 0 || e.Name == "" {
-		return
+		return false
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -29,6 +34,7 @@ func (t *tally) add(e *app.Event) {
 		t.pasts[e.Name] = p
 	}
 	p.Note(e)
+	return len(t.pasts) > t.kept+max(t.kept, forgotten)
 }
 
 // of returns a copy of what was counted of a service, nil if nothing was.
@@ -52,4 +58,5 @@ func (t *tally) keep(list []service.Service) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	maps.DeleteFunc(t.pasts, func(name string, _ *service.Past) bool { return !there[name] })
+	t.kept = len(t.pasts)
 }

@@ -97,7 +97,10 @@ func (o *owed) wait(id app.ID) {
 		select {
 		case <-given:
 		case <-look:
-		case <-late:
+		case <-late: // and is not waited for again
+			o.mu.Lock()
+			delete(o.written, id)
+			o.mu.Unlock()
 			return
 		}
 	}

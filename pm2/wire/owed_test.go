@@ -56,6 +56,15 @@ func TestWhatAProgramSaysWaitsForTheAnswer(t *testing.T) {
 		synctest.Wait()
 		assert.True(t, said.Load())
 		assert.Empty(t, o.written)
+
+		call.Conn = &reading{} // never
+		o.answer(call, 7, true)
+		answered[5]()
+		before := time.Now()
+		for range 100 {
+			o.wait(7)
+		}
+		assert.Equal(t, patience, time.Since(before), "who does not read holds up one message, not each")
 	})
 }
 
