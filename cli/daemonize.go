@@ -114,8 +114,17 @@ func (c *call) prepareHome() error {
 			return c.cannot("", "close the home to others", err)
 		}
 	}
+	for _, inside := range []string{c.home.Logs(), c.home.PIDs(), c.home.Locks(), c.home.Journal(), c.home.Metrics()} {
+		info, err := os.Lstat(inside)
+		if err != nil {
+			continue // it is made when it is needed
+		}
+		if uid, ours := owned(info); !ours && uid != 0 { // they made it while they could write here: it may lead anywhere
+			return c.cannot("remove it", "use "+inside, fmt.Errorf("it belongs to user %d", uid))
+		}
+	}
 	// lock.Acquire would say it too, but of a file nobody has heard of.
-	probe, err := os.OpenFile(c.home.SpawnLock(), os.O_CREATE|os.O_RDWR, 0o600)
+	probe, err := os.OpenFile(c.home.SpawnLock(), os.O_CREATE|os.O_RDWR|noFollow, 0o600)
 	if err != nil {
 		return c.cannot("set "+variable+" to a directory that you can write to", "write into the home "+dir, err)
 	}
@@ -160,7 +169,7 @@ func (c *call) startDaemon(ctx context.Context) error {
 	}
 	defer ready.Close()
 	defer theirs.Close()
-	logFile, err := os.OpenFile(c.home.AnchorLog(), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	logFile, err := os.OpenFile(c.home.AnchorLog(), os.O_CREATE|os.O_WRONLY|os.O_APPEND|noFollow, 0o600)
 	if err != nil {
 		return c.cannot("", doing, err)
 	}

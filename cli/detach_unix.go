@@ -19,5 +19,8 @@ func owned(info os.FileInfo) (uid int, ours bool) {
 	return int(st.Uid), int(st.Uid) == os.Geteuid()
 }
 
+// noFollow refuses to write through a link that somebody left in the home.
+const noFollow = syscall.O_NOFOLLOW
+
 // maxSocketPath is how long the path of a socket may be: sun_path with its NUL.
 const maxSocketPath = len(syscall.RawSockaddrUnix{}.Path) - 1

@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // noFollow refuses to write through a link that somebody left in the home.
@@ -23,4 +25,12 @@ func syncDir(file string) error {
 		err = nil
 	}
 	return errors.Join(err, d.Close())
+}
+
+// dropLinkOfOthers removes a link at path that somebody else has left there, while they could.
+func dropLinkOfOthers(path string) {
+	var st unix.Stat_t
+	if unix.Lstat(path, &st) == nil && st.Mode&unix.S_IFMT == unix.S_IFLNK && st.Uid != 0 && int(st.Uid) != os.Geteuid() {
+		_ = os.Remove(path)
+	}
 }

@@ -20,6 +20,7 @@ const (
 // openLog returns the daemon's own log, JSON lines in path, rotated; with words, lines as PM2 writes them. close it after
 // the last line; after reopen the next line makes the file if it is not there.
 func openLog(path string, words bool) (log *zap.Logger, reopen, close func()) {
+	dropLinkOfOthers(path)
 	out := &lumberjack.Logger{Filename: path, MaxSize: logMegabytes, MaxBackups: logFiles}
 	enc := zap.NewProductionEncoderConfig()
 	enc.EncodeTime = zapcore.RFC3339NanoTimeEncoder
