@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"strconv"
 	"time"
 
@@ -106,9 +107,13 @@ func (c *call) becomeAnchor(ready *os.File) error {
 	if err := after.Start(); err != nil {
 		return c.cannot("", "start what was saved", err)
 	}
-	if c.ctx.Err() != nil { // it was asked to end already, which the anchor would not know
+	// From here on a signal ends this process, until the anchor has it: one that came before is known by now, or a moment later.
+	signal.Reset(os.Interrupt, terminate)
+	select {
+	case <-c.ctx.Done(): // it was asked to end already, which the anchor would not know
 		_ = after.Process.Kill()
 		return c.ctx.Err()
+	case <-time.After(5 * time.Millisecond):
 	}
 	err = replace(anchor, []string{"weaver", "--anchor", c.home.Dir, self}, daemonEnviron(c.env.Environ))
 	return c.cannot("", "run "+anchor, err)

@@ -219,7 +219,7 @@ func (f *foreground) done(ctx context.Context) (bool, error) {
 	list, err := f.c.client.List(ctx, true, "")
 	switch {
 	case err != nil && ctx.Err() == nil && api.IsDown(err):
-		return f.abandoned(), nil // else a new supervisor is on its way
+		return f.abandoned() // else a new supervisor is on its way
 	case err != nil || !f.autoExit:
 		return false, nil
 	}
@@ -236,15 +236,22 @@ func (f *foreground) done(ctx context.Context) (bool, error) {
 	return false, nil
 }
 
-// abandoned reports that the supervisor was ended by somebody else: its lock is free.
-func (f *foreground) abandoned() bool {
+// abandoned reports that the supervisor was ended by somebody else: its lock is free. One that has left its pid file was not ended,
+// it died together with its anchor: the apps run on, and it is started again, as any command would.
+func (f *foreground) abandoned() (bool, error) {
 	l, err := lock.Try(f.c.home.DaemonLock(), lock.Holder{PID: os.Getpid(), Command: f.c.line, Since: time.Now()})
 	if err != nil {
-		return false
+		return false, nil
 	}
 	l.Release()
+	if _, err := os.Lstat(f.c.home.PIDFile()); err == nil {
+		if err := f.c.ensureDaemon(); err != nil {
+			return true, err
+		}
+		return false, nil
+	}
 	f.own = false
-	return true
+	return true, nil
 }
 
 // outcomeOf reports that none of the processes runs or is due to, and the exit code of the one that ended last, as a shell

@@ -96,7 +96,9 @@ func (d *daemon) relocked(fd int) {
 		d.log.Error("reopen the logs", zap.Error(err))
 	}
 	d.sup.WritePIDFiles()
-	writePIDFile(d.home.PIDFile())
+	if err := writePIDFile(d.home.PIDFile()); err != nil {
+		d.log.Warn("pid file", zap.Error(err))
+	}
 	if s := d.settings.Load(); len(s.Given()) > 0 {
 		if _, err := os.Lstat(d.home.Settings()); errors.Is(err, fs.ErrNotExist) {
 			if err := config.SaveSettings(d.home, *s); err != nil {
