@@ -32,6 +32,8 @@ type call struct {
 	besidePM2 bool
 	// quiet is for commands whose standard output and error are those of apps: it says nothing of the supervisor's start.
 	quiet bool
+	// changed are files that were changed without the supervisor, or were to be: settings, modules, init systems.
+	changed []string
 }
 
 // errReported says that what went wrong has been told already.

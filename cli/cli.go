@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	ucli "github.com/urfave/cli/v2"
 
@@ -119,7 +120,10 @@ func (c *call) carryOut(l line) int {
 	}
 	c.out.json = hasWord(l.argv, "--json")
 	c.out.mute = c.out.silent && !c.out.json && c.cmd.talk
-	if err := c.dispatch(l); err != nil {
+	began := time.Now()
+	err := c.dispatch(l)
+	c.noteChange(began, err)
+	if err != nil {
 		return c.fail(err)
 	}
 	return 0

@@ -172,6 +172,7 @@ func (c *call) lockClear() error {
 	if err != nil {
 		return c.cannot("", "clear stale locks", err)
 	}
+	c.alters(paths...)
 	if c.bool("json") {
 		if paths == nil {
 			paths = []string{}

@@ -183,6 +183,7 @@ func (c *call) launchModule(dir string, m manifest, local bool) error {
 	if m.Name == "" {
 		return moduleError("%s has no name", filepath.Join(dir, "package.json"))
 	}
+	c.alters(m.Name)
 	err := c.changeConf(func(conf *config.ModuleConf) error {
 		for _, key := range sortedKeys(m.Config) {
 			var text string
@@ -253,6 +254,7 @@ func runUninstall(c *call) error {
 	for _, name := range names {
 		c.moduleSay("Uninstalling module %s", name)
 		known := false
+		c.alters(name)
 		err := c.changeConf(func(m *config.ModuleConf) error {
 			known = m.Unregister(name)
 			return nil

@@ -77,6 +77,7 @@ func (c *call) set(pairs [][2]string) error {
 					return err
 				}
 			}
+			c.alters(p[0] + "=" + app.RedactValue(key, p[1]))
 			if err := m.Set(section, key, p[1]); err != nil {
 				return pm2Error("", "%v", err)
 			}
@@ -144,6 +145,7 @@ func (c *call) setOwn(change map[string]string) error {
 		return err
 	}
 	for name, value := range change {
+		c.alters(name + "=" + app.RedactValue(name, value))
 		if err := s.Set(name, value); err != nil {
 			return pm2Error("", "%v", err)
 		}
@@ -332,6 +334,7 @@ func runUnset(c *call) error {
 		}
 		return c.setOwn(map[string]string{section + "." + key: standard})
 	}
+	c.alters(c.args[0])
 	err := c.changeConf(func(m *config.ModuleConf) error {
 		if c.args[0] == "all" {
 			installed := m.Modules()

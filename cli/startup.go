@@ -31,6 +31,7 @@ func runStartup(c *call) error {
 	c.out.say("Platform " + in.System + "\nTemplate\n" + in.Files[0].Text + "\nTarget path\n" + root + in.Files[0].Path + "\nCommand list\n" + jsList(in.Enable) + "\n")
 	for _, f := range in.Files {
 		c.out.talk("Writing init configuration in %s", root+f.Path)
+		c.alters(root + f.Path)
 		if err := install(root+f.Path, f); err != nil {
 			return pm2Error("", "Failure when trying to write startup script: %v", err)
 		}
@@ -75,6 +76,7 @@ func runUnstartup(c *call) error {
 		}
 	}
 	for _, f := range in.Files {
+		c.alters(root + f.Path)
 		if err := os.Remove(root + f.Path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			c.out.fail(fmt.Sprintf("[PM2][ERROR] %v", err))
 			failed = errReported

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -21,22 +22,25 @@ type auditEntry struct {
 	TookMS   float64  `json:"took_ms"`
 }
 
-// The audit log: bytes a file, and files kept, the newest first.
+// The audit log: bytes a file, files kept, the newest first, and bytes that wait for a disk that takes them.
 const (
-	auditBytes = 8 << 20
-	auditFiles = 4
+	auditBytes   = 8 << 20
+	auditFiles   = 4
+	auditWaiting = 1 << 20
 )
 
 // audit is the append-only log of mutating acts. Each line is one write to a descriptor that can only append.
 type audit struct {
 	path string
 
-	mu   sync.Mutex
-	file *os.File
-	size int64
+	mu      sync.Mutex
+	file    *os.File
+	size    int64
+	torn    bool   // the file does not end with a whole line
+	waiting []byte // lines that a disk has refused
 }
 
-// add writes an entry.
+// add writes an entry, after those that a disk has refused before.
 func (a *audit) add(e *auditEntry) error {
 	line, err := json.Marshal(e)
 	if err != nil {
@@ -45,6 +49,38 @@ func (a *audit) add(e *auditEntry) error {
 	line = append(line, '\n')
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	err = a.again()
+	if err == nil {
+		err = a.put(line)
+	}
+	if err != nil && len(a.waiting)+len(line) <= auditWaiting {
+		a.waiting = append(a.waiting, line...)
+		err = fmt.Errorf("an entry of the audit log waits for its disk: %w", err)
+	}
+	return err
+}
+
+// retry writes what a disk has refused before.
+func (a *audit) retry() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	_ = a.again() // it goes on waiting
+}
+
+func (a *audit) again() error {
+	for len(a.waiting) > 0 {
+		line, rest, _ := bytes.Cut(a.waiting, []byte("\n"))
+		if err := a.put(a.waiting[:len(line)+1]); err != nil {
+			return err
+		}
+		a.waiting = rest
+	}
+	a.waiting = nil
+	return nil
+}
+
+// put appends a line. It never goes on one that was torn.
+func (a *audit) put(line []byte) error {
 	if a.file != nil && a.size+int64(len(line)) > auditBytes {
 		a.rotate()
 	}
@@ -53,9 +89,41 @@ func (a *audit) add(e *auditEntry) error {
 			return err
 		}
 	}
-	n, err := a.file.Write(line)
-	a.size += int64(n)
+	return appendLine(a.file, line, &a.size, &a.torn)
+}
+
+// appendLine appends a line to a file by one write. What there is of one that did not fit is taken back, or else ended, so that
+// the next one is whole.
+func appendLine(f *os.File, line []byte, size *int64, torn *bool) error {
+	if *torn {
+		line = append([]byte("\n"), line...)
+	}
+	n, err := f.Write(line)
+	*size += int64(n)
+	switch {
+	case err == nil:
+		*torn = false
+	case n > 0 && f.Truncate(*size-int64(n)) == nil:
+		*size -= int64(n)
+	case n > 0:
+		*torn = true
+	}
 	return err
+}
+
+// endsTorn reports whether the last line of a file has no end: who wrote it died of it, or its disk was full.
+func endsTorn(path string, size int64) bool {
+	if size == 0 {
+		return false
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return true // an empty line does no harm
+	}
+	defer f.Close()
+	var last [1]byte
+	_, err = f.ReadAt(last[:], size-1)
+	return err != nil || last[0] != '\n'
 }
 
 func (a *audit) open() error {
@@ -68,7 +136,7 @@ func (a *audit) open() error {
 		f.Close()
 		return fmt.Errorf("open the audit log: %w", err)
 	}
-	a.file, a.size = f, info.Size()
+	a.file, a.size, a.torn = f, info.Size(), endsTorn(a.path, info.Size())
 	return nil
 }
 
@@ -88,6 +156,7 @@ func (a *audit) rotate() {
 func (a *audit) close() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	_ = a.again() // nobody is there who could wait longer
 	if a.file != nil {
 		a.file.Close()
 		a.file = nil

@@ -94,3 +94,47 @@ func TestAuditLogIsBoundedAndNoLinkIsFollowed(t *testing.T) {
 	_, err = os.Stat(filepath.Join(dir, "target"))
 	assert.True(t, errors.Is(err, fs.ErrNotExist))
 }
+
+// A line that was torn, by a death or a full disk, takes no other with it; what the disk refused comes when it takes it.
+func TestAuditSurvivesDeathsAndDisks(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "audit.log")
+	acts := func() (whole []string, torn int) {
+		data, err := os.ReadFile(path)
+		require.NoError(t, err)
+		for line := range bytes.Lines(data) {
+			var e auditEntry
+			if json.Unmarshal(line, &e) != nil {
+				torn++
+				continue
+			}
+			whole = append(whole, e.Act)
+		}
+		return whole, torn
+	}
+	require.NoError(t, os.WriteFile(path, []byte(`{"at":"2026-01-01T00:00:00Z","act":"sto`), 0o600))
+	a := &audit{path: path}
+	require.NoError(t, a.add(&auditEntry{Act: "start"}))
+	require.NoError(t, a.add(&auditEntry{Act: "stop"}))
+	whole, torn := acts()
+	assert.Equal(t, []string{"start", "stop"}, whole)
+	assert.Equal(t, 1, torn)
+
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Skip("there is no /dev/full")
+	}
+	kept := a.file
+	a.file = full
+	require.Error(t, a.add(&auditEntry{Act: "scale"}))
+	require.Error(t, a.add(&auditEntry{Act: "save"}))
+	for range auditWaiting >> 10 {
+		_ = a.add(&auditEntry{Act: "restart", Error: strings.Repeat("x", 2000)}) // refused, too
+	}
+	assert.LessOrEqual(t, len(a.waiting), auditWaiting)
+	a.file = kept
+	a.retry()
+	whole, _ = acts()
+	assert.Equal(t, []string{"start", "stop", "scale", "save", "restart"}, whole[:5])
+	require.NoError(t, full.Close())
+	a.close()
+}

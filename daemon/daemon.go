@@ -78,6 +78,7 @@ type daemon struct {
 	past       *past
 	tally      tally
 	settings   atomic.Pointer[config.Settings]
+	setting    sync.Mutex // held by who changes them
 	history    *history.Store
 	renderings *cache.Cache[view, rendering]
 	door       atomic.Pointer[hotDoor]
@@ -180,9 +181,14 @@ func makeDirectories(h home.Home) error {
 	return nil
 }
 
-// writePIDFile is for people.
-func writePIDFile(path string) {
-	os.WriteFile(path, strconv.AppendInt(nil, int64(os.Getpid()), 10), 0o644)
+// writePIDFile is for people, and says to commands in the foreground that we were not asked to end when nobody answers any more.
+func writePIDFile(path string) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC|noFollow, 0o644)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(strconv.AppendInt(nil, int64(os.Getpid()), 10))
+	return errors.Join(err, f.Close())
 }
 
 // noticed has memory given back some time after the last request.
@@ -331,13 +337,16 @@ func (d *daemon) live(ctx context.Context, endStreams func()) error {
 	d.served = make(chan error, 4)
 	go func() { d.served <- server.Serve(door) }() // ends when the server is shut down
 	go d.accept(door, l)                           // ends when the door is closed, which the server does
-	writePIDFile(d.home.PIDFile())
+	if err := writePIDFile(d.home.PIDFile()); err != nil {
+		d.log.Warn("pid file", zap.Error(err))
+	}
 	if d.home.PM2 {
 		for _, line := range d.began() {
 			d.log.Info(line)
 		}
 	}
 	d.log.Info("ready", zap.String("version", d.opts.Version), zap.Int("pid", os.Getpid()), zap.Int("processes", d.sup.Count()))
+	d.noteRollback()
 	d.sup.Served()
 	if d.skipped != "" {
 		d.sup.Publish(app.Event{Kind: app.EventWarning, ID: -1, Name: "weaver", Message: d.skipped})
@@ -413,6 +422,7 @@ func (d *daemon) wait(ctx context.Context, door *hotDoor) error {
 				d.mendDoor(door)
 			}
 			d.exposeAgain()
+			d.audit.retry()
 			d.lookAtConfigs()
 		case s := <-signals:
 			if isReload(s) {
@@ -422,6 +432,7 @@ func (d *daemon) wait(ctx context.Context, door *hotDoor) error {
 				continue
 			}
 			d.log.Info("asked to end", zap.String("signal", s.String()))
+			d.record(&auditEntry{At: time.Now(), actor: unknownActor, Act: "end", Targets: []string{"by signal: " + s.String()}})
 			d.wire.Load().dying("pm2 has been killed by " + s.String())
 			return nil
 		}

@@ -102,6 +102,7 @@ func (d *daemon) hotAct(w http.ResponseWriter, r *http.Request) error {
 		op.void()
 		return err
 	}
+	op.done()
 	respond(w, a)
 	return nil
 }

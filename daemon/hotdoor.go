@@ -279,6 +279,7 @@ func (h *hotDoor) answer(c *conn, r hotRequest) (more bool) {
 		if a, err = h.d.hotDo(op, r.verb, r.query); err != nil {
 			op.void()
 		}
+		op.done()
 	} else {
 		a, err = h.d.hotTell(r.verb, r.query, c.role)
 	}

@@ -172,7 +172,7 @@ func (d *daemon) sendText(w http.ResponseWriter, r *http.Request) error {
 	if err := d.sup.SendLine(req.ID, req.Text); err != nil {
 		return op.failed(err)
 	}
-	return answer(w, struct{}{})
+	return op.answer(w, struct{}{})
 }
 
 // profileMost bounds a profile of the daemon itself.

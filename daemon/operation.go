@@ -20,6 +20,7 @@ type operation struct {
 	ctx   context.Context
 	locks []int
 	empty bool                    // nothing was done
+	told  bool                    // it is in the audit log
 	over  func()                  // the same operation can be asked for again
 	steps *gathered[app.Progress] // what is told meanwhile; nil if nothing is
 
@@ -62,6 +63,9 @@ func (o *operation) progress(w http.ResponseWriter) func(app.Progress) {
 	o.steps = gather[app.Progress](w)
 	return func(p app.Progress) {
 		o.note(p)
+		if p.Step == app.StepEnd {
+			o.done()
+		}
 		o.steps.send(o.d.hinted(p))
 	}
 }
@@ -91,16 +95,31 @@ func (o *operation) failed(err error) error {
 // void says that nothing was done: the front end asks in another way.
 func (o *operation) void() { o.empty = true }
 
+// done puts it into the audit log, before anybody is told how it went: whoever knows of it finds it there.
+func (o *operation) done() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.empty || o.told {
+		return
+	}
+	o.told = true
+	o.entry.TookMS = float64(time.Since(o.entry.At).Microseconds()) / 1000
+	o.d.record(&o.entry)
+}
+
+// answer ends it with a value.
+func (o *operation) answer(w http.ResponseWriter, v any) error {
+	o.done()
+	return answer(w, v)
+}
+
 // end gives the locks back.
 func (o *operation) end() {
 	if o.steps != nil {
 		o.steps.end()
 	}
 	o.d.memory.soon()
-	o.entry.TookMS = float64(time.Since(o.entry.At).Microseconds()) / 1000
-	if !o.empty {
-		o.d.record(&o.entry)
-	}
+	o.done()
 	o.over()
 	for _, fd := range o.locks {
 		closeFD(fd)

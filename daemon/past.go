@@ -26,6 +26,7 @@ type past struct {
 	mu   sync.Mutex
 	file *os.File
 	size int64
+	torn bool // it does not end with a whole line
 }
 
 // add writes an event down. What cannot be written is not worth a word: the daemon's log has it too.
@@ -50,13 +51,12 @@ func (p *past) add(e *app.Event) {
 		if err != nil {
 			return
 		}
-		p.file, p.size = f, 0
+		p.file, p.size, p.torn = f, 0, false
 		if info, err := f.Stat(); err == nil {
-			p.size = info.Size()
+			p.size, p.torn = info.Size(), endsTorn(p.path, info.Size())
 		}
 	}
-	n, _ := p.file.Write(line)
-	p.size += int64(n)
+	_ = appendLine(p.file, line, &p.size, &p.torn) // see above
 }
 
 func (p *past) close() {

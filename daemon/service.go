@@ -158,7 +158,7 @@ func (d *daemon) serviceAct(w http.ResponseWriter, r *http.Request, verb string,
 	if err := d.need(r, needOfService(verb, q), "service "+verb, name); err != nil {
 		return err
 	}
-	op := d.operation(r, "service "+verb, name)
+	op := d.operation(r, "service "+strings.TrimPrefix(verb, "service-"), name)
 	defer op.end()
 	var s saying
 	a := supervisor.Action{Verb: v.verb, KillNow: q.has("force"), Targets: op.again()}
@@ -170,6 +170,7 @@ func (d *daemon) serviceAct(w http.ResponseWriter, r *http.Request, verb string,
 		one, ok := service.Find(d.sup.Views(), name)
 		if !ok {
 			d.noService(name, &s)
+			op.note(app.Progress{Step: app.StepFailed, Message: "there is no service " + name})
 			return s.respond(w)
 		}
 		for i := range one.Instances { // by id: a name may be a namespace too
@@ -191,7 +192,7 @@ func (d *daemon) serviceAct(w http.ResponseWriter, r *http.Request, verb string,
 	}
 	if path := q.value("state-file"); path != "" {
 		if err := d.sup.WriteState(name, path); err != nil {
-			s.complain("%v", err)
+			s.complain("%v", op.failed(err))
 			return s.respond(w)
 		}
 	}

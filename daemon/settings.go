@@ -59,6 +59,8 @@ func (d *daemon) settingsSet(w http.ResponseWriter, r *http.Request) error {
 	}
 	op := d.operation(r, "set")
 	defer op.end()
+	d.setting.Lock() // what two change at once is changed by both
+	defer d.setting.Unlock()
 	s := *d.settings.Load()
 	for key, value := range change {
 		op.target(key + "=" + app.RedactValue(key, value))
@@ -89,7 +91,7 @@ func (d *daemon) settingsSet(w http.ResponseWriter, r *http.Request) error {
 			return op.failed(err)
 		}
 	}
-	return answer(w, settingsMap(&s))
+	return op.answer(w, settingsMap(&s))
 }
 
 // asksRoles says that who may use the daemon is among what changes.
@@ -124,5 +126,5 @@ func (d *daemon) cacheClear(w http.ResponseWriter, r *http.Request) error {
 	d.renderings.Clear()
 	d.machine.clear()
 	d.sampler.Clear()
-	return answer(w, d.figures())
+	return op.answer(w, d.figures())
 }

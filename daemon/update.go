@@ -63,14 +63,20 @@ func (d *daemon) update(w http.ResponseWriter, r *http.Request) error {
 	res, err := d.prepare(op.ctx, req.Weaverd)
 	if err != nil {
 		d.updating.Unlock() // otherwise this was the last
-		op.void()
-		return &api.Error{Kind: api.Failed, Message: err.Error(), Hint: "supervision goes on with " + d.opts.Version}
+		return op.failed(&api.Error{Kind: api.Failed, Message: err.Error(), Hint: "supervision goes on with " + d.opts.Version})
 	}
 	d.log.Info("update", zap.String("from", res.From), zap.String("to", res.To), zap.String("weaverd", req.Weaverd))
-	err = answer(w, res)
+	err = op.answer(w, res)
 	http.NewResponseController(w).Flush() // the peer may be gone; the update goes on
 	close(d.leaving)
 	return err
+}
+
+// noteRollback puts it into the audit log that the update before this supervisor failed: when it was asked for it was only begun.
+func (d *daemon) noteRollback() {
+	if last := d.link.hello.Last; strings.HasPrefix(last, "the update to ") {
+		d.record(&auditEntry{At: time.Now(), actor: unknownActor, Act: "update", Failures: 1, Error: last})
+	}
 }
 
 // prepare does all of an update that can be refused.

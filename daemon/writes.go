@@ -107,12 +107,12 @@ func (d *daemon) save(w http.ResponseWriter, r *http.Request) error {
 		if err := d.dump.createEmpty(); err != nil {
 			return op.failed(err)
 		}
-		return answer(w, res)
+		return op.answer(w, res)
 	}
 	if err := d.dump.save(list); err != nil {
 		return op.failed(err)
 	}
-	return answer(w, res)
+	return op.answer(w, res)
 }
 
 func (d *daemon) clearDump(w http.ResponseWriter, r *http.Request) error {
@@ -121,7 +121,7 @@ func (d *daemon) clearDump(w http.ResponseWriter, r *http.Request) error {
 	if err := d.dump.clear(); err != nil {
 		return op.failed(err)
 	}
-	return answer(w, struct{}{})
+	return op.answer(w, struct{}{})
 }
 
 // resurrect starts what was saved and has no process of its name.
@@ -187,7 +187,7 @@ func (d *daemon) onFiles(w http.ResponseWriter, r *http.Request, act string, do 
 			res.Files = append(res.Files, done)
 		}
 	}
-	return answer(w, res)
+	return op.answer(w, res)
 }
 
 func (d *daemon) reloadLogs(w http.ResponseWriter, r *http.Request) error {
@@ -196,7 +196,7 @@ func (d *daemon) reloadLogs(w http.ResponseWriter, r *http.Request) error {
 	if err := d.reopen(); err != nil {
 		return op.failed(err)
 	}
-	return answer(w, struct{}{})
+	return op.answer(w, struct{}{})
 }
 
 // hint finds the name that was probably meant.

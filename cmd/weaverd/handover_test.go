@@ -257,6 +257,9 @@ func TestUpdateThatIsNotToBe(t *testing.T) {
 	if !testing.Short() {
 		refused("#!/bin/sh\n[ \"$1\" = --check-state ] && echo ok 9 && exit\nexec sleep 100\n", "is not ready after 10s")
 	}
+	out := string(h.weaver("audit"))
+	assert.Regexp(t, "update .* failed: .*--check-state: exit status 3", out)
+	assert.Regexp(t, "update +failed: the update to .* failed: exit 3", out)
 	h.stopWriting()
 }
 
