@@ -8,7 +8,7 @@ SEED     ?= 1
 CHAOS    ?= 10m
 PREFIX   ?= /usr/local
 
-.PHONY: all test race script cgroup2 fuzz fuzz-long chaos bench oracle oracle-check oracle-live reload-proof lint vet check demo soak compare install clean
+.PHONY: all test race script cgroup2 fuzz fuzz-long faults chaos bench oracle oracle-check oracle-live reload-proof lint vet check demo soak compare install clean
 
 all: ## static executables in bin/
 	$(BUILD) -o bin/weaver ./cmd/weaver
@@ -71,6 +71,9 @@ lint:
 
 check: lint vet test race ## what must hold before a commit
 	$(MAKE) fuzz FUZZTIME=2s
+
+faults: ## each system call that writes state fails in its turn, in five ways, below the whole supervisor: ten minutes
+	WEAVER_FAULTS=1 go test ./cmd/weaverd -run TestEveryWriteMayFail -v -timeout 60m
 
 chaos: all ## kill whatever there is, and look from outside; SEED, CHAOS (how long)
 	go run ./testdata/chaos -bin bin -seed $(SEED) -for $(CHAOS)

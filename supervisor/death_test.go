@@ -300,6 +300,7 @@ func TestDeathOfTheSupervisorChangesNothing(t *testing.T) {
 		"slow, deleted":   {spec, behaviour{dies: 550 * time.Millisecond}, map[int]app.Verb{2: app.VerbDelete}},
 		"lingering":       {spec, behaviour{life: 350 * time.Millisecond, lingers: 450 * time.Millisecond, code: 1}, nil},
 		"stop, start":     {spec, behaviour{dies: 350 * time.Millisecond}, map[int]app.Verb{1: app.VerbStop, 3: app.VerbStart}},
+		"overlapping":     {app.Spec{Name: "a", Script: "/a", Overlap: true, ListenTimeout: ptr(app.Duration(250 * time.Millisecond))}, behaviour{dies: 350 * time.Millisecond}, map[int]app.Verb{2: app.VerbReload}},
 		"one job":         {app.Spec{Name: "a", Script: "/a", AutoRestart: ptr(false)}, behaviour{life: 650 * time.Millisecond, code: 7}, nil},
 	}
 	const steps = 14
@@ -319,7 +320,7 @@ func TestDeathOfTheSupervisorChangesNothing(t *testing.T) {
 					time.Sleep(100 * time.Millisecond)
 					synctest.Wait()
 				}
-				assert.False(t, f.w.overlapped(), "two at a time")
+				assert.Equal(t, script.spec.Overlap, f.w.overlapped(), "two at a time")
 				f.close()
 				assert.Zero(t, f.w.living(0), "left behind")
 			})
