@@ -3,6 +3,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -27,6 +28,7 @@ var acts = []act{
 		if err != nil {
 			return nil, err
 		}
+		w.channelsClose()
 		kill(now.anchor)
 		kill(now.supervisor)
 		return nil, w.command("ping") // by anybody
@@ -80,9 +82,55 @@ var acts = []act{
 		done := make(chan error, 1)
 		go func() { done <- w.command("restart", s.name) }()
 		time.Sleep(time.Duration(w.rand.IntN(30)) * time.Millisecond)
+		w.channelsClose()
 		kill(now.anchor)
 		kill(now.supervisor)
 		return s, <-done
+	}},
+	{name: "scale", weight: 2, do: func(w *world) (*service, error) {
+		s := w.scalable()
+		if s == nil {
+			return nil, nil
+		}
+		n := w.other(s)
+		s.instances.Store(n)
+		return s, w.command("scale", s.name, fmt.Sprint(n))
+	}},
+	{name: "scale while the supervisor dies", weight: 2, do: func(w *world) (*service, error) {
+		now, err := w.look()
+		s := w.scalable()
+		if err != nil || s == nil {
+			return nil, err
+		}
+		n := w.other(s)
+		done := make(chan error, 1)
+		go func() { done <- w.command("scale", s.name, fmt.Sprint(n)) }()
+		time.Sleep(time.Duration(w.rand.IntN(60)) * time.Millisecond)
+		kill(now.supervisor)
+		s.instances.Store(n)
+		return s, <-done
+	}},
+	{name: "disk full", weight: 2, lasts: 3 * time.Second, do: func(w *world) (*service, error) {
+		if !w.mounted {
+			return nil, nil
+		}
+		full := filepath.Join(w.home, "full")
+		if err := fill(full); err != nil {
+			return nil, err
+		}
+		time.Sleep(time.Duration(100+w.rand.IntN(1500)) * time.Millisecond)
+		now, err := w.look()
+		if err != nil {
+			return nil, err
+		}
+		switch w.rand.IntN(3) {
+		case 0:
+			kill(now.supervisor)
+		case 1:
+			kill(now.anchor)
+		}
+		time.Sleep(time.Duration(w.rand.IntN(300)) * time.Millisecond)
+		return nil, os.Remove(full)
 	}},
 	{name: "update", weight: 2, do: func(w *world) (*service, error) { return nil, w.command("update") }},
 	{name: "remove socket", weight: 1, lasts: 2 * time.Second, do: func(w *world) (*service, error) {
@@ -177,8 +225,62 @@ func (w *world) some(up bool) *service {
 // about runs a command on some service.
 func (w *world) about(verb string, up bool) (*service, error) {
 	s := w.some(up)
-	w.load.touch(s)
+	if s.role != "cluster" || verb != "reload" { // which loses nothing
+		w.load.touch(s)
+	}
 	return s, w.command(verb, s.name)
+}
+
+// scalable picks a service of which there may be several.
+func (w *world) scalable() *service {
+	var of []*service
+	for _, s := range w.wished {
+		if s.up.Load() && (s.role == "cluster" || s.role == "count" || s.role == "fork") {
+			of = append(of, s)
+		}
+	}
+	if len(of) == 0 {
+		return nil
+	}
+	return of[w.rand.IntN(len(of))]
+}
+
+// other is a number of instances that it has not.
+func (w *world) other(s *service) int32 {
+	n := s.instances.Load()
+	for n == s.instances.Load() {
+		n = 1 + w.rand.Int32N(3)
+	}
+	return n
+}
+
+// fill writes a file until the disk is full.
+func fill(path string) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	block := make([]byte, 1<<20)
+	for len(block) > 0 {
+		if _, err = f.Write(block); err != nil {
+			block = block[:len(block)/2]
+		}
+	}
+	if !errors.Is(err, syscall.ENOSPC) {
+		return err
+	}
+	return nil
+}
+
+// channelsClose says that nobody is left who keeps the channels of Node's workers: they end by themselves, and are started again.
+func (w *world) channelsClose() {
+	w.both = true
+	for _, s := range w.wished {
+		if s.role == "cluster" {
+			w.load.touch(s)
+		}
+	}
 }
 
 // killOne kills the supervisor or the anchor, and returns when another one is there.

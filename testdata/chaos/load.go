@@ -25,7 +25,7 @@ type load struct {
 func newLoad(services []*service) *load {
 	l := &load{end: make(chan struct{}), touched: map[*service]time.Time{}}
 	for _, s := range services {
-		if s.role == "http" {
+		if s.http() {
 			l.askers.Go(func() { l.ask(s) }) // ends with stop
 		}
 	}

@@ -7,7 +7,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"sort"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -45,13 +46,13 @@ func (w *world) look() (view, error) {
 		pid, _ := strconv.Atoi(filepath.Base(dir))
 		switch {
 		case has("CHAOS_HOME=" + w.home):
-			if args[0] == "sleep" && startOf(dir) != "" {
+			start, name := startOf(dir), valueOf(environ, "CHAOS_NAME")
+			switch {
+			case start == "" || name == "" || filepath.Base(args[0]) == "weaver":
+			case args[0] == "sleep":
 				v.children++
-			}
-			if len(args) == 2 && strings.HasPrefix(args[1], "s") && filepath.Base(args[0]) != "weaver" {
-				if start := startOf(dir); start != "" {
-					v.mains[args[1]] = append(v.mains[args[1]], process{pid, start})
-				}
+			default:
+				v.mains[name] = append(v.mains[name], process{pid, start})
 			}
 		case args[1] == "supervise" && has("WEAVER_HOME="+w.home) && startOf(dir) != "":
 			v.supervisor, v.memory = pid, memoryOf(dir)
@@ -60,6 +61,16 @@ func (w *world) look() (view, error) {
 		}
 	}
 	return v, nil
+}
+
+// valueOf is a variable's value in an environment.
+func valueOf(environ []byte, name string) string {
+	for kv := range bytes.SplitSeq(environ, []byte{0}) {
+		if value, ok := bytes.CutPrefix(kv, []byte(name+"=")); ok {
+			return string(value)
+		}
+	}
+	return ""
 }
 
 // startOf is when a process was started; "" if it is dead.
@@ -119,12 +130,12 @@ func (w *world) wrong(v view) string {
 	for _, s := range w.wished {
 		known[s.name] = true
 		if s.role == "fork" && s.up.Load() {
-			forked++
+			forked += int(s.instances.Load())
 		}
-		n := len(v.mains[s.name])
+		n, wished := len(v.mains[s.name]), int(s.instances.Load())
 		switch {
-		case s.up.Load() && n != 1 && !(s.role == "crash" && n == 0), !s.up.Load() && n != 0:
-			return fmt.Sprintf("%s (%s, up %v) runs %d times: %v", s.name, s.role, s.up.Load(), n, v.mains[s.name])
+		case s.up.Load() && n != wished && !(s.comesAndGoes() && n == 0), !s.up.Load() && n != 0:
+			return fmt.Sprintf("%s (%s, up %v) runs %d times, of %d: %v", s.name, s.role, s.up.Load(), n, wished, v.mains[s.name])
 		}
 	}
 	if v.children != forked {
@@ -138,37 +149,97 @@ func (w *world) wrong(v view) string {
 	return ""
 }
 
-// readLogs checks every line of those who count: each process printed 1, 2, 3, and so on, and died at some time.
-func (w *world) readLogs() (lines int, err error) {
+// readLogs checks every line of those who count: each process printed 1, 2, 3, and so on, and died at some time. What a full disk
+// refused is told of in its place, by so many bytes.
+func (w *world) readLogs() (lines, lost int, err error) {
 	time.Sleep(200 * time.Millisecond) // the last ones are on their way
 	for _, s := range w.wished {
-		if s.role == "http" {
+		if s.http() {
 			continue
 		}
 		files, err := filepath.Glob(filepath.Join(w.home, "logs", s.name+"-out*.log*"))
 		if err != nil {
-			return lines, err
+			return lines, lost, err
 		}
-		sort.Sort(sort.Reverse(sort.StringSlice(files))) // rotated ones first
-		last := map[string]int{}
+		slices.SortFunc(files, func(a, b string) int { // rotated ones first, by their time
+			if ra, rb := rotated(a), rotated(b); ra != rb {
+				return map[bool]int{true: -1, false: 1}[ra]
+			}
+			return strings.Compare(a, b)
+		})
+		r := reading{last: map[string]int{}, gaps: map[string]gap{}}
 		for _, file := range files {
-			data, err := os.ReadFile(file)
-			if err != nil {
-				return lines, err
-			}
-			for line := range strings.Lines(string(data)) {
-				if !strings.HasSuffix(line, "\n") {
-					continue // being written
-				}
-				who, number, _ := strings.Cut(strings.TrimSpace(line), " ")
-				n, err := strconv.Atoi(number)
-				if err != nil || n != last[who]+1 {
-					return lines, fmt.Errorf("%s: process %s printed %q after %d", file, who, strings.TrimSpace(line), last[who])
-				}
-				last[who] = n
-				lines++
+			if err := r.file(file); err != nil {
+				return lines, lost, err
 			}
 		}
+		lines, lost = lines+r.lines, lost+r.lost
 	}
-	return lines, nil
+	return lines, lost, nil
+}
+
+// rotated says that a log is an older one: PM2 puts the time between two underscores and the end.
+func rotated(path string) bool { return strings.Contains(filepath.Base(path), "__") }
+
+// reading is what is known of a service's output so far.
+type reading struct {
+	lines, lost int
+	last        map[string]int // number, by process
+	gaps        map[string]gap // since the last line, by file without the time of its rotation
+}
+
+// gap is what is missing in a file at one place.
+type gap struct {
+	told, torn int
+	who        string // who printed the line before
+}
+
+var lostBytes = regexp.MustCompile(`^(.*)\[weaver\] (\d+) bytes of output were lost: .*\n$`)
+
+func (r *reading) file(path string) error {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	stream, _, _ := strings.Cut(strings.TrimSuffix(path, ".log"), "__")
+	g := r.gaps[stream]
+	first := true
+	all := slices.Collect(strings.Lines(string(data)))
+	for i, line := range all {
+		if !strings.HasSuffix(line, "\n") {
+			continue // being written
+		}
+		if m := lostBytes.FindStringSubmatch(line); m != nil {
+			n, _ := strconv.Atoi(m[2])
+			g.told, g.torn = g.told+n, g.torn+len(m[1])
+			r.lost += n
+			continue
+		}
+		who, number, _ := strings.Cut(strings.TrimSpace(line), " ")
+		n, err := strconv.Atoi(number)
+		was, known := r.last[who]
+		switch {
+		case err == nil && n == was+1 && g.told == 0:
+		case g.told == 0 && i+1 < len(all) && lostBytes.MatchString(all[i+1]): // its end is missing
+			g.torn = len(line) - 1
+			continue
+		case err == nil && n > was && g.told > 0 && (who != g.who || missing(who, was, n) == g.told+g.torn):
+		case err == nil && !known && first && rotated(path): // what came before is deleted
+		default:
+			return fmt.Errorf("%s: process %s printed %q after %d; lost %+v", path, who, strings.TrimSpace(line), was, g)
+		}
+		r.last[who] = n
+		r.lines++
+		g, first = gap{who: who}, false
+	}
+	r.gaps[stream] = g
+	return nil
+}
+
+// missing is how many bytes are between the lines with two numbers.
+func missing(who string, from, to int) (bytes int) {
+	for n := from + 1; n < to; n++ {
+		bytes += len(who) + 1 + len(strconv.Itoa(n)) + 1
+	}
+	return bytes
 }

@@ -15,8 +15,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -27,7 +29,7 @@ func main() {
 	bin := flag.String("bin", "bin", "where weaver and weaverd are")
 	seed := flag.Uint64("seed", 1, "what decides the order")
 	length := flag.Duration("for", 30*time.Second, "how long to go on")
-	services := flag.Int("services", 24, "how many processes")
+	services := flag.Int("services", 20, "how many services, beside one or two of each special kind")
 	flag.Parse()
 	w, err := newWorld(*bin, *seed, *services)
 	if err == nil {
@@ -43,12 +45,14 @@ func main() {
 // world is a weaver and what it is to keep running.
 type world struct {
 	weaver, home string
+	mounted      bool // the home is a file system of its own, which can be full
 	rand         *rand.Rand
 	seed         uint64
 	wished       []*service
 	load         *load
 	acts         map[string]int
 	largest      int  // memory of a supervisor, in kB
+	both         bool // supervisor and anchor died at once
 	all          bool // the last act was about every service
 }
 
@@ -57,7 +61,16 @@ type service struct {
 	name, role string
 	port       int
 	up         atomic.Bool
+	instances  atomic.Int32
 }
+
+// comesAndGoes says that it is another process now and then, without anybody's doing, and may be none for a moment.
+func (s *service) comesAndGoes() bool { return s.role == "crash" || s.role == "cron" }
+
+func (s *service) http() bool { return s.role == "http" || s.role == "cluster" }
+
+// homeSize is that of the home's file system: the logs of an hour, and not too much to fill.
+const homeSize = "160m"
 
 func newWorld(bin string, seed uint64, n int) (*world, error) {
 	dir, err := os.MkdirTemp("", "chaos")
@@ -71,20 +84,30 @@ func newWorld(bin string, seed uint64, n int) (*world, error) {
 	w := &world{
 		weaver: filepath.Join(bin, "weaver"), home: dir, seed: seed, rand: rand.New(rand.NewPCG(seed, 0)), acts: map[string]int{},
 	}
-	roles := []string{"count", "count", "http", "crash", "count", "fork"}
+	if os.Geteuid() == 0 {
+		w.mounted = syscall.Mount("chaos", dir, "tmpfs", 0, "mode=700,size="+homeSize) == nil // else no disk is ever full
+	}
+	var roles []string
+	usual := []string{"count", "count", "http", "crash", "count", "fork"}
 	for i := range n {
-		s := &service{name: fmt.Sprintf("s%02d", i), role: roles[i%len(roles)]}
+		roles = append(roles, usual[i%len(usual)])
+	}
+	roles = append(roles, "busy", "bounded", "cron", "cron", "flood", "flood")
+	if _, err := exec.LookPath("node"); err == nil {
+		roles = append(roles, "cluster", "cluster")
+	}
+	for i, role := range roles {
+		s := &service{name: fmt.Sprintf("s%02d", i), role: role}
 		s.up.Store(true)
-		if s.role == "http" {
+		s.instances.Store(1)
+		if role == "cluster" {
+			s.instances.Store(2)
+		}
+		if s.http() {
 			if s.port, err = freePort(); err != nil {
 				return nil, err
 			}
 		}
-		w.wished = append(w.wished, s)
-	}
-	for _, role := range []string{"busy", "bounded"} {
-		s := &service{name: fmt.Sprintf("s%02d", len(w.wished)), role: role}
-		s.up.Store(true)
 		w.wished = append(w.wished, s)
 	}
 	return w, nil
@@ -113,17 +136,28 @@ func (w *world) start() error {
 	if err != nil {
 		return err
 	}
+	script := filepath.Join(w.home, "cluster.js")
+	if err := os.WriteFile(script, []byte(clusterScript), 0o600); err != nil {
+		return err
+	}
 	var apps []map[string]any
 	for _, s := range w.wished {
 		a := map[string]any{
 			"name": s.name, "script": self, "interpreter": "none", "args": []string{s.name}, "restart_delay": 100,
-			"env": map[string]string{"CHAOS_ROLE": s.role, "CHAOS_HOME": w.home, "CHAOS_PORT": fmt.Sprint(s.port), "GOMAXPROCS": "1"},
+			"env": map[string]string{"CHAOS_ROLE": s.role, "CHAOS_HOME": w.home, "CHAOS_PORT": fmt.Sprint(s.port), "CHAOS_NAME": s.name, "GOMAXPROCS": "1"},
 		}
 		switch s.role {
 		case "busy":
 			a["max_cpu"] = fmt.Sprint(busyShare, "%")
 		case "bounded":
 			a["max_memory"] = "300M"
+		case "cron":
+			a["cron_restart"] = "*/3 * * * * *"
+		case "flood":
+			a["max_log_size"], a["max_log_files"] = "2M", 4
+		case "cluster":
+			a["script"], a["exec_mode"], a["instances"] = script, "cluster", s.instances.Load()
+			delete(a, "interpreter")
 		}
 		apps = append(apps, a)
 	}
@@ -162,12 +196,43 @@ func (w *world) run(length time.Duration) error {
 	if err := w.bounded(); err != nil {
 		return fmt.Errorf("seed %d: %w", w.seed, err)
 	}
-	lines, err := w.readLogs()
+	if err := w.ticks(); err != nil {
+		return fmt.Errorf("seed %d: %w", w.seed, err)
+	}
+	if w.largest > mostMemory {
+		return fmt.Errorf("seed %d: a supervisor took %d kB", w.seed, w.largest)
+	}
+	lines, lost, err := w.readLogs()
 	if err != nil {
 		return fmt.Errorf("seed %d: %w", w.seed, err)
 	}
-	fmt.Printf("seed %d: %d services, %d rounds %v; %d requests, none failed by weaver; %d lines, complete and in order; supervisor at most %d kB\n",
-		w.seed, len(w.wished), rounds, w.acts, asked, lines, w.largest)
+	fmt.Printf("seed %d: %d services, %d rounds %v; %d requests, none failed by weaver; %d lines, complete and in order, and %d bytes that a full disk refused, each told of; supervisor at most %d kB\n",
+		w.seed, len(w.wished), rounds, w.acts, asked, lines, lost, w.largest)
+	return nil
+}
+
+// mostMemory is what a supervisor of these services may take, in kB.
+const mostMemory = 64 << 10
+
+// ticks checks that schedules go on.
+func (w *world) ticks() error {
+	for _, s := range w.wished {
+		if s.role != "cron" || !s.up.Load() {
+			continue
+		}
+		v, err := w.look()
+		if err != nil {
+			return err
+		}
+		was := v.mains[s.name]
+		if err := until(s.name+" is restarted by its schedule", func() bool {
+			v, err := w.look()
+			now := v.mains[s.name]
+			return err == nil && len(now) == 1 && (len(was) != 1 || now[0] != was[0])
+		}); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
@@ -177,7 +242,7 @@ func (w *world) round(a act) error {
 	if err != nil {
 		return err
 	}
-	w.all = false
+	w.all, w.both = false, false
 	touched, err := a.do(w)
 	if err != nil {
 		return err
@@ -191,11 +256,11 @@ func (w *world) round(a act) error {
 	}
 	w.largest = max(w.largest, after.memory)
 	for _, s := range w.wished {
-		if s.role == "crash" || w.all || s == touched || !s.up.Load() {
+		if s.comesAndGoes() || w.both && s.role == "cluster" || w.all || s == touched || !s.up.Load() {
 			continue
 		}
-		if b, a := before.mains[s.name], after.mains[s.name]; len(b) == 1 && len(a) == 1 && b[0] != a[0] {
-			return fmt.Errorf("%s (%s) was process %d and is %d, and nobody touched it", s.name, s.role, b[0].pid, a[0].pid)
+		if b, a := before.mains[s.name], after.mains[s.name]; !slices.Equal(b, a) {
+			return fmt.Errorf("%s (%s) was processes %v and is %v, and nobody touched it", s.name, s.role, b, a)
 		}
 	}
 	return nil
@@ -220,6 +285,11 @@ func (w *world) close(failed bool) {
 	if failed {
 		fmt.Fprintln(os.Stderr, "chaos: look at", w.home)
 		return
+	}
+	if w.mounted {
+		if err := syscall.Unmount(w.home, 0); err != nil {
+			fmt.Fprintln(os.Stderr, "chaos: unmount:", err)
+		}
 	}
 	os.RemoveAll(w.home)
 }

@@ -47,17 +47,30 @@ func play(role string) int {
 		}()
 		count(stop, 0)
 		return 0
-	default:
+	case "flood": // a burst of lines each time
+		count(stop, 0, 50)
+		return 0
+	default: // count, cron
 		count(stop, 0)
 		return 0
 	}
 }
 
-// count prints numbered lines, each with one write, until it is told to stop or its time is over.
-func count(stop <-chan os.Signal, life time.Duration) {
-	began := time.Now()
+// clusterScript is a service of several Node workers that share a port. One that is asked to leave answers what it has begun.
+const clusterScript = `require("http").createServer((_, res) => res.end("well\n")).listen(+process.env.CHAOS_PORT, "127.0.0.1")
+`
+
+// count prints numbered lines, each with one write, until it is told to stop or its time is over: one at a time, or so many.
+func count(stop <-chan os.Signal, life time.Duration, burst ...int) {
+	began, most := time.Now(), 1
+	if len(burst) > 0 {
+		most = burst[0]
+	}
 	for n := 1; ; n++ {
 		fmt.Printf("%d-%d %d\n", os.Getpid(), began.UnixNano(), n)
+		if n%most != 0 {
+			continue
+		}
 		select {
 		case <-stop:
 			return
