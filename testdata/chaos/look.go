@@ -167,7 +167,7 @@ func (w *world) readLogs() (lines, lost int, err error) {
 			}
 			return strings.Compare(a, b)
 		})
-		r := reading{last: map[string]int{}, gaps: map[string]gap{}}
+		r := reading{last: map[string]int{}, gaps: map[string]*gap{}}
 		for _, file := range files {
 			if err := r.file(file); err != nil {
 				return lines, lost, err
@@ -184,14 +184,16 @@ func rotated(path string) bool { return strings.Contains(filepath.Base(path), "_
 // reading is what is known of a service's output so far.
 type reading struct {
 	lines, lost int
-	last        map[string]int // number, by process
-	gaps        map[string]gap // since the last line, by file without the time of its rotation
+	last        map[string]int  // number, by process
+	gaps        map[string]*gap // by file without the time of its rotation
 }
 
-// gap is what is missing in a file at one place.
+// gap is what is missing in a file. Several processes may print into one, and what was lost is of any of them.
 type gap struct {
-	told, torn int
-	who        string // who printed the line before
+	left int             // bytes that were told of, and of which it is not known what they were
+	torn bool            // the line before has no end
+	open bool            // there was one
+	seen map[string]bool // who has printed since
 }
 
 var lostBytes = regexp.MustCompile(`^(.*)\[weaver\] (\d+) bytes of output were lost: .*\n$`)
@@ -203,6 +205,10 @@ func (r *reading) file(path string) error {
 	}
 	stream, _, _ := strings.Cut(strings.TrimSuffix(path, ".log"), "__")
 	g := r.gaps[stream]
+	if g == nil {
+		g = &gap{}
+		r.gaps[stream] = g
+	}
 	first := true
 	all := slices.Collect(strings.Lines(string(data)))
 	for i, line := range all {
@@ -211,28 +217,33 @@ func (r *reading) file(path string) error {
 		}
 		if m := lostBytes.FindStringSubmatch(line); m != nil {
 			n, _ := strconv.Atoi(m[2])
-			g.told, g.torn = g.told+n, g.torn+len(m[1])
 			r.lost += n
+			g.left += n + len(m[1])
+			g.open, g.torn, g.seen = true, false, map[string]bool{}
 			continue
 		}
 		who, number, _ := strings.Cut(strings.TrimSpace(line), " ")
 		n, err := strconv.Atoi(number)
 		was, known := r.last[who]
 		switch {
-		case err == nil && n == was+1 && g.told == 0:
-		case g.told == 0 && i+1 < len(all) && lostBytes.MatchString(all[i+1]): // its end is missing
-			g.torn = len(line) - 1
+		case err == nil && n == was+1:
+		case !g.torn && i+1 < len(all) && lostBytes.MatchString(all[i+1]): // its end is missing
+			g.left += len(line) - 1
+			g.torn = true
 			continue
-		case err == nil && n > was && g.told > 0 && (who != g.who || missing(who, was, n) == g.told+g.torn):
+		case err == nil && n > was && g.open && !g.seen[who] && missing(who, was, n) <= g.left:
+			g.left -= missing(who, was, n)
 		case err == nil && !known && first && rotated(path): // what came before is deleted
 		default:
-			return fmt.Errorf("%s: process %s printed %q after %d; lost %+v", path, who, strings.TrimSpace(line), was, g)
+			return fmt.Errorf("%s: process %s printed %q after %d; lost %+v", path, who, strings.TrimSpace(line), was, *g)
+		}
+		if g.open {
+			g.seen[who] = true
 		}
 		r.last[who] = n
 		r.lines++
-		g, first = gap{who: who}, false
+		first = false
 	}
-	r.gaps[stream] = g
 	return nil
 }
 
