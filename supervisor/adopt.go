@@ -79,7 +79,7 @@ func (h *host) adoptHere(p *app.Process, c lifecycle.Child, hd handle, left esta
 		k.notePipes()
 		k.writePID()
 	}
-	h.adoptLine(k, p, c, hd, left)
+	h.adoptLine(k, p, c, hd, alive, left)
 	k.stay = h.stay(p, c.Gen)
 	if err := k.stay.resume(p.Spec.Listen, hd.Extra[sidesKey], c.Ready && !c.Dying()); err != nil {
 		k.trouble = err
@@ -129,15 +129,24 @@ func (h *host) adoptPipe(k *kid, p *app.Process, gen uint64, stream app.Stream, 
 }
 
 // adoptLine goes on with the IPC channel.
-func (h *host) adoptLine(k *kid, p *app.Process, c lifecycle.Child, hd handle, left estate) {
+func (h *host) adoptLine(k *kid, p *app.Process, c lifecycle.Child, hd handle, alive bool, left estate) {
 	name := channelName(p.ID, c.Gen)
-	fd, ok := left.claim(name)
-	if !ok {
+	fd, kept := left.claim(name)
+	if h.opts.IPC == nil {
+		if kept {
+			closeFD(fd)
+		}
 		return
 	}
-	if h.opts.IPC == nil {
-		closeFD(fd)
-		return
+	if inode, _ := strconv.ParseUint(string(hd.Extra[channelKey]), 10, 64); !kept {
+		if inode == 0 || !alive {
+			return
+		}
+		var err error
+		if fd, err = socketOf(k.PID(), inode); err != nil { // the process runs on, and nobody hears it
+			k.trouble = fmt.Errorf("messages of %s are lost: %w", p.Name, err)
+			return
+		}
 	}
 	l, err := h.adoptChannel(p, c, hd.Extra, fd)
 	if err != nil {
@@ -146,6 +155,9 @@ func (h *host) adoptLine(k *kid, p *app.Process, c lifecycle.Child, hd handle, l
 		return
 	}
 	k.line = l
+	if h.opts.Store != nil && !kept {
+		_ = h.opts.Store.Put(name, fd) // the process itself holds it too
+	}
 }
 
 // settleEstate deals with what nobody claimed: pipes of processes that are known are read to their end, since what is in

@@ -93,6 +93,16 @@ func (b *book) spare(id app.ID, yes bool) {
 	b.append(false, []journal.Record{{Key: keySpare + id.String(), Value: []byte("{}"), Gone: !yes}})
 }
 
+// keep writes down, or out, what is of no process.
+func (b *book) keep(r journal.Record) {
+	if b.j == nil {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.append(false, []journal.Record{r})
+}
+
 // take goes on with what the journal holds, of which keepers were made, and more. What nobody needs is taken out.
 func (b *book) take(values map[string][]byte, keepers []*keeper, more ...journal.Record) {
 	if b.j == nil {

@@ -26,6 +26,7 @@ type line struct {
 	worker *nodeipc.Worker // nil unless it is a worker of a cluster
 	values bool            // what goes over it is serialized by V8
 	child  int             // the child's end, until it was launched
+	inode  uint64          // of our end
 }
 
 // connect opens what an incarnation inherits beside its three streams, and tells its environment: the sockets held for it,
@@ -58,7 +59,10 @@ func (h *host) connect(k *kid, p *app.Process, gen uint64, env *app.Env, extra *
 	if l.values {
 		env.Set(serializationVar, advanced)
 	}
-	*extra = append(*extra, l.child)
+	// The child gets a copy of our end too. As long as it lives the channel is open, though supervisor and anchor die, and the next
+	// supervisor finds it there.
+	*extra = append(*extra, l.child, l.FD())
+	l.inode = socketInode(l.FD())
 	return l, nil
 }
 
@@ -121,7 +125,7 @@ func channelName(id app.ID, gen uint64) string {
 // adoptChannel goes on with the channel of an incarnation that a former supervisor had. extra is what that wrote of it down.
 func (h *host) adoptChannel(p *app.Process, c lifecycle.Child, extra map[string]json.RawMessage, fd int) (l *line, err error) {
 	worker, _ := strconv.ParseUint(string(extra[workerKey]), 10, 64) // 0: it is of no cluster
-	l = &line{child: -1, values: extra[valuesKey] != nil}
+	l = &line{child: -1, values: extra[valuesKey] != nil, inode: socketInode(fd)}
 	hooks := h.hooks(p, c.Gen)
 	hooks.Advanced = l.values
 	if worker == 0 || !clusters(p.Spec) {
@@ -147,7 +151,7 @@ func (h *host) adoptChannel(p *app.Process, c lifecycle.Child, extra map[string]
 
 // extra is what the journal keeps of a line.
 func (l *line) extra() map[string]json.RawMessage {
-	if l == nil || l.worker == nil && !l.values {
+	if l == nil {
 		return nil
 	}
 	m := map[string]json.RawMessage{}
@@ -157,13 +161,18 @@ func (l *line) extra() map[string]json.RawMessage {
 	if l.values {
 		m[valuesKey] = json.RawMessage("true")
 	}
+	if l.inode != 0 {
+		m[channelKey] = strconv.AppendUint(nil, l.inode, 10)
+	}
 	return m
 }
 
-// workerKey is where a child's number in its cluster is in the journal, valuesKey how it speaks over its channel.
+// workerKey is where a child's number in its cluster is in the journal, valuesKey how it speaks over its channel, channelKey the
+// number of that one's socket.
 const (
-	workerKey = "worker"
-	valuesKey = "advanced"
+	workerKey  = "worker"
+	valuesKey  = "advanced"
+	channelKey = "channel"
 )
 
 // advanced is Node's word for V8's serialization.

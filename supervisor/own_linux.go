@@ -1,10 +1,12 @@
 package supervisor
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"os"
 	"strconv"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -58,6 +60,46 @@ func descriptorOf(pid, fd int) (int, error) {
 		return -1, fmt.Errorf("copy a descriptor of process %d: %w", pid, err)
 	}
 	return own, nil
+}
+
+// socketOf returns a copy of the socket with that number that a process holds.
+func socketOf(pid int, inode uint64) (int, error) {
+	if n, ok := socketsOf(pid)[inode]; ok {
+		return descriptorOf(pid, n)
+	}
+	return -1, errors.New("the process holds it no longer")
+}
+
+// socketsOf are the descriptors of a process that are sockets, by the sockets' numbers.
+func socketsOf(pid int) map[uint64]int {
+	dir := "/proc/" + strconv.Itoa(pid) + "/fd/"
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil // it is gone, or not ours to look into
+	}
+	all := map[uint64]int{}
+	for _, e := range entries {
+		to, err := os.Readlink(dir + e.Name())
+		text, ok := strings.CutPrefix(to, "socket:[")
+		if err != nil || !ok {
+			continue
+		}
+		inode, err1 := strconv.ParseUint(strings.TrimSuffix(text, "]"), 10, 64)
+		n, err2 := strconv.Atoi(e.Name())
+		if err1 == nil && err2 == nil {
+			all[inode] = n
+		}
+	}
+	return all
+}
+
+// socketInode is a socket's number; 0 if it is none.
+func socketInode(fd int) uint64 {
+	var st unix.Stat_t
+	if fd < 0 || unix.Fstat(fd, &st) != nil || st.Mode&unix.S_IFMT != unix.S_IFSOCK {
+		return 0
+	}
+	return st.Ino
 }
 
 // close passes on what is still in the queue, and closes it. Its process has, so that nobody else takes from there.

@@ -2,9 +2,19 @@
 
 package supervisor
 
+import "errors"
+
 // queue is a listening socket that a process opened itself. Elsewhere than on Linux nobody can say who gets connections.
 type queue struct{ fd int }
 
 func relieveOwn(int, int) []queue { return nil }
 
 func (queue) close() {}
+
+func socketOf(int, uint64) (int, error) { return -1, errors.ErrUnsupported }
+
+func socketsOf(int) map[uint64]int { return nil }
+
+func descriptorOf(int, int) (int, error) { return -1, errors.ErrUnsupported }
+
+func socketInode(int) uint64 { return 0 }

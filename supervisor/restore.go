@@ -59,7 +59,14 @@ func (s *Supervisor) Resume(values map[string][]byte, left map[string]int) (Resu
 			p.state = afresh(p.life.state(epoch{time.Unix(0, p.life.Wall), p.life.Boot}), p.life.Wanted, now.now)
 		}
 	}
-	if err := s.primary.Inherit(estate(left).claim); err != nil {
+	if s.keepsakes != nil && r.Again {
+		s.keepsakes.reclaim(values, list, left)
+	}
+	var cluster []byte // of no use without workers
+	if r.Again && slices.ContainsFunc(list, func(p remembered) bool { return p.state.Cur.PID > 0 && clusters(p.process.Spec) }) {
+		cluster = values[keyCluster]
+	}
+	if err := s.primary.Inherit(estate(left).claim, cluster); err != nil {
 		r.Problems = append(r.Problems, err)
 	}
 	s.held.inherit(left)

@@ -73,6 +73,7 @@ type Supervisor struct {
 	bus        *bus
 	primary    *nodeipc.Primary
 	held       holdings
+	keepsakes  *keepsakes // nil without a store
 	reg        registry
 	lane       lane
 	reserve    reserve
@@ -94,8 +95,13 @@ type Supervisor struct {
 func New(o Options) *Supervisor {
 	s := &Supervisor{opts: o, bus: newBus(o.FirstEvent), launcher: o.launcher, lane: newLane(), book: newBook(o.Journal, o.clock)}
 	s.reg.sup, s.reserve.sup = s, s
-	s.primary = nodeipc.NewPrimary(o.IPC, o.Store, s.clusterTrouble)
-	s.held.store = o.Store
+	if o.Store != nil {
+		s.keepsakes = &keepsakes{Store: o.Store, book: s.book, known: map[string]uint64{}}
+		s.held.store = s.keepsakes
+		s.primary = nodeipc.NewPrimary(o.IPC, s.keepsakes, s.clusterTrouble)
+	} else {
+		s.primary = nodeipc.NewPrimary(o.IPC, nil, s.clusterTrouble)
+	}
 	if s.launcher == nil {
 		s.launcher = &host{opts: &s.opts, crew: newCrew(), sup: s, dropped: drops{store: o.Store}}
 	}

@@ -47,6 +47,11 @@ type Store interface {
 	Remove(names ...string) error
 }
 
+// Notes is a Store that also notes what a primary must know, for a successor that finds nothing in the store.
+type Notes interface {
+	NoteCluster(state []byte)
+}
+
 // noStore keeps nothing.
 type noStore struct{}
 

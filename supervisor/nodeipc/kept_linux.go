@@ -57,6 +57,9 @@ func (p *Primary) save() {
 	}
 	text, err := json.Marshal(s)
 	if err == nil {
+		if n, ok := p.store.(Notes); ok {
+			n.NoteCluster(text)
+		}
 		err = p.write(text)
 	}
 	if err != nil && p.trouble != nil {
@@ -124,17 +127,16 @@ func read(fd int) (version uint64, text []byte) {
 }
 
 // Inherit takes over what a former primary kept. claim returns a descriptor by its name in the store, whose owner the
-// primary is then. Workers follow by Adopt, and Settle when all are there.
-func (p *Primary) Inherit(claim func(name string) (fd int, ok bool)) error {
-	fd, ok := claim(stateName)
-	if !ok {
-		return nil
-	}
+// primary is then. Workers follow by Adopt, and Settle when all are there. noted is what was last noted of it, for when it was in
+// nobody's store any more.
+func (p *Primary) Inherit(claim func(name string) (fd int, ok bool), noted []byte) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.memory = fd
-	version, text := read(fd)
-	p.version = version
+	text, lost := noted, true
+	if fd, ok := claim(stateName); ok {
+		p.memory, lost = fd, false
+		p.version, text = read(fd)
+	}
 	if text == nil {
 		return nil
 	}
@@ -144,16 +146,24 @@ func (p *Primary) Inherit(claim func(name string) (fd int, ok bool)) error {
 	}
 	p.lastID, p.lastSocket = s.LastID, s.LastSocket
 	for _, v := range s.Servers {
-		p.inherit(v, claim)
+		p.inherit(v, claim, lost)
 	}
 	return nil
 }
 
-func (p *Primary) inherit(v keptServer, claim func(string) (int, bool)) {
+// inherit goes on with a server. If what was kept is lost, a socket that only we had is opened again.
+func (p *Primary) inherit(v keptServer, claim func(string) (int, bool), lost bool) {
 	g := p.group(v.Group)
 	s := &server{p: p, g: g, key: v.Key, at: v.At, policy: v.Policy, held: v.Held, data: v.Data, sockets: map[int]*socket{}}
 	for _, c := range v.Sockets {
 		fd, ok := claim(c.Name)
+		if !ok && lost && v.Policy == RoundRobin && !v.Held {
+			var err error
+			if fd, err = p.reopen(v.At, c.Name); err != nil && p.trouble != nil {
+				p.trouble(v.Group, "listen again: "+err.Error())
+			}
+			ok = err == nil
+		}
 		if !ok {
 			continue
 		}
@@ -174,6 +184,21 @@ func (p *Primary) inherit(v keptServer, claim func(string) (int, bool)) {
 	if len(s.sockets) > 0 {
 		g.servers[s.key] = s
 	}
+}
+
+// reopen listens on an address again.
+func (p *Primary) reopen(at Endpoint, name string) (fd int, err error) {
+	if fd, err = Bind(at); err != nil {
+		return -1, err
+	}
+	if err = Listen(fd, at.Backlog); err == nil {
+		err = p.store.Put(name, fd)
+	}
+	if err != nil {
+		closeFD(fd)
+		return -1, err
+	}
+	return fd, nil
 }
 
 // Adopt goes on with a worker of a former primary, whose channel is fd. leaving says that it was told to retire.

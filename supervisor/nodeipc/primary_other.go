@@ -35,7 +35,7 @@ func (p *Primary) Close() {}
 func (p *Primary) Open(Member, Hooks) (*Worker, int, error) { return nil, -1, ErrUnsupported }
 
 // Inherit does nothing.
-func (p *Primary) Inherit(func(string) (int, bool)) error { return nil }
+func (p *Primary) Inherit(func(string) (int, bool), []byte) error { return nil }
 
 // Adopt fails.
 func (p *Primary) Adopt(Member, uint64, bool, int, Hooks) (*Worker, error) {
