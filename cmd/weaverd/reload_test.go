@@ -573,6 +573,10 @@ func TestAClusterOutlivesTheSupervisor(t *testing.T) {
 				a.killSupervisor(t)
 				require.Equal(t, before, a.pids(t))
 			}
+			for range 2 {
+				a.killBoth(t)
+				require.Equal(t, before, a.pids(t), "nobody kept their channels and sockets but they")
+			}
 			out, err := a.weaver("reload", "web")
 			require.NoError(t, err, out)
 			after := a.pids(t)
@@ -592,6 +596,57 @@ func TestAClusterOutlivesTheSupervisor(t *testing.T) {
 			require.Zero(t, l.failures(), "of %d: %v", l.done.Load(), l.failed)
 		})
 	}
+}
+
+// What only the supervisor has, the socket of a round robin, is there again after both died; what a program was given it keeps.
+func TestSocketsOutliveSupervisorAndAnchor(t *testing.T) {
+	for name, app := range map[string]map[string]any{
+		"http.js": {"instances": 2, "exec_mode": "cluster", "cluster_policy": "rr"},
+		"held.py": {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := serve(t, name, nil, app)
+			before := a.pids(t)
+			answers := func() {
+				t.Helper()
+				require.Eventually(t, func() bool {
+					resp, err := http.Get(fmt.Sprintf("http://127.0.0.1:%d/", a.port))
+					if err != nil {
+						return false
+					}
+					return resp.Body.Close() == nil && resp.StatusCode == http.StatusOK
+				}, time.Minute, 10*time.Millisecond)
+			}
+			answers()
+			for range 2 {
+				a.killBoth(t)
+				require.Equal(t, before, a.pids(t))
+				answers()
+			}
+			l := press(a, 4)
+			out, err := a.weaver("reload", "web")
+			l.stop()
+			require.NoError(t, err, out)
+			require.NotEqual(t, before, a.pids(t))
+			require.Zero(t, l.failures(), "of %d: %v", l.done.Load(), l.failed)
+		})
+	}
+}
+
+// killBoth kills supervisor and anchor, and has a command start others.
+func (a *target) killBoth(t *testing.T) {
+	t.Helper()
+	cmd := exec.Command(filepath.Join(bin, "weaver"), "ping", "--json")
+	cmd.Env = a.env
+	out, err := cmd.Output()
+	require.NoError(t, err)
+	var p pong
+	require.NoError(t, json.Unmarshal(out, &p), string(out))
+	require.NoError(t, syscall.Kill(p.Anchor, syscall.SIGKILL))
+	require.NoError(t, syscall.Kill(p.PID, syscall.SIGKILL))
+	require.Eventually(t, func() bool { return !exists(p.PID) && !exists(p.Anchor) }, time.Minute, time.Millisecond)
+	text, err := a.weaver("ping")
+	require.NoError(t, err, text)
 }
 
 // listeners counts the sockets that listen on a port of all addresses.

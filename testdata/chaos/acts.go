@@ -28,7 +28,6 @@ var acts = []act{
 		if err != nil {
 			return nil, err
 		}
-		w.channelsClose()
 		kill(now.anchor)
 		kill(now.supervisor)
 		return nil, w.command("ping") // by anybody
@@ -82,7 +81,6 @@ var acts = []act{
 		done := make(chan error, 1)
 		go func() { done <- w.command("restart", s.name) }()
 		time.Sleep(time.Duration(w.rand.IntN(30)) * time.Millisecond)
-		w.channelsClose()
 		kill(now.anchor)
 		kill(now.supervisor)
 		return s, <-done
@@ -271,16 +269,6 @@ func fill(path string) error {
 		return err
 	}
 	return nil
-}
-
-// channelsClose says that nobody is left who keeps the channels of Node's workers: they end by themselves, and are started again.
-func (w *world) channelsClose() {
-	w.both = true
-	for _, s := range w.wished {
-		if s.role == "cluster" {
-			w.load.touch(s)
-		}
-	}
 }
 
 // killOne kills the supervisor or the anchor, and returns when another one is there.

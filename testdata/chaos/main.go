@@ -52,7 +52,6 @@ type world struct {
 	load         *load
 	acts         map[string]int
 	largest      int  // memory of a supervisor, in kB
-	both         bool // supervisor and anchor died at once
 	all          bool // the last act was about every service
 }
 
@@ -242,7 +241,7 @@ func (w *world) round(a act) error {
 	if err != nil {
 		return err
 	}
-	w.all, w.both = false, false
+	w.all = false
 	touched, err := a.do(w)
 	if err != nil {
 		return err
@@ -256,7 +255,7 @@ func (w *world) round(a act) error {
 	}
 	w.largest = max(w.largest, after.memory)
 	for _, s := range w.wished {
-		if s.comesAndGoes() || w.both && s.role == "cluster" || w.all || s == touched || !s.up.Load() {
+		if s.comesAndGoes() || w.all || s == touched || !s.up.Load() {
 			continue
 		}
 		if b, a := before.mains[s.name], after.mains[s.name]; !slices.Equal(b, a) {
