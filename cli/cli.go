@@ -256,7 +256,11 @@ func (c *call) fail(err error) int {
 			text = "\n  " + text + "\n" // as its parser lays it out
 		}
 		c.out.fail(text)
-		c.out.hint(usage.hint)
+		hint := usage.hint
+		if rest, ok := strings.CutPrefix(hint, "weaver "); ok {
+			hint = program(c.env) + " " + rest
+		}
+		c.out.hint(hint)
 	case errors.As(err, &own):
 		c.out.fail(own.Error())
 		c.out.hint(own.hint)

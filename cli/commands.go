@@ -270,7 +270,7 @@ func commands() []command {
 			group: groupSet, help: "show a setting, a section, or all", run: runGet,
 		},
 		{name: "conf", args: "[KEY]", max: -1, group: groupSet, help: "show all settings", run: runConf},
-		{name: "config", args: "[KEY] [VALUE]", max: -1, hidden: true, run: runConfig},
+		{name: "config", args: "KEY [VALUE]", wants: "key", min: 1, max: -1, hidden: true, run: runConfig},
 		{
 			name: "unset", args: "KEY|all", wants: "key", min: 1, max: -1,
 			group: groupSet, help: "take a setting back", run: runUnset,

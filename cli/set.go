@@ -26,7 +26,7 @@ func runSet(c *call) error {
 	case 1:
 		return &usageError{"missing required argument `value'", program(c.env) + " set KEY VALUE"}
 	}
-	return c.set([][2]string{{c.args[0], strings.Join(c.args[1:], " ")}})
+	return c.set([][2]string{{c.args[0], strings.Join(c.args[1:], " ")}}, c.out.talk)
 }
 
 // runMultiSet sets several, given as one text.
@@ -39,7 +39,7 @@ func runMultiSet(c *call) error {
 	if len(words)%2 != 0 {
 		return &usageError{"missing value of `" + words[len(words)-1] + "'", program(c.env) + ` multiset "KEY VALUE KEY VALUE"`}
 	}
-	return c.set(pairs)
+	return c.set(pairs, func(string, ...any) {}) // PM2 does not say it here
 }
 
 // runConfig gets or sets, as PM2's `config` does.
@@ -50,7 +50,8 @@ func runConfig(c *call) error {
 	return runSet(c)
 }
 
-func (c *call) set(pairs [][2]string) error {
+// set changes settings, and says so of each section.
+func (c *call) set(pairs [][2]string, say func(format string, args ...any)) error {
 	if err := c.findHome(); err != nil {
 		return err
 	}
@@ -99,7 +100,7 @@ func (c *call) set(pairs [][2]string) error {
 		if err := c.tellApp(m, section); err != nil {
 			return err
 		}
-		c.out.talk("Setting changed")
+		say("Setting changed")
 		c.showSection(m, section)
 	}
 	if c.out.json {

@@ -3,6 +3,7 @@ package config
 import (
 	"context"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -104,6 +105,9 @@ func (c Context) thisNode(cwd string) (Interpreter, error) {
 
 // byContent decides about a file whose name says nothing.
 func (c Context) byContent(cwd, script string) (Interpreter, error) {
+	if info, err := os.Stat(script); err == nil && info.IsDir() {
+		return c.thisNode(cwd) // which runs its package
+	}
 	head, err := readHead(script)
 	if err != nil {
 		return Interpreter{}, err

@@ -11,10 +11,22 @@ const write = text => {
     }
   }
 }
+// In an env section a date or a pattern is the text of its JSON, as in PM2's, and a number that is none is nothing.
+const sections = new WeakSet()
+const plain = function (k, v) {
+  const own = this[k]
+  if (sections.has(this)) {
+    if (own instanceof Date || own instanceof RegExp) return JSON.stringify(own)
+    if (typeof own === 'number' && !Number.isFinite(own)) return undefined
+  } else if (/^env(_|$)/.test(k) && v && typeof v === 'object') {
+    sections.add(v)
+  }
+  return v instanceof RegExp ? String(v) : typeof v === 'bigint' ? Number(v) : v
+}
 const answer = a => {
   let text
   try {
-    text = JSON.stringify(a, (k, v) => v instanceof RegExp ? String(v) : typeof v === 'bigint' ? Number(v) : v)
+    text = JSON.stringify(a, plain)
   } catch (e) {
     text = JSON.stringify({fault: {name: e.name, message: e.message, stack: ''}})
   }

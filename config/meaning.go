@@ -38,6 +38,8 @@ func (v values) meaning(in object) []Problem {
 	}
 	if mode, ok := v["exec_mode"].(string); ok {
 		switch mode {
+		case "":
+			delete(v, "exec_mode")
 		case "fork", "cluster", "fork_mode", "cluster_mode":
 		default:
 			say("exec_mode", saidf(`Verify "exec_mode" with regex failed, it should be "cluster"("cluster_mode") or `+

@@ -108,7 +108,7 @@ func (c Context) patchEnv(s *app.Spec, f Flags, v values) error {
 		s.Env.Merge(c.inherited(s.FilterEnv))
 	}
 	s.Env.Merge(envOf(v["env"]))
-	if _, ok := v["port"]; ok && s.Port != nil {
+	if _, ok := v["port"]; ok && s.Port != nil && *s.Port != 0 {
 		s.Env.Set("PORT", fmt.Sprint(*s.Port))
 	}
 	if f.Env != "" {

@@ -2,14 +2,18 @@ package config
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"weaver/config/source"
 )
 
 // program is what a script string stands for.
@@ -31,6 +35,8 @@ func (c Context) locate(cwd, script string) (program, error) {
 		return program{path: c.Server, args: []string{"static-server"}}, nil
 	case strings.ContainsAny(script, " \t\n"):
 		return c.shell(cwd, script)
+	case err == nil && runnable(path):
+		return program{path: path}, nil
 	case err == nil:
 		return program{}, saidf("Script is a directory: %s", path).try("name the file in it that is to run")
 	}
@@ -41,6 +47,21 @@ func (c Context) locate(cwd, script string) (program, error) {
 		return program{}, saidf("Script not found: %s", path)
 	}
 	return program{}, &said{message: fmt.Sprintf("Script not found: %s", clip(path)), cause: pathCause(err)}
+}
+
+// runnable reports a directory that an interpreter can be given: a package of Node's, or of Python's.
+func runnable(dir string) bool {
+	files := []string{"index.js", "index.json", "index.node", "__main__.py"}
+	if data, err := source.Read(filepath.Join(dir, "package.json")); err == nil {
+		var pkg struct{ Main string }
+		if json.Unmarshal(data, &pkg) == nil && pkg.Main != "" {
+			files = append(files, pkg.Main, pkg.Main+".js", filepath.Join(pkg.Main, "index.js"))
+		}
+	}
+	return slices.ContainsFunc(files, func(name string) bool {
+		info, err := os.Stat(filepath.Join(dir, name))
+		return err == nil && !info.IsDir()
+	})
 }
 
 func (c Context) shell(cwd, line string) (program, error) {

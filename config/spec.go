@@ -38,7 +38,11 @@ func (c Context) spec(r request) (app.Spec, []Problem, error) {
 	script, _ := v["script"].(string)
 	s.Name, _ = v["name"].(string)
 	if s.Name == "" {
-		s.Name = defaultName(script)
+		named := script
+		if base := filepath.Base(script); base == "." || base == ".." {
+			named = c.abs(c.Cwd, script) // a directory goes by its own name
+		}
+		s.Name = defaultName(named)
 	}
 	if r.envName != "" && v["append_env_to_name"] == true {
 		s.Name += "-" + r.envName
@@ -174,7 +178,7 @@ func (c Context) environment(s *app.Spec, r request, in Interpreter) *Problem {
 		s.Env.Set("PWD", cwd) // as it was written, as PM2 has it
 	}
 	declared := envOf(r.vals["env"])
-	if s.Port != nil {
+	if s.Port != nil && *s.Port != 0 {
 		declared.Set("PORT", fmt.Sprint(*s.Port))
 	}
 	s.Env.Merge(declared)

@@ -19,7 +19,8 @@ func SplitArgs(line string) []string {
 		for end < len(line) && !strings.ContainsRune(blanks, rune(line[end])) {
 			if line[end] == '=' && end > 0 {
 				if n, ok := closing(line[end+1:]); ok {
-					end += n + 1
+					end += n + 2 // whatever follows the quote is a word of its own
+					break
 				}
 			}
 			end++

@@ -29,6 +29,9 @@ func check(in object, c Context) (vals values, warnings, errs []Problem) {
 			continue
 		}
 		val, problem := a.read(v)
+		if problem != nil && falsy(v) && strings.Contains(a.key, "_") {
+			continue // limit: production && "1G" limits nothing elsewhere, in PM2 too
+		}
 		if problem != nil {
 			problem.App, problem.Key = name, a.key
 			errs = append(errs, *problem)
@@ -169,8 +172,11 @@ func (a *attribute) words(v any) (any, *Problem) {
 	list := v.([]any)
 	out := make([]string, 0, len(list))
 	for _, e := range list {
-		if e != nil {
+		switch {
+		case e != nil:
 			out = append(out, text(e))
+		case a.key == "args":
+			out = append(out, "null") // as a program sees it under PM2
 		}
 	}
 	return out, nil

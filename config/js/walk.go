@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
 
 	"github.com/dop251/goja"
 
@@ -51,7 +52,9 @@ func (w *walker) value(v goja.Value, depth int) error {
 	switch o.ClassName() {
 	case "Array":
 		return w.array(o, depth)
-	case "RegExp", "Date", "String", "Error":
+	case "Date":
+		return w.json(o)
+	case "RegExp", "String", "Error":
 		w.text(o.String())
 		return nil
 	case "Number":
@@ -64,15 +67,30 @@ func (w *walker) value(v goja.Value, depth int) error {
 		w.word("null")
 		return nil
 	}
-	return w.object(o, depth)
+	return w.object(o, depth, false)
 }
 
-func (w *walker) object(o *goja.Object, depth int) error {
+// json writes what JSON.stringify makes of o.
+func (w *walker) json(o *goja.Object) error {
+	data, err := o.MarshalJSON()
+	if err != nil {
+		return fmt.Errorf("evaluate %s: %w", w.path, err)
+	}
+	w.out = append(w.out, data...)
+	return nil
+}
+
+// object writes o. In an env section a date or a pattern is the text of its JSON, as in PM2's, and a number that is none
+// is nothing.
+func (w *walker) object(o *goja.Object, depth int, section bool) error {
 	w.word("{")
 	first := true
 	for _, key := range o.Keys() {
 		member := o.Get(key)
 		if _, isFunc := goja.AssertFunction(member); isFunc || member == nil || goja.IsUndefined(member) {
+			continue
+		}
+		if section && (goja.IsNaN(member) || goja.IsInfinity(member)) {
 			continue
 		}
 		if !first {
@@ -81,12 +99,29 @@ func (w *walker) object(o *goja.Object, depth int) error {
 		first = false
 		w.text(key)
 		w.word(":")
-		if err := w.value(member, depth+1); err != nil {
+		if err := w.member(key, member, depth, section); err != nil {
 			return err
 		}
 	}
 	w.word("}")
 	return nil
+}
+
+func (w *walker) member(key string, v goja.Value, depth int, section bool) error {
+	o, ok := v.(*goja.Object)
+	switch {
+	case ok && section && (o.ClassName() == "Date" || o.ClassName() == "RegExp"):
+		data, err := o.MarshalJSON()
+		if err != nil {
+			return fmt.Errorf("evaluate %s: %w", w.path, err)
+		}
+		w.text(string(data))
+		return nil
+	case ok && o.ClassName() == "Object" && (key == "env" || strings.HasPrefix(key, "env_")) && depth < source.MaxDepth:
+		w.values++
+		return w.object(o, depth+1, true)
+	}
+	return w.value(v, depth+1)
 }
 
 func (w *walker) array(o *goja.Object, depth int) error {
