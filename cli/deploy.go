@@ -223,24 +223,25 @@ func (d *deployment) path(name string) string {
 
 func (d *deployment) setup() error {
 	if d.t.PreSetup != "" {
-		d.say("executing pre-setup")
+		d.say("executing pre-setup `" + d.t.PreSetup + "`")
 		if err := d.remote(d.exports()+d.t.PreSetup, nil); err != nil {
 			return fmt.Errorf("pre-setup: %w", err)
 		}
 	}
 	d.say("running setup")
-	depth := ""
-	if d.t.Fetch == "fast" {
-		depth = "--depth=5 "
-	}
 	d.say("cloning " + d.t.Repo)
+	depth, kind := "", "full"
+	if d.t.Fetch == "fast" {
+		depth, kind = "--depth=5 ", "fast"
+	}
+	d.say(kind + " fetch")
 	err := d.remote("mkdir -p "+d.path("shared/logs")+" "+d.path("shared/pids")+" && git clone "+depth+"-q -- "+shellWord(d.t.Repo)+" "+d.path("source")+
 		" && ln -sfn "+d.path("source")+" "+d.path("current"), nil)
 	if err != nil {
 		return fmt.Errorf("setup: %w", err)
 	}
 	if d.t.PostSetup != "" {
-		d.say("executing post-setup")
+		d.say("executing post-setup `" + d.t.PostSetup + "`")
 		if err := d.remote("cd "+d.path("source")+" && "+d.exports()+d.t.PostSetup, nil); err != nil {
 			return fmt.Errorf("post-setup: %w", err)
 		}

@@ -7,6 +7,9 @@ import (
 	"weaver/config/source"
 )
 
+// VersionOf is the version of the package that a script belongs to, or "N/A".
+func VersionOf(script string) string { return packageVersion(filepath.Dir(script)) }
+
 // packageVersion returns the version in the nearest package.json at or above dir, or "N/A".
 func packageVersion(dir string) string {
 	for {

@@ -99,7 +99,7 @@ func (c Context) spec(r request) (app.Spec, []Problem, error) {
 	if err := c.account(&s, v); err != nil {
 		return s, nil, err
 	}
-	s.Version = packageVersion(filepath.Dir(s.Script))
+	s.Version = VersionOf(s.Script)
 	return s, problems, nil
 }
 

@@ -15,9 +15,10 @@ func SplitArgs(line string) []string {
 			line = line[end+1:]
 			continue
 		}
-		end := 0
+		end, named := 0, false
 		for end < len(line) && !strings.ContainsRune(blanks, rune(line[end])) {
-			if line[end] == '=' && end > 0 {
+			if line[end] == '=' && end > 0 && !named {
+				named = true
 				if n, ok := closing(line[end+1:]); ok {
 					end += n + 2 // whatever follows the quote is a word of its own
 					break

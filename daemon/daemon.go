@@ -257,6 +257,7 @@ func (d *daemon) open() (err error) {
 	d.sup = supervisor.New(supervisor.Options{
 		Spawner: d.spawner, Logs: d.logs, Sampler: d.sampler, IPC: d.ipc, Identity: identity, Home: d.home.Dir,
 		ChildEnv: d.childEnv, ChildArgs: d.childArgs,
+		Version:    func(p *app.Process) string { return config.VersionOf(p.Spec.Script) },
 		Rotation:   func() logs.Rotation { return rotation(d.settings.Load()) },
 		Store:      d.link.store,
 		Journal:    d.journal,

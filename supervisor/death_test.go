@@ -404,3 +404,21 @@ func TestOrderedEndAndBootStartAgainWhatWasWished(t *testing.T) {
 		f.close()
 	})
 }
+
+func TestTheVersionIsReadAtEachStartAndSurvives(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newMortal(t, behaviour{})
+		now := "1.1.0"
+		f.opts.Version = func(*app.Process) string { return now }
+		f.start(app.Spec{Name: "a", Script: "/a", Version: "1.0.0"})
+		assert.Equal(t, "1.0.0", f.get(0).Version, "the spec has just been read")
+		f.do(app.VerbRestart, "a")
+		assert.Equal(t, "1.1.0", f.get(0).Version)
+		now = "1.2.0"
+		f = f.dies()
+		assert.Equal(t, "1.1.0", f.get(0).Version, "what runs is of before")
+		f.do(app.VerbRestart, "a")
+		assert.Equal(t, "1.1.0", f.get(0).Version, "nobody reads it here")
+		f.close()
+	})
+}

@@ -363,6 +363,9 @@ func (k *keeper) spawn(gen uint64) lifecycle.Input {
 	k.kids[gen] = c
 	k.proc.Reason = ""
 	k.proc.Membership = c.Membership()
+	if read := k.sup.opts.Version; read != nil && gen > 1 {
+		k.proc.Version = read(p) // its program runs already: nobody waits for this
+	}
 	k.heldBack(c, true)
 	k.fail("launch", c.Trouble())
 	return lifecycle.Spawned{Gen: gen, PID: c.PID(), Since: began(c.Handle().Start)}

@@ -100,6 +100,7 @@ type lifeRecord struct {
 	Unready   uint64         `json:"unready,omitempty"`
 	Reason    string         `json:"reason,omitempty"`
 	Member    string         `json:"membership,omitempty"`
+	Version   string         `json:"version,omitempty"` // unless it is the spec's
 	Started   int64          `json:"started,omitempty"`
 	Mark      *mark          `json:"mark,omitempty"`
 }
@@ -204,6 +205,9 @@ func lifeOf(e epoch, s *lifecycle.State, p *app.Process, wanted bool, handleOf f
 		ReloadDue: s.ReloadDue, Backoff: s.Backoff, Restarts: s.Restarts, Unstable: s.Unstable, RowSince: e.ns(s.RowSince),
 		Born: e.ns(s.Born), GaveUp: s.GaveUp, Open: s.Open, InWindow: s.InWindow, WindowAt: e.ns(s.WindowSince),
 		LastGen: s.LastGen, Unready: s.Unready, Reason: p.Reason, Member: p.Membership, Started: e.ns(p.Started),
+	}
+	if p.Spec != nil && p.Version != p.Spec.Version {
+		r.Version = p.Version
 	}
 	if x := s.Exit; x.Gen != 0 {
 		r.Exit = &lifecycleExit{Gen: x.Gen, Code: x.Code, Signal: x.Signal, Err: x.Err, At: e.ns(x.At)}

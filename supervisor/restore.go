@@ -187,6 +187,9 @@ func readProcess(values map[string][]byte, text string, specs map[string]*app.Sp
 		if err := json.Unmarshal(life, &p.life); err != nil {
 			return remembered{}, err
 		}
+		if v := p.life.Version; v != "" {
+			p.process.Version = v
+		}
 	}
 	for key, data := range values {
 		gen, ok := strings.CutPrefix(key, keyExit+text+"/")

@@ -45,6 +45,9 @@ type Options struct {
 	ChildEnv func(*app.Process) app.Env
 	// ChildArgs returns arguments that a door puts before those of an app's interpreter.
 	ChildArgs func(*app.Process) []string
+	// Version reads what version a process's program is of, at each start but the first, whose spec says it. Nil: it does
+	// not change.
+	Version func(*app.Process) string
 	// Identity marks what belongs to this supervisor, in environments and cgroups.
 	Identity string
 	// Home is where weaver's own files are: no change for who watches a directory around it. "" is nowhere.

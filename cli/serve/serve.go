@@ -92,7 +92,7 @@ func Run(ctx context.Context, o Options, say func(format string, args ...any)) e
 func Handler(o Options) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !o.admits(r) {
-			w.Header().Set("WWW-Authenticate", `Basic realm="User Visible Realm"`)
+			w.Header().Set("WWW-Authenticate", `Basic realm="Authentication service"`)
 			plain(w, http.StatusUnauthorized, "401 Unauthorized")
 			return
 		}
