@@ -257,6 +257,8 @@ func (d *deployment) update(ref string) error {
 			return err
 		}
 	}
+	d.c.out.say("\n")
+	d.say("deploying " + ref)
 	if d.t.PreDeployLocal != "" {
 		d.say("executing pre-deploy-local")
 		if err := d.local(d.t.PreDeployLocal); err != nil {
@@ -265,16 +267,17 @@ func (d *deployment) update(ref string) error {
 	}
 	source := "cd " + d.path("source") + " && "
 	if d.t.PreDeploy != "" {
-		d.say("executing pre-deploy")
+		d.say("executing pre-deploy `" + d.t.PreDeploy + "`")
 		if err := d.remote(source+d.exports()+d.t.PreDeploy, nil); err != nil {
 			return fmt.Errorf("pre-deploy: %w", err)
 		}
 	}
 	d.say("fetching updates")
-	fetch := "git fetch --all --tags -q"
+	fetch, kind := "git fetch --all --tags -q", "full"
 	if d.t.Fetch == "fast" {
-		fetch = "git fetch --depth=5 --all --tags -q"
+		fetch, kind = "git fetch --depth=5 --all --tags -q", "fast"
 	}
+	d.say(kind + " fetch")
 	if err := d.remote(source+fetch, nil); err != nil {
 		return fmt.Errorf("fetch: %w", err)
 	}
@@ -294,8 +297,9 @@ func (d *deployment) release(ref string) error {
 	if hook == "" {
 		hook = program(d.c.env) + " startOrRestart " + shellWord(d.t.file) + " --env " + shellWord(d.t.name)
 	}
+	hook = d.exports() + hook
 	d.say("executing post-deploy `" + hook + "`")
-	if err := d.remote("cd "+d.path("current")+" && "+d.exports()+hook, nil); err != nil {
+	if err := d.remote("cd "+d.path("current")+" && "+hook, nil); err != nil {
 		return fmt.Errorf("post-deploy: %w", err)
 	}
 	d.say("successfully deployed " + ref)

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"weaver/api"
@@ -372,7 +373,32 @@ func (c *call) configContext() config.Context {
 func (c *call) fileContext() config.Context {
 	cc := c.configContext()
 	cc.Server = c.server()
+	cc.Runs = c.runs()
 	return cc
+}
+
+// runs tells where apps were started. The supervisor is asked when that is wanted first.
+func (c *call) runs() func(name string) (string, bool) {
+	where := sync.OnceValue(func() map[string]string {
+		if up, err := c.daemonUp(); err != nil || !up {
+			return nil // whoever needs the supervisor next says what is wrong with it
+		}
+		list, err := c.client.List(c.ctx, true, "")
+		if err != nil {
+			return nil
+		}
+		dirs := map[string]string{}
+		for i := range list {
+			if s := list[i].Spec; s != nil {
+				dirs[list[i].Name] = s.Cwd
+			}
+		}
+		return dirs
+	})
+	return func(name string) (string, bool) {
+		cwd, ok := where()[name]
+		return cwd, ok
+	}
 }
 
 // problems prints what is odd: PM2's warnings where PM2 has them, on stdout, weaver's own on stderr.

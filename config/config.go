@@ -27,6 +27,8 @@ type Context struct {
 	Talk io.Writer
 	// Server is the program that serves static files, which the script "serve" of a config file stands for; "" is none.
 	Server string
+	// Runs tells where an app of that name was started, if it is known already; nil knows none.
+	Runs func(name string) (cwd string, ok bool)
 	// Strict copies also those rules of PM2 that are plainly mistakes (WEAVER_STRICT_PM2=1).
 	Strict bool
 }

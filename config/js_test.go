@@ -49,8 +49,10 @@ func TestBothEnginesReadAlike(t *testing.T) {
 		write(t, c.Cwd, "lib/esm.mjs", "export const two = 2\nexport default 'std'\n", 0o644)
 		for i, tc := range []struct{ name, source, want string }{
 			{"js", `module.exports = {a: 1, b: 'x', c: [true, null, undefined], d: undefined, e: () => 1, f: NaN}`, `{"a":1,"b":"x","c":[true,null,null],"f":null}`},
-			{"js", `module.exports = {apps: [{at: new Date(0), env: {A: new Date(0), B: /re/g, C: NaN, D: {x: new Date(0)}, E: 1}, env_x: {A: new Date(0)}}]}`,
-				`{"apps":[{"at":"1970-01-01T00:00:00.000Z","env":{"A":"\"1970-01-01T00:00:00.000Z\"","B":"{}","D":{"x":"1970-01-01T00:00:00.000Z"},"E":1},"env_x":{"A":"\"1970-01-01T00:00:00.000Z\""}}]}`},
+			{
+				"js", `module.exports = {apps: [{at: new Date(0), env: {A: new Date(0), B: /re/g, C: NaN, D: {x: new Date(0)}, E: 1}, env_x: {A: new Date(0)}}]}`,
+				`{"apps":[{"at":"1970-01-01T00:00:00.000Z","env":{"A":"\"1970-01-01T00:00:00.000Z\"","B":"{}","D":{"x":"1970-01-01T00:00:00.000Z"},"E":1},"env_x":{"A":"\"1970-01-01T00:00:00.000Z\""}}]}`,
+			},
 			{"js", `exports.apps = [process.env.STAGE, process.cwd() === __dirname, process.platform.length > 0]`, `{"apps":["blue",true,true]}`},
 			{"js", `module.exports = require('./shared.json')`, `{"apps":[1]}`},
 			{"js", `module.exports = require('./lib/part')`, `{"name":"part","here":"lib"}`},

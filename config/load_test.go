@@ -268,3 +268,32 @@ func TestErrorsCanBeLookedInto(t *testing.T) {
 	require.True(t, errors.As(err, &at))
 	assert.Equal(t, 1, at.Line)
 }
+
+func TestWhatRunsStaysWhereItIs(t *testing.T) {
+	c := newContext(t)
+	old := t.TempDir()
+	write(t, old, "job.sh", "#!/bin/sh\n", 0o755)
+	write(t, c.Cwd, "here.sh", "#!/bin/sh\n", 0o755)
+	write(t, c.Cwd, "e.json", `{"apps": [{"name": "abs", "script": "/bin/sh"}, {"name": "path", "script": "sh"}, {"name": "line", "script": "sh -c true"},
+		{"name": "gone", "script": "./job.sh", "out_file": "o.log"}, {"name": "here", "script": "./here.sh"}, {"name": "said", "script": "/bin/sh", "cwd": "."}, {"name": "new", "script": "/bin/sh"}]}`, 0o644)
+	c.Runs = func(name string) (string, bool) { return old, name != "new" }
+	l, err := Load(t.Context(), c, "e.json", Flags{})
+	require.NoError(t, err)
+	require.Empty(t, l.Failed)
+	for _, s := range l.Apps {
+		want := old
+		if s.Name == "here" || s.Name == "said" || s.Name == "new" {
+			want = c.Cwd
+		}
+		assert.Equal(t, want, s.Cwd, s.Name)
+		if s.Name == "gone" {
+			assert.Equal(t, filepath.Join(old, "job.sh"), s.Script)
+			assert.Equal(t, filepath.Join(old, "o.log"), s.OutFile)
+		}
+	}
+	old = filepath.Join(old, "removed")
+	l, err = Load(t.Context(), c, "e.json", Flags{})
+	require.NoError(t, err)
+	assert.Equal(t, c.Cwd, l.Apps[0].Cwd, "the directory is not there any more")
+	assert.Len(t, l.Failed, 1)
+}

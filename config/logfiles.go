@@ -24,11 +24,21 @@ func (c Context) logFiles(s *app.Spec, v values) {
 			return c.abs(s.Cwd, c.tilde(path))
 		}
 	}
-	logs := c.Home.Logs()
+	logs := c.logs()
 	s.OutFile = file("out_file", filepath.Join(logs, base+"-out.log"))
 	s.ErrorFile = file("error_file", filepath.Join(logs, base+"-error.log"))
-	s.PIDFile = file("pid_file", filepath.Join(c.Home.PIDs(), base+".pid"))
+	s.PIDFile = file("pid_file", filepath.Join(c.moved("PM2_DEFAULT_PID_PATH", c.Home.PIDs()), base+".pid"))
 	s.LogFile = c.combined(s, v)
+}
+
+func (c Context) logs() string { return c.moved("PM2_DEFAULT_LOG_PATH", c.Home.Logs()) }
+
+// moved is a directory of PM2's home, which a variable may name another for.
+func (c Context) moved(variable, standard string) string {
+	if dir, _ := c.Env.Get(variable); dir != "" && c.Home.PM2 {
+		return c.abs(c.Cwd, dir)
+	}
+	return standard
 }
 
 // combined is the file of both streams: none, the standard one for true, or the one named.
@@ -36,7 +46,7 @@ func (c Context) combined(s *app.Spec, v values) string {
 	switch path := v["log_file"].(type) {
 	case bool:
 		if path {
-			return filepath.Join(c.Home.Logs(), logname.Base(s.Name)+".log")
+			return filepath.Join(c.logs(), logname.Base(s.Name)+".log")
 		}
 	case string:
 		switch path {

@@ -49,6 +49,16 @@ func (c Context) locate(cwd, script string) (program, error) {
 	return program{}, &said{message: fmt.Sprintf("Script not found: %s", clip(path)), cause: pathCause(err)}
 }
 
+// here reports a script that lies in the caller's directory, or below it, and is named from there.
+func (c Context) here(script string) bool {
+	if filepath.IsAbs(script) {
+		return false
+	}
+	path := c.abs(c.Cwd, script)
+	info, err := os.Stat(path)
+	return err == nil && (!info.IsDir() || runnable(path))
+}
+
 // runnable reports a directory that an interpreter can be given: a package of Node's, or of Python's.
 func runnable(dir string) bool {
 	files := []string{"index.js", "index.json", "index.node", "__main__.py"}

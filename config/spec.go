@@ -51,7 +51,7 @@ func (c Context) spec(r request) (app.Spec, []Problem, error) {
 		return s, nil, err
 	}
 	var err error
-	if s.Cwd, err = c.directory(v); err != nil {
+	if s.Cwd, err = c.directory(v, r.fromFile, s.Name, script); err != nil {
 		return s, nil, err
 	}
 	what, err := c.locate(s.Cwd, script)
@@ -120,8 +120,17 @@ func checkWarm(s *app.Spec) error {
 }
 
 // directory is where the app runs. PM2 starts apps in directories that do not exist, and shows them online.
-func (c Context) directory(v values) (string, error) {
+// directory is where an app runs: where it was asked for, else in the caller's directory. A file may be used from anywhere:
+// what runs already and whose script does not lie in the caller's directory stays where it is.
+func (c Context) directory(v values, fromFile bool, name, script string) (string, error) {
 	asked, _ := v["cwd"].(string)
+	if asked == "" && fromFile && c.Runs != nil && !c.here(script) {
+		if cwd, ok := c.Runs(name); ok {
+			if info, err := os.Stat(cwd); err == nil && info.IsDir() {
+				return cwd, nil
+			}
+		}
+	}
 	cwd := c.abs(c.Cwd, asked)
 	info, err := os.Stat(cwd)
 	switch {
@@ -324,7 +333,7 @@ func (c Context) applyRest(s *app.Spec, v values) {
 	if s.Username == "" {
 		s.Username = c.caller()
 	}
-	if _, always := c.Env.Get("ASZ_MODE"); (always || v["time"] == true) && s.LogDateFormat == "" {
+	if _, always := c.Env.Get("ASZ_MODE"); always || v["time"] == true {
 		s.LogDateFormat = "YYYY-MM-DDTHH:mm:ss" // local time, without a zone, as PM2
 	}
 	for _, key := range carried {
