@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strconv"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -59,9 +61,9 @@ func (d *daemon) serviceMetrics(_ *http.Request, q hotQuery, s *saying) {
 	}
 	window := metricsWindow
 	if word := q.value("duration"); word != "" {
-		v, err := time.ParseDuration(word)
-		if err != nil || v <= 0 {
-			s.complain("option `--duration' needs a duration like 30s, 10m or 1h, not %q", word)
+		v, ok := span(word)
+		if !ok {
+			s.complain("option `--duration' needs a duration like 30s, 10m, 1h or 1d, not %q", word)
 			return
 		}
 		window = v
@@ -98,6 +100,16 @@ func (d *daemon) serviceMetrics(_ *http.Request, q hotQuery, s *saying) {
 			s.out = service.AppendMetrics(s.out, &all[i])
 		}
 	}
+}
+
+// span reads a time that is over, in days too.
+func span(word string) (time.Duration, bool) {
+	if days, ok := strings.CutSuffix(word, "d"); ok {
+		n, err := strconv.ParseFloat(days, 64)
+		return time.Duration(n * 24 * float64(time.Hour)), err == nil && n > 0 && n < 36500
+	}
+	v, err := time.ParseDuration(word)
+	return v, err == nil && v > 0
 }
 
 // sum makes figures of points.
