@@ -35,6 +35,8 @@ var ErrNoReply = errors.New("axon: this call has no reply")
 // of one; an error becomes the caller's error.
 type Handler interface {
 	Methods() []Method
+	// Quick says that a method waits for nothing: the connection reads on when it has been answered.
+	Quick(method string) bool
 	Call(ctx context.Context, c Call) (results []json.RawMessage, err error)
 }
 
@@ -120,23 +122,34 @@ func (s *Server) talk(ctx context.Context, c net.Conn) error {
 		if len(m) < 2 {
 			return fmt.Errorf("axon: a request of %d arguments", len(m))
 		}
-		room <- struct{}{}
+		call, reply := s.parse(m[0])
 		mine, next := turn, make(chan struct{})
 		turn = next
-		calls.Go(func() { // goes on when its caller has gone: work that was begun is finished
-			defer func() { <-room }()
+		work := func() {
 			<-mine
 			begun := sync.OnceFunc(func() { close(next) })
 			defer begun()
 			var then []func()
-			call := Call{Conn: c, Begun: begun, Answered: func(f func()) { then = append(then, f) }}
-			reply, ok := s.answer(ctx, call, m[0])
+			call.Conn, call.Begun, call.Answered = c, begun, func(f func()) { then = append(then, f) }
+			ok := true
+			if reply == nil {
+				reply, ok = s.answer(ctx, call)
+			}
 			if ok {
 				out.send(Message{JSON(reply), m[len(m)-1]})
 			}
 			for _, f := range then {
 				f()
 			}
+		}
+		if reply != nil || s.Handler.Quick(call.Method) { // a goroutine would cost more than the work
+			work()
+			continue
+		}
+		room <- struct{}{}
+		calls.Go(func() { // goes on when its caller has gone: work that was begun is finished
+			defer func() { <-room }()
+			work()
 		})
 	}
 }
@@ -168,27 +181,31 @@ type payload struct {
 	Args   *[]json.RawMessage `json:"args"`
 }
 
-// answer makes the reply to one request, if it has one. The call has all but what the request says.
-func (s *Server) answer(ctx context.Context, call Call, request []byte) (reply []byte, ok bool) {
+// parse reads what a request asks for, or makes the reply to one that needs no call.
+func (s *Server) parse(request []byte) (call Call, reply []byte) {
 	doc, valid := JSONOf(request)
 	var p payload
 	if !valid || json.Unmarshal(doc, &p) != nil {
-		return failure("the request is not a JSON object with a type, a method and args"), true
+		return call, failure("the request is not a JSON object with a type, a method and args")
 	}
 	if p.Type == "methods" {
-		return methods(s.Handler.Methods()), true
+		return call, methods(s.Handler.Methods())
 	}
 	switch {
 	case p.Type != "call":
-		return failure(fmt.Sprintf("a request of type %.40q", p.Type)), true
+		return call, failure(fmt.Sprintf("a request of type %.40q", p.Type))
 	case p.Method == nil || *p.Method == "":
-		return failure(".method required"), true
+		return call, failure(".method required")
 	case !known(s.Handler.Methods(), *p.Method):
-		return failure(fmt.Sprintf("method %q does not exist", *p.Method)), true
+		return call, failure(fmt.Sprintf("method %q does not exist", *p.Method))
 	case p.Args == nil:
-		return failure(".args required"), true
+		return call, failure(".args required")
 	}
-	call.Method, call.Args = *p.Method, *p.Args
+	return Call{Method: *p.Method, Args: *p.Args}, nil
+}
+
+// answer makes the reply to a call, if it has one.
+func (s *Server) answer(ctx context.Context, call Call) (reply []byte, ok bool) {
 	results, err := s.call(ctx, call)
 	switch {
 	case errors.Is(err, ErrNoReply):

@@ -23,6 +23,8 @@ func (handler) Methods() []Method {
 	return []Method{{"echo", []string{"a", "cb"}}, {"fail", nil}, {"quiet", nil}, {"panic", nil}, {"none", nil}, {"wait", nil}}
 }
 
+func (handler) Quick(method string) bool { return method == "echo" }
+
 func (h handler) Call(_ context.Context, c Call) ([]json.RawMessage, error) {
 	switch c.Method {
 	case "echo":
@@ -151,6 +153,8 @@ func TestManyClientsAtOnce(t *testing.T) {
 
 // inTurn notes calls as they begin.
 type inTurn struct{ order chan string }
+
+func (inTurn) Quick(string) bool { return false }
 
 func (inTurn) Methods() []Method { return []Method{{"note", nil}} }
 

@@ -96,6 +96,11 @@ var reads = map[string]bool{"getMonitorData": true, "getSystemData": true, "ping
 // who prepares says itself when ids are known.
 var inTurn = map[string]bool{"prepare": true, "sendDataToProcessId": true, "msgProcess": true, "sendLineToStdin": true}
 
+// Quick says which methods are done at once.
+func (s *Server) Quick(method string) bool {
+	return inTurn[method] && method != "prepare" || method == "ping" || method == "getVersion"
+}
+
 // Call answers one call.
 func (s *Server) Call(ctx context.Context, c axon.Call) ([]json.RawMessage, error) {
 	for i := range table {
