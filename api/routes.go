@@ -1,6 +1,7 @@
 package api
 
 import (
+	"strconv"
 	"time"
 
 	"weaver/app"
@@ -57,6 +58,16 @@ type Ping struct {
 	// Restarts counts the supervisors before this one; LastEnd says how the last of them ended.
 	Restarts int    `json:"supervisor_restarts"`
 	LastEnd  string `json:"last_end,omitempty"`
+}
+
+// Words is what `ping` says: PM2's answer first, which scripts look for, and in a home of weaver's own who it is that answers.
+func (p *Ping) Words(pm2 bool) string {
+	const pong = "{ msg: 'pong' }\n"
+	if pm2 {
+		return pong
+	}
+	up := strconv.FormatFloat(float64(p.UptimeMS)/1000, 'f', 1, 64)
+	return pong + "PID: " + strconv.Itoa(p.PID) + "\nVersion: " + p.Version + "\nUptime: " + up + " s\n"
 }
 
 // UpdateRequest asks for another weaverd to take over.

@@ -31,7 +31,7 @@ func runPing(c *call) error {
 	if c.out.json {
 		return c.out.value(ping)
 	}
-	c.out.data("{ msg: 'pong' }\n")
+	c.out.data(ping.Words(c.home.PM2))
 	return nil
 }
 

@@ -64,7 +64,7 @@ func TestADaemonThatIsJustStartingIsWaitedFor(t *testing.T) {
 	}, 60*time.Second, time.Millisecond)
 	d := &fakeDaemon{t: t, home: r.home}
 	d.serve()
-	assert.Equal(t, outcome{0, "{ msg: 'pong' }\n", ""}, <-done)
+	assert.Equal(t, outcome{0, "{ msg: 'pong' }\nPID: 4711\nVersion: 1.2.3\nUptime: 0.0 s\n", ""}, <-done)
 }
 
 // Nobody but one starts the daemon: whoever comes second finds it running once the lock is free.

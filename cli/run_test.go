@@ -304,7 +304,7 @@ func TestSaveAndItsFriends(t *testing.T) {
 
 func TestPing(t *testing.T) {
 	d := newFake(t)
-	assert.Equal(t, "{ msg: 'pong' }\n", d.runner().good("ping"))
+	assert.Equal(t, "{ msg: 'pong' }\nPID: 4711\nVersion: 1.2.3\nUptime: 0.0 s\n", d.runner().good("ping"))
 	var p api.Ping
 	require.NoError(t, json.Unmarshal([]byte(d.runner().good("ping", "--json")), &p))
 	assert.Equal(t, 4711, p.PID)

@@ -154,7 +154,7 @@ func (d *daemon) hotTell(verb string, q hotQuery, to role) (hotAnswer, error) {
 		case !q.json && self.Problem != "":
 			return hotAnswer{}, errNotHot // there is more to say
 		case !q.json:
-			return hotAnswer{out: []byte("{ msg: 'pong' }\n")}, nil
+			return hotAnswer{out: []byte(self.Words(d.home.PM2))}, nil
 		}
 		out, err := json.Marshal(self)
 		return hotAnswer{out: append(out, '\n')}, err
