@@ -256,7 +256,8 @@ func (s *Supervisor) fresh(specs []app.Spec, o StartOptions) (fresh []int) {
 	byName := s.called()
 	for i := range specs {
 		spec := &specs[i]
-		if o.IfExists == app.Duplicate || spec.Force || len(same(spec, byName[spec.Name], o)) == 0 {
+		again := spec.Force && o.IfExists == app.Refuse // in a file, whose apps are restarted, it says nothing
+		if o.IfExists == app.Duplicate || again || len(same(spec, byName[spec.Name], o)) == 0 {
 			fresh = append(fresh, i)
 		}
 	}
