@@ -244,7 +244,7 @@ func (f *foreground) abandoned() (bool, error) {
 		return false, nil
 	}
 	l.Release()
-	if _, err := os.Lstat(f.c.home.PIDFile()); err == nil {
+	if f.c.died() {
 		if err := f.c.ensureDaemon(); err != nil {
 			return true, err
 		}
@@ -252,6 +252,12 @@ func (f *foreground) abandoned() (bool, error) {
 	}
 	f.own = false
 	return true, nil
+}
+
+// died says of a supervisor that is not there that it was not asked to end: it has left its pid file.
+func (c *call) died() bool {
+	_, err := os.Lstat(c.home.PIDFile())
+	return err == nil
 }
 
 // outcomeOf reports that none of the processes runs or is due to, and the exit code of the one that ended last, as a shell

@@ -109,7 +109,10 @@ func (c *call) known(target string) (list []app.Process, known bool, err error) 
 	if must {
 		err = c.ensureDaemon()
 	} else if up, upErr := c.daemonUp(); !up {
-		return nil, false, upErr
+		if upErr != nil || !c.died() {
+			return nil, false, upErr
+		}
+		err = c.ensureDaemon() // it knows what there is
 	}
 	if err != nil {
 		return nil, false, err

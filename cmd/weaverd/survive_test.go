@@ -231,6 +231,21 @@ func TestServicesOutliveTheSupervisor(t *testing.T) {
 	}
 }
 
+// Who names a service when nobody is there is told of that service, not that there is no script of the name.
+func TestTheNextCommandKnowsWhatTheDeadKnew(t *testing.T) {
+	h := newHouse(t)
+	h.settle()
+	h.weaver("start", "/bin/sleep", "--name", "idle", "--", "1000")
+	h.weaver("stop", "idle")
+	p := h.ping()
+	require.NoError(t, syscall.Kill(p.Anchor, syscall.SIGKILL))
+	require.NoError(t, syscall.Kill(p.PID, syscall.SIGKILL))
+	require.Eventually(t, func() bool { return !exists(p.PID) && !exists(p.Anchor) }, 60*time.Second, time.Millisecond)
+	h.weaver("start", "idle")
+	require.Len(t, h.list(), 1)
+	h.truthful("idle", "online")
+}
+
 func isZombie(pid int) bool {
 	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	return err == nil && bytes.Contains(data, []byte(") Z "))
