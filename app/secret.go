@@ -31,12 +31,19 @@ func RedactValue(name, value string) string {
 }
 
 // Redact strikes the values out of the NAME=VALUE words of a line whose names look secret, the word after a flag of such
-// a name, and what stands before the @ of a URL with a password.
+// a name, what is set under one (set api:password …), and what stands before the @ of a URL with a password.
 func Redact(line string) string {
 	words := strings.Split(line, " ")
+	sets, key := "", -1 // the command that sets something, and where the last name is of which the value is a secret
 	for i, w := range words {
 		name, _, assigned := strings.Cut(w, "=")
 		switch {
+		case sets == "" && i <= 3 && (w == "set" || w == "multiset" || w == "config" || w == "conf"):
+			sets = w
+		case key >= 0 && (i == key+1 || sets != "multiset"): // a value may be several words
+			words[i] = Redacted
+		case sets != "" && !assigned && !strings.HasPrefix(w, "-") && LooksSecret(w):
+			key = i
 		case assigned && LooksSecret(name):
 			words[i] = name + "=" + Redacted
 		case i > 0 && strings.HasPrefix(words[i-1], "--") && !strings.Contains(words[i-1], "=") &&

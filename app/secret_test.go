@@ -37,3 +37,18 @@ func FuzzRedact(f *testing.F) {
 		}
 	})
 }
+
+func TestWhatIsSetIsRedacted(t *testing.T) {
+	for line, want := range map[string]string{
+		"weaver set api:password hunter2":               "weaver set api:password ***",
+		"weaver set api:password two words":             "weaver set api:password *** ***",
+		"node /usr/bin/pm2 set api.token x":             "node /usr/bin/pm2 set api.token ***",
+		"weaver multiset api:token x api:port 1":        "weaver multiset api:token *** api:port 1",
+		"weaver set api:port 80":                        "weaver set api:port 80",
+		"weaver start set.js --name secret-app --watch": "weaver start set.js --name secret-app --watch",
+	} {
+		if got := Redact(line); got != want {
+			t.Errorf("%s: %s, want %s", line, got, want)
+		}
+	}
+}

@@ -601,7 +601,7 @@ func TestAClusterOutlivesTheSupervisor(t *testing.T) {
 // What only the supervisor has, the socket of a round robin, is there again after both died; what a program was given it keeps.
 func TestSocketsOutliveSupervisorAndAnchor(t *testing.T) {
 	for name, app := range map[string]map[string]any{
-		"http.js": {"instances": 2, "exec_mode": "cluster", "cluster_policy": "rr"},
+		"http.js": {"instances": 3, "exec_mode": "cluster", "cluster_policy": "rr"},
 		"held.py": {},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -622,6 +622,22 @@ func TestSocketsOutliveSupervisorAndAnchor(t *testing.T) {
 				a.killBoth(t)
 				require.Equal(t, before, a.pids(t))
 				answers()
+			}
+			if len(before) > 1 { // in turn means in turn
+				client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+				turns := map[string]int{}
+				for range 4 * len(before) {
+					resp, err := client.Get(fmt.Sprintf("http://127.0.0.1:%d/", a.port))
+					require.NoError(t, err)
+					who, err := io.ReadAll(resp.Body)
+					require.NoError(t, err)
+					require.NoError(t, resp.Body.Close())
+					turns[string(who)]++
+				}
+				for who, n := range turns {
+					require.InDelta(t, 4, n, 1, "%s of %v", who, turns)
+				}
+				require.Len(t, turns, len(before), "%v", turns)
 			}
 			l := press(a, 4)
 			out, err := a.weaver("reload", "web")

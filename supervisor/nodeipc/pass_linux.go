@@ -2,6 +2,7 @@ package nodeipc
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -85,13 +86,12 @@ func (a *acceptor) accept() (empty bool) {
 	}
 }
 
-// free returns the next worker that can be offered a connection, nil if there is none now.
+// free returns the next worker that can be offered a connection, nil if there is none now. It may be asked without an offer.
 func (s *server) free(tried map[*Worker]bool) *Worker {
 	all := s.g.workers
 	for i := range all {
 		n := (s.last + 1 + i) % len(all)
 		if w := all[n]; w.offered == nil && !tried[w] && w.takes(s) {
-			s.last = n
 			return w
 		}
 	}
@@ -101,7 +101,7 @@ func (s *server) free(tried map[*Worker]bool) *Worker {
 // offer sends a connection to a worker, which answers before it touches it.
 func (p *Primary) offer(w *Worker, o *offer) {
 	p.seq++
-	o.seq = p.seq
+	o.seq, o.s.last = p.seq, slices.Index(o.s.g.workers, w)
 	if err := w.sendHandle(netHandle, newconn(o.s.key, o.seq), o.fd, nil); err != nil {
 		o.refuse(w)
 		o.s.place(o)
