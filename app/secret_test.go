@@ -5,7 +5,7 @@ import "testing"
 func TestSecretsAreStruckOut(t *testing.T) {
 	for in, want := range map[string]string{
 		"weaver start app.js --name api":              "weaver start app.js --name api",
-		"weaver set db.password hunter2":              "weaver set db.password hunter2", // a value by position: `set` redacts it itself
+		"weaver set db.password hunter2":              "weaver set db.password ***",
 		"weaver start app.js -- --api-key abc --port": "weaver start app.js -- --api-key *** --port",
 		"env DB_PASSWORD=x weaver start":              "env DB_PASSWORD=*** weaver start",
 		"weaver start --token=abc":                    "weaver start --token=***",
