@@ -132,6 +132,7 @@ type prober struct {
 	gen    uint64
 	name   string
 	target *health.Target
+	ending bool // it was asked to go
 	ready  bool // it was before: a former supervisor waited for that, or it was given another spec
 }
 
@@ -217,7 +218,8 @@ func (r *prober) act(ctx context.Context, p *app.Probe, round int, why string) {
 		action = p.Actions[min(round, n)-1]
 	}
 	pause := time.Duration(0)
-	if action == "restart" || action == "reload" {
+	if (action == "restart" || action == "reload") && !r.ending {
+		r.ending = true // it counts once, however long its end takes
 		pause = sickPause(int(r.k.sick.Add(1)) - 1)
 	}
 	text := why + " (action: " + action
@@ -232,6 +234,7 @@ func (r *prober) act(ctx context.Context, p *app.Probe, round int, why string) {
 		case <-time.After(pause):
 		}
 		if p.Kind.Asks() && health.Check(ctx, p, r.target) == nil {
+			r.ending = false
 			return // it has come round; the next look says so
 		}
 	}
