@@ -267,6 +267,11 @@ func (c *call) missing(loaded *config.Loaded) error {
 // folders says which directories for files are not there yet: PM2 makes them then, and so does the supervisor.
 func (c *call) folders(specs ...app.Spec) {
 	told := map[string]bool{"": true, ".": true}
+	for _, variable := range []string{"PM2_DEFAULT_LOG_PATH", "PM2_DEFAULT_PID_PATH"} { // they count as the home's
+		if dir := c.env.Getenv(variable); dir != "" {
+			told[filepath.Clean(dir)] = true
+		}
+	}
 	for i := range specs {
 		for _, file := range []string{specs[i].OutFile, specs[i].ErrorFile, specs[i].LogFile, specs[i].PIDFile} {
 			dir := filepath.Dir(file)

@@ -45,8 +45,10 @@ func (c Context) inherited(filter []string) app.Env {
 			env = append(env, v)
 		}
 	}
-	// PM2's front end marks its own environment, and every app inherits that.
-	env.Set("PM2_USAGE", "CLI")
+	// PM2's front end marks its own environment, and every app inherits that, unless it is filtered.
+	if !filtered("PM2_USAGE", filter) {
+		env.Set("PM2_USAGE", "CLI")
+	}
 	return env
 }
 

@@ -180,7 +180,7 @@ func (c Context) environment(s *app.Spec, r request, in Interpreter) *Problem {
 	s.FilterEnv = filterWords(r.vals["filter_env"])
 	s.Env = r.under.Clone()
 	s.Env.Merge(c.inherited(s.FilterEnv))
-	if r.fromFile {
+	if r.fromFile && !filtered("PM2_JSON_PROCESSING", s.FilterEnv) {
 		s.Env.Set("PM2_JSON_PROCESSING", "true") // PM2's front end marks its environment with this one, too
 	}
 	if cwd, _ := r.vals["cwd"].(string); cwd != "" {
