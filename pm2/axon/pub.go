@@ -42,6 +42,9 @@ func (p *Publisher) Serve(ctx context.Context, l net.Listener) error {
 	})
 }
 
+// Listen names what Serve is called with soon: from now on Settle waits for who connects there.
+func (p *Publisher) Listen(l net.Listener) { p.settling.serves(l) }
+
 // Settle returns when everybody is subscribed who had connected before it was called, if the listener is a Queue, and at the latest
 // when ctx ends. Clients subscribe and then call for something whose news they wait for; the two come in by different sockets.
 func (p *Publisher) Settle(ctx context.Context) { p.settling.wait(ctx) }

@@ -54,10 +54,24 @@ func TestWhoeverHasConnectedHears(t *testing.T) {
 	}
 }
 
+// settled serves on a socket, and returns when Settle counts who connects to it.
+func settled(t *testing.T, p *Publisher) string {
+	t.Helper()
+	known := make(chan struct{})
+	path := listen(t, func(ctx context.Context, l net.Listener) error {
+		q := queue{l.(*net.UnixListener)}
+		p.Listen(q)
+		close(known)
+		return p.Serve(ctx, q)
+	})
+	<-known
+	return path
+}
+
 // TestSettlingIsNoSubscription: it switches nothing on.
 func TestSettlingIsNoSubscription(t *testing.T) {
 	p := &Publisher{Active: func(bool) { t.Error("somebody listens") }}
-	listen(t, func(ctx context.Context, l net.Listener) error { return p.Serve(ctx, queue{l.(*net.UnixListener)}) })
+	settled(t, p)
 	for range 10 {
 		p.Settle(t.Context())
 	}
@@ -67,7 +81,7 @@ func TestSettlingIsNoSubscription(t *testing.T) {
 // TestManySettleAtOnce while others come and go: nobody waits for long, and the listener goes on.
 func TestManySettleAtOnce(t *testing.T) {
 	p := &Publisher{}
-	path := listen(t, func(ctx context.Context, l net.Listener) error { return p.Serve(ctx, queue{l.(*net.UnixListener)}) })
+	path := settled(t, p)
 	ctx, cancel := context.WithTimeout(t.Context(), settleTime/2)
 	defer cancel()
 	var all sync.WaitGroup
@@ -126,5 +140,51 @@ func (s *slow) Accept() (net.Conn, error) {
 		close(s.known)
 		<-s.held
 	})
+	return s.queue.Accept()
+}
+
+// TestNobodyIsSettledWhileSomebodyWaits in the queue: each Accept is let go by hand.
+func TestNobodyIsSettledWhileSomebodyWaits(t *testing.T) {
+	p := &Publisher{}
+	s := &stepped{begun: make(chan struct{}), next: make(chan struct{})}
+	path := listen(t, func(ctx context.Context, l net.Listener) error {
+		s.queue = queue{l.(*net.UnixListener)}
+		return p.Serve(ctx, s)
+	})
+	waiting := func() int {
+		p.settling.mu.Lock()
+		defer p.settling.mu.Unlock()
+		return len(p.settling.waiting)
+	}
+	defer close(s.next) // from then on it goes by itself
+	<-s.begun
+	for range 3 {
+		dial(t, path)
+	}
+	go p.Settle(t.Context()) // ends below
+	require.Eventually(t, func() bool { return waiting() == 1 }, 30*time.Second, time.Millisecond)
+	for range 3 {
+		s.next <- struct{}{} // the first is only called back
+		<-s.begun
+		require.Equal(t, 1, waiting())
+	}
+	s.next <- struct{}{}
+	<-s.begun
+	require.Zero(t, waiting())
+	require.EqualValues(t, 3, p.count.Load())
+}
+
+// stepped says when each Accept begins, and waits.
+type stepped struct {
+	queue
+	begun, next chan struct{}
+}
+
+func (s *stepped) Accept() (net.Conn, error) {
+	select {
+	case s.begun <- struct{}{}:
+		<-s.next
+	case <-s.next:
+	}
 	return s.queue.Accept()
 }

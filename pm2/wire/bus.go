@@ -26,6 +26,7 @@ func (s *Server) Serve(ctx context.Context, rpc, pub net.Listener, warn func(err
 			}
 		})
 	}
+	s.pub.Listen(pub) // before the first call
 	open(rpc, calls.Serve)
 	open(pub, s.pub.Serve)
 	doors.Wait()
