@@ -8,7 +8,8 @@ const (
 	firstPause = 100 * time.Millisecond
 	maxPause   = 5 * time.Second
 	steady     = 10 * time.Second
-	maxTries   = 3 // at the first start, and for a supervisor that was asked to end
+	well       = 200 * time.Millisecond // one that was ready, and killed by somebody after that, has not failed
+	maxTries   = 3                      // at the first start, and for a supervisor that was asked to end
 )
 
 // life decides what the end of a supervisor leads to. It is pure: it is told the time, and does nothing itself.
@@ -69,9 +70,10 @@ func (l *life) died(now time.Time, told, asked bool) verdict {
 			l.failures++
 		}
 	}
+	felled := l.ready && l.shot && lived >= well
 	l.shot = false
 	l.born, l.ready = time.Time{}, false
-	if lived >= steady {
+	if lived >= steady || felled {
 		l.deaths = 0
 	}
 	l.deaths++

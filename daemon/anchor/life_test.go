@@ -37,6 +37,36 @@ func TestPausesGrowAndStartAgainAfterASteadyLife(t *testing.T) {
 	assert.Equal(t, 5*time.Second, pause(1_000_000))
 }
 
+// Who kills a supervisor again and again is to find the next one at once; what dies of itself, or right away, is not hurried.
+func TestOneThatIsKilledHasASuccessorAtOnce(t *testing.T) {
+	for _, c := range []struct {
+		name        string
+		ready, shot bool
+		lived       time.Duration
+		want        time.Duration
+	}{
+		{"killed", true, true, time.Second, 0},
+		{"killed before it was ready", false, true, time.Second, 400 * time.Millisecond},
+		{"killed at once", true, true, time.Millisecond, 400 * time.Millisecond},
+		{"crashed", true, false, time.Second, 400 * time.Millisecond},
+	} {
+		l := life{everReady: true}
+		now := epoch
+		for range 4 {
+			l.started(now)
+			if c.ready {
+				l.becameReady()
+			}
+			if c.shot {
+				l.wasShot()
+			}
+			now = now.Add(c.lived)
+			l.died(now, false, false)
+		}
+		assert.Equal(t, c.want, l.startAt.Sub(now), c.name)
+	}
+}
+
 func TestVerdicts(t *testing.T) {
 	for _, c := range []struct {
 		name        string
