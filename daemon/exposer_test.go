@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/expfmt"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -203,4 +205,32 @@ func TestPromtoolAcceptsTheMetrics(t *testing.T) {
 	assert.Empty(t, said)
 	_, err = check(strings.Replace(body, "# TYPE weaver_service_up gauge", "# TYPE weaver_service_up counter", 1))
 	assert.Error(t, err, "it looks")
+}
+
+// Prometheus asks for the formats that it reads fastest, and gets them.
+func TestMetricsComeInTheFormatThatIsAskedFor(t *testing.T) {
+	_, c := serve(t)
+	start(t, c, sleeper("web"))
+	address := freeAddress(t)
+	require.NoError(t, setMetrics(t, c, address))
+	as := func(accept string) string {
+		code, body := asked(t, "GET", address, "/metrics", func(r *http.Request) { r.Header.Set("Accept", accept) })
+		require.Equal(t, 200, code)
+		return body
+	}
+	for _, accept := range []string{"", "*/*", "text/html", "text/plain;version=0.0.4"} {
+		body := as(accept)
+		assert.True(t, strings.HasPrefix(body, "# HELP weaver_service_up "), accept)
+		assert.NotContains(t, body, "# EOF", accept)
+	}
+	open := as("application/openmetrics-text;version=1.0.0")
+	assert.Contains(t, open, `weaver_service_restarts_total{service="web"} 0.0`)
+	assert.True(t, strings.HasSuffix(open, "\n# EOF\n"))
+
+	binary := "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited"
+	d := expfmt.NewDecoder(strings.NewReader(as(binary)), expfmt.NewFormat(expfmt.TypeProtoDelim))
+	var first dto.MetricFamily
+	require.NoError(t, d.Decode(&first))
+	assert.Equal(t, "weaver_service_up", first.GetName())
+	assert.Equal(t, "web", first.Metric[0].Label[0].GetValue())
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/prometheus/common/expfmt"
 	"go.uber.org/zap"
 
 	"weaver/app"
@@ -140,18 +141,20 @@ func (d *daemon) told(list []service.Service, now time.Time) *service.Exposition
 }
 
 // exposition answers all services, and weaver itself, in Prometheus' text format.
-func (d *daemon) exposition(w http.ResponseWriter, _ *http.Request) error {
-	d.serveMetrics(w, nil)
+func (d *daemon) exposition(w http.ResponseWriter, r *http.Request) error {
+	d.serveMetrics(w, r)
 	return nil
 }
 
-func (d *daemon) serveMetrics(w http.ResponseWriter, _ *http.Request) {
-	w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
+// serveMetrics answers in the format that is asked for: Prometheus itself prefers others than text.
+func (d *daemon) serveMetrics(w http.ResponseWriter, r *http.Request) {
+	format := expfmt.NegotiateIncludingOpenMetrics(r.Header)
+	w.Header().Set("Content-Type", string(format))
 	list := service.Group(d.sup.List())
 	d.tally.keep(list)
 	x := d.told(list, time.Now())
 	x.Supervisor = d.ownFigures()
-	w.Write(service.AppendPrometheus(nil, x)) // the peer may be gone
+	_ = x.Write(w, format) // the peer may be gone
 }
 
 // expose has /metrics served by TCP when a supervisor starts.

@@ -95,7 +95,7 @@ func exitCode(x *app.Exit) int {
 }
 
 // past appends what happened. What never did is not told: there are many services, and few things happen to each.
-func (t *text) past(x *Exposition, labels []string) {
+func (t *text) past(x *Exposition, labels []labels) {
 	pasts := make([]*Past, len(x.Services))
 	for i := range x.Services {
 		if pasts[i] = x.Past(x.Services[i].Name); pasts[i] == nil {
@@ -111,20 +111,20 @@ func (t *text) past(x *Exposition, labels []string) {
 			}
 		}
 		for _, word := range sortedKeys(sums) {
-			t.sample("weaver_service_starts_total", labels[i]+`,cause="`+word+`"`, float64(sums[word]))
+			t.sample(labels[i].with("cause", word), float64(sums[word]))
 		}
 	}
 	t.family("weaver_service_exits_total", "counter", "Ends of processes of the service, by how they ended, since the supervisor began.")
 	for i, p := range pasts {
 		for at, n := range p.exits {
 			if n > 0 {
-				t.sample("weaver_service_exits_total", labels[i]+`,how="`+ends[at]+`"`, float64(n))
+				t.sample(labels[i].with("how", ends[at]), float64(n))
 			}
 		}
 	}
 	t.family("weaver_service_given_up_total", "counter", "How often a process of the service was given up after too many quick ends, since the supervisor began.")
 	for i, p := range pasts {
-		t.sample("weaver_service_given_up_total", labels[i], float64(p.gaveUp))
+		t.sample(labels[i], float64(p.gaveUp))
 	}
 }
 

@@ -1,9 +1,14 @@
 package service
 
 import (
-	"strconv"
+	"bytes"
+	"fmt"
+	"io"
 	"strings"
 	"time"
+
+	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/expfmt"
 
 	"weaver/app"
 )
@@ -92,47 +97,77 @@ func truth(b bool) float64 {
 
 func seconds1970(t time.Time) float64 { return float64(t.UnixMilli()) / 1000 }
 
-var labelEscape = strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`)
-
-// text is an exposition that is being written.
-type text struct{ out []byte }
+// text is an exposition that is being made.
+type text struct{ families []*dto.MetricFamily }
 
 func (t *text) family(name, kind, help string) {
-	t.out = append(t.out, "# HELP "+name+" "+help+"\n# TYPE "+name+" "+kind+"\n"...)
+	k := dto.MetricType_GAUGE
+	if kind == "counter" {
+		k = dto.MetricType_COUNTER
+	}
+	t.families = append(t.families, &dto.MetricFamily{Name: &name, Help: &help, Type: &k})
 }
 
-// sample appends one value. labels are as labelsOf writes them.
-func (t *text) sample(name, labels string, n float64) {
-	t.out = append(t.out, name...)
-	if labels != "" {
-		t.out = append(append(append(t.out, '{'), labels...), '}')
+// sample adds one value to the family that was begun last.
+func (t *text) sample(of labels, n float64) {
+	f := t.families[len(t.families)-1]
+	m := &dto.Metric{Label: of}
+	if f.GetType() == dto.MetricType_COUNTER {
+		m.Counter = &dto.Counter{Value: &n}
+	} else {
+		m.Gauge = &dto.Gauge{Value: &n}
 	}
-	t.out = strconv.AppendFloat(append(t.out, ' '), n, 'g', -1, 64)
-	t.out = append(t.out, '\n')
+	f.Metric = append(f.Metric, m)
 }
 
 // one is a family of one value.
 func (t *text) one(name, kind, help string, n float64) {
 	t.family(name, kind, help)
-	t.sample(name, "", n)
+	t.sample(nil, n)
 }
 
-// labelsOf writes labels: names and values by turns.
-func labelsOf(pairs ...string) string {
-	var b strings.Builder
+// labels tell the values of a family apart.
+type labels []*dto.LabelPair
+
+// with returns labels and more of them: names and values by turns.
+func (l labels) with(pairs ...string) labels {
+	l = l[:len(l):len(l)]
 	for i := 0; i < len(pairs); i += 2 {
-		if i > 0 {
-			b.WriteByte(',')
-		}
-		b.WriteString(pairs[i] + `="` + labelEscape.Replace(strings.ToValidUTF8(pairs[i+1], "\uFFFD")) + `"`)
+		value := strings.ToValidUTF8(pairs[i+1], "\uFFFD")
+		l = append(l, &dto.LabelPair{Name: &pairs[i], Value: &value})
 	}
-	return b.String()
+	return l
+}
+
+func labelsOf(pairs ...string) labels { return labels(nil).with(pairs...) }
+
+// Write writes everything in one of Prometheus' formats. What its encoder refuses ends it; our names are right.
+func (x *Exposition) Write(w io.Writer, format expfmt.Format) error {
+	to := expfmt.NewEncoder(w, format)
+	for _, f := range x.families() {
+		if len(f.Metric) == 0 {
+			continue
+		}
+		if err := to.Encode(f); err != nil {
+			return fmt.Errorf("write metric %s: %w", f.GetName(), err)
+		}
+	}
+	if end, ok := to.(expfmt.Closer); ok {
+		return end.Close()
+	}
+	return nil
 }
 
 // AppendPrometheus appends everything in Prometheus' text format.
 func AppendPrometheus(dst []byte, x *Exposition) []byte {
-	t := &text{dst}
-	labels := make([]string, len(x.Services))
+	out := bytes.NewBuffer(dst)
+	_ = x.Write(out, expfmt.NewFormat(expfmt.TypeTextPlain)) // a buffer takes everything
+	return out.Bytes()
+}
+
+func (x *Exposition) families() []*dto.MetricFamily {
+	t := &text{}
+	labels := make([]labels, len(x.Services))
 	for i := range x.Services {
 		labels[i] = labelsOf("service", x.Services[i].Name)
 	}
@@ -142,7 +177,7 @@ func AppendPrometheus(dst []byte, x *Exposition) []byte {
 	}
 	for i := range x.Services {
 		for _, s := range states {
-			t.sample("weaver_service_state", labels[i]+`,state="`+string(s)+`"`, truth(x.Services[i].State == s))
+			t.sample(labels[i].with("state", string(s)), truth(x.Services[i].State == s))
 		}
 	}
 	if x.Past != nil && len(x.Services) > 0 {
@@ -157,11 +192,11 @@ func AppendPrometheus(dst []byte, x *Exposition) []byte {
 	if x.Supervisor != nil {
 		t.supervisor(x.Supervisor)
 	}
-	return t.out
+	return t.families
 }
 
 // each appends all metrics of all of something. A metric that nothing has is not there.
-func each[T any](t *text, metrics []series[T], list []T, labels []string) {
+func each[T any](t *text, metrics []series[T], list []T, labels []labels) {
 	for _, m := range metrics {
 		begun := false
 		for i := range list {
@@ -173,14 +208,14 @@ func each[T any](t *text, metrics []series[T], list []T, labels []string) {
 				t.family(m.name, m.kind, m.help)
 				begun = true
 			}
-			t.sample(m.name, labels[i], n)
+			t.sample(labels[i], n)
 		}
 	}
 }
 
 func (t *text) supervisor(s *Supervisor) {
 	t.family("weaver_build_info", "gauge", "The weaver that runs.")
-	t.sample("weaver_build_info", labelsOf("version", s.Version, "goversion", s.GoVersion), 1)
+	t.sample(labelsOf("version", s.Version, "goversion", s.GoVersion), 1)
 	t.one("weaver_state_durable", "gauge", "1 if what is wished is on disk; 0 if the disk refuses.", truth(s.Durable))
 	t.one("weaver_log_bytes_total", "counter", "Bytes of output that were read from services.", float64(s.LogBytes))
 	t.one("weaver_log_lines_total", "counter", "Lines of output that were read from services.", float64(s.LogLines))
@@ -195,7 +230,7 @@ func (t *text) supervisor(s *Supervisor) {
 	} {
 		t.family(c.name, "counter", c.help)
 		for _, cache := range sortedKeys(c.of) {
-			t.sample(c.name, labelsOf("cache", cache), float64(c.of[cache]))
+			t.sample(labelsOf("cache", cache), float64(c.of[cache]))
 		}
 	}
 	// The names by which every exporter tells of itself.
