@@ -117,6 +117,26 @@ func TestHomesThatCannotWork(t *testing.T) {
 		assert.Contains(t, o.stderr, "weaver: cannot use the home "+r.home+": it belongs to user 12345\nhint: ")
 		assert.NoFileExists(t, filepath.Join(r.home, "ran"))
 	})
+	t.Run("with a part of somebody else", func(t *testing.T) {
+		if os.Geteuid() != 0 {
+			t.Skip("only root can give a directory away")
+		}
+		for _, part := range []struct {
+			dir     string
+			refused bool
+		}{{"logs", false}, {"pids", false}, {"state", true}, {"locks", true}} {
+			r := anchored(t, "echo error x >&3")
+			inside := filepath.Join(r.home, part.dir)
+			require.NoError(t, os.MkdirAll(inside, 0o755))
+			require.NoError(t, os.Chown(inside, 12345, 0))
+			refusal := "weaver: cannot use " + inside + ": it belongs to user 12345\nhint: "
+			assert.Equal(t, part.refused, strings.Contains(r.run("ping").stderr, refusal), part.dir)
+			require.NoError(t, os.Remove(inside))
+			require.NoError(t, os.Symlink("/tmp", inside))
+			require.NoError(t, os.Lchown(inside, 12345, 0))
+			assert.Contains(t, r.run("ping").stderr, refusal, "a link at "+part.dir)
+		}
+	})
 	t.Run("open to all", func(t *testing.T) {
 		r := anchored(t, "echo error x >&3")
 		require.NoError(t, os.MkdirAll(r.home, 0o755))
