@@ -333,13 +333,13 @@ func TestWhatIsCarriedThrough(t *testing.T) {
 	assert.False(t, app.IsTrue(s.PMX))
 	assert.True(t, s.WaitReady)
 	assert.Equal(t, "u", s.Username)
-	assert.Equal(t, "HH:mm", one(t, c, `{script: 'server.js', time: true, log_date_format: 'HH:mm'}`).LogDateFormat)
+	assert.Equal(t, "YYYY-MM-DDTHH:mm:ss", one(t, c, `{script: 'server.js', time: true, log_date_format: 'HH:mm'}`).LogDateFormat)
 }
 
 func TestMissingDirectoryIsSaid(t *testing.T) {
 	c := newContext(t)
 	for text, want := range map[string]string{
-		`cwd: 'nowhere'`: "cwd " + c.Cwd + "/nowhere: no such file or directory", `cwd: 'server.js'`: "cwd " + c.Cwd + "/server.js: not a directory",
+		`cwd: 'nowhere'`: "cwd " + clip(c.Cwd+"/nowhere") + ": no such file or directory", `cwd: 'server.js'`: "cwd " + clip(c.Cwd+"/server.js") + ": not a directory",
 	} {
 		l, err := load(t, c, "x.json", `{name: 'x', script: 'server.js', `+text+`}`, Flags{})
 		require.NoError(t, err)

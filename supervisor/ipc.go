@@ -3,7 +3,9 @@ package supervisor
 import (
 	"encoding/json"
 	"fmt"
+	"path/filepath"
 	"strconv"
+	"strings"
 	"sync/atomic"
 
 	"weaver/app"
@@ -26,7 +28,7 @@ type line struct {
 	worker *nodeipc.Worker // nil unless it is a worker of a cluster
 	values bool            // what goes over it is serialized by V8
 	child  int             // the child's end, until it was launched
-	inode  uint64          // of our end
+	inode  uint64          // of our end, if the child has a copy of it
 }
 
 // connect opens what an incarnation inherits beside its three streams, and tells its environment: the sockets held for it,
@@ -59,11 +61,24 @@ func (h *host) connect(k *kid, p *app.Process, gen uint64, env *app.Env, extra *
 	if l.values {
 		env.Set(serializationVar, advanced)
 	}
-	// The child gets a copy of our end too. As long as it lives the channel is open, though supervisor and anchor die, and the next
-	// supervisor finds it there.
-	*extra = append(*extra, l.child, l.FD())
-	l.inode = socketInode(l.FD())
+	*extra = append(*extra, l.child)
+	if needsChannel(p.Spec) {
+		// It gets a copy of our end too. As long as it lives the channel is open, though supervisor and anchor die, and the next
+		// supervisor finds it there.
+		*extra = append(*extra, l.FD())
+		l.inode = socketInode(l.FD())
+	}
 	return l, nil
+}
+
+// needsChannel reports a program that may end, or think that it should, when its channel is closed: a worker of a cluster, and what
+// runs under a runtime that tells programs of it.
+func needsChannel(s *app.Spec) bool {
+	switch name, _, _ := strings.Cut(filepath.Base(s.Interpreter), "@"); name {
+	case "node", "nodejs", "bun":
+		return true
+	}
+	return clusters(s)
 }
 
 // open makes the channel: a worker's, or one that is only talked over.
@@ -125,7 +140,10 @@ func channelName(id app.ID, gen uint64) string {
 // adoptChannel goes on with the channel of an incarnation that a former supervisor had. extra is what that wrote of it down.
 func (h *host) adoptChannel(p *app.Process, c lifecycle.Child, extra map[string]json.RawMessage, fd int) (l *line, err error) {
 	worker, _ := strconv.ParseUint(string(extra[workerKey]), 10, 64) // 0: it is of no cluster
-	l = &line{child: -1, values: extra[valuesKey] != nil, inode: socketInode(fd)}
+	l = &line{child: -1, values: extra[valuesKey] != nil}
+	if needsChannel(p.Spec) {
+		l.inode = socketInode(fd)
+	}
 	hooks := h.hooks(p, c.Gen)
 	hooks.Advanced = l.values
 	if worker == 0 || !clusters(p.Spec) {
