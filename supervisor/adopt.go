@@ -61,6 +61,7 @@ func (h *host) adoptHere(p *app.Process, c lifecycle.Child, hd handle, left esta
 			return found{} // what it may have printed is taken care of with the rest of the estate
 		}
 		former.Bounds = boundsOf(p.Spec) // what was to hold them is looked for
+		hd.Extra = toldTo(former.PID, p.Spec)
 	}
 	k := &kid{
 		crew: h.crew, wholeTree: app.IsTrue(p.Spec.TreeKill), byMessage: p.Spec.ShutdownWithMessage, pidFile: p.PIDPath,

@@ -1,6 +1,7 @@
 package supervisor
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -10,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"weaver/app"
 	"weaver/procstat"
 	"weaver/supervisor/nodeipc"
 )
@@ -91,6 +93,40 @@ func socketsOf(pid int) map[uint64]int {
 		}
 	}
 	return all
+}
+
+// toldTo is what the journal would say of a process, had its supervisor lived to write it down: it was told the same.
+func toldTo(pid int, spec *app.Spec) map[string]json.RawMessage {
+	dir := "/proc/" + strconv.Itoa(pid)
+	block, err := os.ReadFile(dir + "/environ")
+	if err != nil {
+		return nil // it is gone
+	}
+	told := map[string]string{}
+	for field := range strings.SplitSeq(string(block), "\x00") {
+		name, value, _ := strings.Cut(field, "=")
+		told[name] = value
+	}
+	m := map[string]json.RawMessage{}
+	number := func(key, text string) {
+		if n, err := strconv.ParseUint(text, 10, 64); err == nil {
+			m[key] = strconv.AppendUint(nil, n, 10)
+		}
+	}
+	if clusters(spec) {
+		number(workerKey, told[workerVar])
+	}
+	if told[serializationVar] == advanced {
+		m[valuesKey] = json.RawMessage("true")
+	}
+	if n, err := strconv.Atoi(told[channelVar]); err == nil && needsChannel(spec) { // our end is behind its own
+		to, _ := os.Readlink(dir + "/fd/" + strconv.Itoa(n+1))
+		number(channelKey, strings.TrimSuffix(strings.TrimPrefix(to, "socket:["), "]"))
+	}
+	if onDemand(spec) {
+		number(proxyKey, told["PORT"])
+	}
+	return m
 }
 
 // socketInode is a socket's number; 0 if it is none.

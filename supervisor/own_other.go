@@ -2,7 +2,12 @@
 
 package supervisor
 
-import "errors"
+import (
+	"encoding/json"
+	"errors"
+
+	"weaver/app"
+)
 
 // queue is a listening socket that a process opened itself. Elsewhere than on Linux nobody can say who gets connections.
 type queue struct{ fd int }
@@ -18,3 +23,5 @@ func socketsOf(int) map[uint64]int { return nil }
 func descriptorOf(int, int) (int, error) { return -1, errors.ErrUnsupported }
 
 func socketInode(int) uint64 { return 0 }
+
+func toldTo(int, *app.Spec) map[string]json.RawMessage { return nil }
