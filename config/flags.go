@@ -163,7 +163,11 @@ func (f *Flags) object() object {
 		o = append(o, member{"node_args", *f.NodeArgs})
 	}
 	if f.MaxRestarts != nil {
-		o = append(o, member{"max_restarts", *f.MaxRestarts})
+		var given any = *f.MaxRestarts
+		if given == "" {
+			given = noWord{} // the flag alone is an error, which an empty string in a file is not
+		}
+		o = append(o, member{"max_restarts", given})
 	}
 	if f.Log != nil {
 		if *f.Log == "" {

@@ -152,10 +152,13 @@ func falsy(v any) bool {
 	return false
 }
 
+// noWord is the value of a flag that wants one and has none. It is not falsy, as "" would be.
+type noWord struct{}
+
 // typeName is what PM2 calls the type of v in its messages.
 func typeName(v any) string {
 	switch v.(type) {
-	case string:
+	case string, noWord:
 		return "[object String]"
 	case float64:
 		return "[object Number]"
