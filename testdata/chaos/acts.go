@@ -47,7 +47,7 @@ var acts = []act{
 	{name: "restart", weight: 3, do: func(w *world) (*service, error) { return w.about("restart", true) }},
 	{name: "reload", weight: 2, do: func(w *world) (*service, error) { return w.about("reload", true) }},
 	{name: "stop", weight: 3, do: func(w *world) (*service, error) {
-		s := w.some(true)
+		s := w.stoppable()
 		s.up.Store(false)
 		w.load.touch(s)
 		return s, w.command("stop", s.name)
@@ -58,7 +58,7 @@ var acts = []act{
 		return s, w.command("start", s.name)
 	}},
 	{name: "stop while the supervisor dies", weight: 3, do: func(w *world) (*service, error) {
-		s := w.some(true)
+		s := w.stoppable()
 		now, err := w.look()
 		if err != nil {
 			return nil, err
@@ -208,9 +208,18 @@ func (w *world) pick(left time.Duration) act {
 
 // some picks a service that is up, or one that is not; nil if there is none.
 func (w *world) some(up bool) *service {
+	return w.anyOf(func(s *service) bool { return s.up.Load() == up })
+}
+
+// stoppable picks a service that stays stopped: the next tick of its schedule would start one, as with PM2.
+func (w *world) stoppable() *service {
+	return w.anyOf(func(s *service) bool { return s.up.Load() && s.role != "cron" })
+}
+
+func (w *world) anyOf(fits func(*service) bool) *service {
 	var of []*service
 	for _, s := range w.wished {
-		if s.up.Load() == up {
+		if fits(s) {
 			of = append(of, s)
 		}
 	}
@@ -231,16 +240,9 @@ func (w *world) about(verb string, up bool) (*service, error) {
 
 // scalable picks a service of which there may be several.
 func (w *world) scalable() *service {
-	var of []*service
-	for _, s := range w.wished {
-		if s.up.Load() && (s.role == "cluster" || s.role == "count" || s.role == "fork") {
-			of = append(of, s)
-		}
-	}
-	if len(of) == 0 {
-		return nil
-	}
-	return of[w.rand.IntN(len(of))]
+	return w.anyOf(func(s *service) bool {
+		return s.up.Load() && (s.role == "cluster" || s.role == "count" || s.role == "fork")
+	})
 }
 
 // other is a number of instances that it has not.
