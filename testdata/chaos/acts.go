@@ -172,7 +172,7 @@ var acts = []act{
 		kill(now.supervisor)
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait() // it was killed
-		w.all = true
+		w.all = time.Now()
 		if both {
 			return nil, w.command("ping")
 		}

@@ -51,8 +51,8 @@ type world struct {
 	wished       []*service
 	load         *load
 	acts         map[string]int
-	largest      int  // memory of a supervisor, in kB
-	all          bool // the last act was about every service
+	largest      int       // memory of a supervisor, in kB
+	all          time.Time // when the last act was that was about every service, and that nobody waited for
 }
 
 // service is one wished process.
@@ -235,13 +235,16 @@ func (w *world) ticks() error {
 	return nil
 }
 
+// owedFor is how long a command goes on whose front end was killed: a program that waits for somebody to read what it prints is
+// killed when it was asked to end for 1.6 seconds.
+const owedFor = 5 * time.Second
+
 // round does one act and looks at what has become of the rest.
 func (w *world) round(a act) error {
 	before, err := w.look()
 	if err != nil {
 		return err
 	}
-	w.all = false
 	touched, err := a.do(w)
 	if err != nil {
 		return err
@@ -255,7 +258,7 @@ func (w *world) round(a act) error {
 	}
 	w.largest = max(w.largest, after.memory)
 	for _, s := range w.wished {
-		if s.comesAndGoes() || w.all || s == touched || !s.up.Load() {
+		if s.comesAndGoes() || time.Since(w.all) < owedFor || s == touched || !s.up.Load() {
 			continue
 		}
 		if b, a := before.mains[s.name], after.mains[s.name]; !slices.Equal(b, a) {
