@@ -48,7 +48,7 @@ func (v values) words(key string) []string {
 // what is there now; files that come later are watched. Hidden directories and node_modules are left out whole.
 func (c Context) otherFiles(v values, endings string) ([]string, error) {
 	const most = 100_000
-	dir, err := c.directory(v, false, "", "")
+	dir, err := c.directory(v)
 	if err != nil {
 		return nil, err
 	}

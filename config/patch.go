@@ -79,7 +79,7 @@ func (c Context) patchRun(s *app.Spec, v values) error {
 		return nil
 	}
 	if _, ok := v["cwd"]; ok {
-		cwd, err := c.directory(v, false, "", "")
+		cwd, err := c.directory(v)
 		if err != nil {
 			return err
 		}

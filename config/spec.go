@@ -51,9 +51,16 @@ func (c Context) spec(r request) (app.Spec, []Problem, error) {
 		return s, nil, err
 	}
 	var err error
-	if s.Cwd, err = c.directory(v, r.fromFile, s.Name, script); err != nil {
-		return s, nil, err
+	cwd, stays := "", false
+	if r.fromFile {
+		cwd, stays = c.stays(v, s.Name, script)
 	}
+	if !stays {
+		if cwd, err = c.directory(v); err != nil {
+			return s, nil, err
+		}
+	}
+	s.Cwd = cwd
 	what, err := c.locate(s.Cwd, script)
 	if err != nil {
 		return s, nil, err
@@ -119,18 +126,24 @@ func checkWarm(s *app.Spec) error {
 	return nil
 }
 
-// directory is where the app runs. PM2 starts apps in directories that do not exist, and shows them online.
-// directory is where an app runs: where it was asked for, else in the caller's directory. A file may be used from anywhere:
-// what runs already and whose script does not lie in the caller's directory stays where it is.
-func (c Context) directory(v values, fromFile bool, name, script string) (string, error) {
-	asked, _ := v["cwd"].(string)
-	if asked == "" && fromFile && c.Runs != nil && !c.here(script) {
-		if cwd, ok := c.Runs(name); ok {
-			if info, err := os.Stat(cwd); err == nil && info.IsDir() {
-				return cwd, nil
-			}
-		}
+// stays is where an app of a file runs already. A file may be used from anywhere: what runs and asks for no directory stays where it
+// is, unless its script lies in the caller's.
+func (c Context) stays(v values, name, script string) (string, bool) {
+	if asked, _ := v["cwd"].(string); asked != "" || c.Runs == nil || c.here(script) {
+		return "", false
 	}
+	cwd, ok := c.Runs(name)
+	if !ok {
+		return "", false
+	}
+	info, err := os.Stat(cwd)
+	return cwd, err == nil && info.IsDir()
+}
+
+// directory is where an app runs: where it was asked for, else in the caller's directory. PM2 starts apps in directories that do not
+// exist, and shows them online.
+func (c Context) directory(v values) (string, error) {
+	asked, _ := v["cwd"].(string)
 	cwd := c.abs(c.Cwd, asked)
 	info, err := os.Stat(cwd)
 	switch {

@@ -53,7 +53,9 @@ func (w *walker) value(v goja.Value, depth int) error {
 	case "Array":
 		return w.array(o, depth)
 	case "Date":
-		return w.json(o)
+		data, err := w.json(o)
+		w.out = append(w.out, data...)
+		return err
 	case "RegExp", "String", "Error":
 		w.text(o.String())
 		return nil
@@ -70,14 +72,13 @@ func (w *walker) value(v goja.Value, depth int) error {
 	return w.object(o, depth, false)
 }
 
-// json writes what JSON.stringify makes of o.
-func (w *walker) json(o *goja.Object) error {
+// json is what JSON.stringify makes of o.
+func (w *walker) json(o *goja.Object) ([]byte, error) {
 	data, err := o.MarshalJSON()
 	if err != nil {
-		return fmt.Errorf("evaluate %s: %w", w.path, err)
+		return nil, fmt.Errorf("evaluate %s: %w", w.path, err)
 	}
-	w.out = append(w.out, data...)
-	return nil
+	return data, nil
 }
 
 // object writes o. In an env section a date or a pattern is the text of its JSON, as in PM2's, and a number that is none
@@ -111,9 +112,9 @@ func (w *walker) member(key string, v goja.Value, depth int, section bool) error
 	o, ok := v.(*goja.Object)
 	switch {
 	case ok && section && (o.ClassName() == "Date" || o.ClassName() == "RegExp"):
-		data, err := o.MarshalJSON()
+		data, err := w.json(o)
 		if err != nil {
-			return fmt.Errorf("evaluate %s: %w", w.path, err)
+			return err
 		}
 		w.text(string(data))
 		return nil
