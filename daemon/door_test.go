@@ -28,6 +28,13 @@ import (
 // connectAs makes the test binary connect to a socket and say what it hears.
 const connectAs = "WEAVER_TEST_CONNECT"
 
+// sayAs makes the test binary write standard input to a socket and print what comes back.
+const sayAs = "WEAVER_TEST_SAY"
+
+// askAs makes the test binary ask a socket each of the requests on its standard input, over a connection of its own, and print the
+// answers. Both are told with their length in a line before them.
+const askAs = "WEAVER_TEST_ASK"
+
 func TestMain(m *testing.M) {
 	if path := os.Getenv(connectAs); path != "" {
 		c, err := net.Dial("unix", path)
@@ -40,7 +47,7 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
-	if path := os.Getenv("WEAVER_TEST_SAY"); path != "" { // as another user: see roles_test.go
+	if path := os.Getenv(sayAs); path != "" { // as another user: see roles_test.go
 		if c, err := net.Dial("unix", path); err == nil {
 			go io.Copy(c, os.Stdin)
 			resp := bufio.NewReader(c)
@@ -50,7 +57,7 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
-	if path := os.Getenv("WEAVER_TEST_ASK"); path != "" { // likewise
+	if path := os.Getenv(askAs); path != "" { // likewise
 		askAll(path)
 		os.Exit(0)
 	}

@@ -23,13 +23,6 @@ import (
 	"weaver/config"
 )
 
-// sayAs makes the test binary write standard input to a socket and print what comes back.
-const sayAs = "WEAVER_TEST_SAY"
-
-// askAs makes the test binary ask a socket each of the requests on its standard input, over a connection of its own, and print the
-// answers. Both are told with their length in a line before them.
-const askAs = "WEAVER_TEST_ASK"
-
 // Groups that nobody has.
 const (
 	readers   = 47101

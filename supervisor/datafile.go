@@ -266,7 +266,7 @@ func (l *dataLook) create() error {
 }
 
 // restore puts the backup in the place of the file that info is of, nil if there is none. Whoever is cut off in between finds
-// the one or the other.
+// the one or the other, or, where files cannot have two names, none, which the app's flags say what to do about.
 func (l *dataLook) restore(ctx context.Context, why error, info fs.FileInfo) error {
 	backup := l.path + backupEnd
 	if bad := l.check(ctx, backup); bad != nil {

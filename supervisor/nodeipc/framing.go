@@ -22,10 +22,10 @@ type framing interface {
 	rest(b []byte, left *int) (n int, last bool)
 }
 
-// lines are texts, each with a newline: Node's framing if nothing else is asked for.
+// newlines end each text: Node's framing if nothing else is asked for.
 type newlines struct{}
 
-// values are serialized by V8, each after its length.
+// lengths are before each value, which V8 serialized.
 type lengths struct{}
 
 var (
