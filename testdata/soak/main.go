@@ -108,10 +108,15 @@ func (f *farm) ask(length time.Duration) (samples []sample, err error) {
 	began := time.Now()
 	next := began.Add(length / 4)
 	every := max(length/200, time.Second)
+	told := began
 	pid := 0
 	for time.Since(began) < length {
 		if err := f.something(); err != nil {
 			return nil, err
+		}
+		if time.Since(told) >= time.Minute {
+			told = time.Now()
+			fmt.Fprintf(os.Stderr, "%v of %v: %d commands, %d samples\n", told.Sub(began).Round(time.Second), length, f.commands, len(samples))
 		}
 		if time.Now().Before(next) {
 			continue
