@@ -58,12 +58,12 @@ func (h *house) absent(enough func() bool) {
 // While no supervisor can be there services are not held up: the anchor carries what they print, and no line of it is missing or
 // doubled, whoever dies of those who carry.
 func TestServicesPrintWithoutASupervisor(t *testing.T) {
+	t.Parallel()
 	python, err := exec.LookPath("python3")
 	if err != nil {
 		t.Skip("no python3")
 	}
 	h := newHouse(t)
-	h.settle()
 	h.weaver("start", h.write("flood.py", flooding), "--name", "flood", "--interpreter", python, "--no-autorestart", "--max-log-size", "1G")
 	h.weaver("start", h.write("flood2.py", strings.ReplaceAll(flooding, "/slowest", "/slowest2")), "--name", "dated", "--interpreter", python, "--no-autorestart", "--time")
 	before := h.list()

@@ -41,8 +41,8 @@ func (h *house) mains(mark string) map[string]int {
 // Supervisor, anchor and the command that asked for something all die in the middle of it. Nobody goes on with what was asked, but
 // what is wished to run runs, once: a restart that has ended a process has also started it.
 func TestOperationsThatNobodyWaitsFor(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
-	h.settle()
 	mark := filepath.Base(h.home)
 	script := h.write("deaf.sh", strings.ReplaceAll(deaf, "0.15", "0.05"))
 	names := []string{"base", "middle", "top", "p", "q"}
@@ -79,7 +79,7 @@ func TestOperationsThatNobodyWaitsFor(t *testing.T) {
 		args := acts[i%len(acts)]
 		p := h.ping()
 		cmd := exec.Command(filepath.Join(bin, "weaver"), args...)
-		cmd.Dir, cmd.Env = h.home, append(os.Environ(), "WEAVER_HOME="+h.home)
+		cmd.Dir, cmd.Env = h.home, h.environ()
 		require.NoError(t, cmd.Start())
 		time.Sleep(time.Duration(random.IntN(250)) * time.Millisecond) // somewhere in the middle of it
 		dead := []int{cmd.Process.Pid, p.PID}

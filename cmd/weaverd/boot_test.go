@@ -61,6 +61,7 @@ const processes = 3
 
 // TestInitSystems has real init systems run what `weaver startup` wrote for them.
 func TestInitSystems(t *testing.T) {
+	t.Parallel()
 	for _, s := range bootSystems {
 		t.Run(s.name, func(t *testing.T) { s.check(t) })
 	}
@@ -74,7 +75,6 @@ func (s bootSystem) check(t *testing.T) {
 		need(t, program)
 	}
 	h := newHouse(t)
-	h.settle()
 	h.weaver("start", h.write("web.sh", "#!/bin/sh\nexec sleep 1000\n"), "--name", "web")
 	h.weaver("start", h.write("orderly.sh", "#!/bin/sh\ntrap 'kill $!; echo bye >>$WEAVER_HOUSE/bye; exit 0' INT TERM\nsleep 1000 &\nwait\n"), "--name", "orderly")
 	h.weaver("save")
@@ -151,7 +151,7 @@ type machine struct {
 func (s bootSystem) machine(t *testing.T, h *house) *machine {
 	root := filepath.Join(h.home, "root")
 	cmd := exec.Command(filepath.Join(bin, "weaver"), "startup", s.name, "-u", "root")
-	cmd.Env = append(os.Environ(), "WEAVER_HOME="+h.home, "DESTDIR="+root)
+	cmd.Env = append(h.environ(), "DESTDIR="+root)
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	m := &machine{bootSystem: s, t: t, house: h}

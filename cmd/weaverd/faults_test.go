@@ -95,8 +95,8 @@ func (h *house) whole(name, act string) (told int) {
 // Whatever the system call of a supervisor at which it dies or its disk fails: who comes after it finds what was before the
 // command or what is after it, and after it if that was told.
 func TestEveryWriteMayFail(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
-	h.settle()
 	h.write("eco.json", `{"apps": [`+
 		`{"name": "a", "script": "/bin/sleep", "args": ["1000"], "interpreter": "none"},`+
 		`{"name": "b", "script": "/bin/sleep", "args": ["1000"], "interpreter": "none"},`+

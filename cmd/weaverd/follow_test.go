@@ -4,7 +4,6 @@ package main
 
 import (
 	"bytes"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
@@ -39,12 +38,13 @@ func (s *said) lines() []string {
 
 // Who follows sees every line once, whatever dies.
 func TestFollowersMissNothingAcrossDeaths(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	h.writing()
 	var out, errOut said
 	cmd := exec.Command(filepath.Join(bin, "weaver"), "logs", "writer", "--raw", "--lines", "0")
 	cmd.Dir, cmd.Stdout, cmd.Stderr = h.home, &out, &errOut
-	cmd.Env = append(os.Environ(), "WEAVER_HOME="+h.home)
+	cmd.Env = h.environ()
 	require.NoError(t, cmd.Start())
 	defer cmd.Wait()
 	defer cmd.Process.Signal(syscall.SIGINT)

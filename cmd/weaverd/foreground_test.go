@@ -20,15 +20,15 @@ import (
 // The main process of a container sees to it that there is a supervisor again when that and its anchor have both died. Its app
 // runs on, and the code that it ends with later is the app's.
 func TestAForegroundOutlivesSupervisorAndAnchor(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
-	h.settle()
 	script := h.write("app.sh", "#!/bin/sh\ntrap 'echo told' INT TERM\necho up\nwhile [ ! -e \"$WEAVER_HOUSE/now\" ]; do sleep 0.02; done\necho done\nexit 5\n")
 	said := filepath.Join(h.home, "said")
 	out, err := os.Create(said)
 	require.NoError(t, err)
 	defer out.Close()
 	cmd := exec.Command(filepath.Join(bin, "weaver"), "runtime", script, "--no-autorestart")
-	cmd.Env, cmd.Dir, cmd.Stdout, cmd.Stderr = append(os.Environ(), "WEAVER_HOME="+h.home), h.home, out, out
+	cmd.Env, cmd.Dir, cmd.Stdout, cmd.Stderr = h.environ(), h.home, out, out
 	require.NoError(t, cmd.Start())
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }() // ends with the command

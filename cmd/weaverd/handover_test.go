@@ -25,7 +25,7 @@ import (
 func (h *house) run(args ...string) (out string, err error) {
 	cmd := exec.Command(filepath.Join(bin, "weaver"), args...)
 	cmd.Dir = h.home
-	cmd.Env = append(os.Environ(), "WEAVER_HOME="+h.home)
+	cmd.Env = h.environ()
 	text, err := cmd.CombinedOutput()
 	return string(text), err
 }
@@ -44,7 +44,6 @@ func (h *house) unchanged(before []seen) {
 
 // writing starts services that print numbered lines until stopWriting, which checks that none is missing or doubled.
 func (h *house) writing() []seen {
-	h.settle()
 	h.weaver("start", h.write("count.sh", counting), "--name", "writer", "--no-autorestart")
 	h.weaver("start", "/bin/sleep", "--name", "sleeper", "--", "1000")
 	return h.list()
@@ -69,6 +68,7 @@ func (h *house) stopWriting() {
 
 // The anchor dies: the supervisor takes its place, and nothing visible happens.
 func TestServicesOutliveTheAnchor(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	before := h.writing()
 	for range 3 {
@@ -85,6 +85,7 @@ func TestServicesOutliveTheAnchor(t *testing.T) {
 
 // The anchor dies while a supervisor starts below it, which then has nobody to tell that it is ready.
 func TestTheAnchorDiesBeforeTheSupervisorIsReady(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	before := h.writing()
 	p := h.ping()
@@ -124,6 +125,7 @@ func supervisorBelow(anchor, not int) int {
 
 // Services that have outlived both the supervisor and the anchor are ended by kill, too.
 func TestKillEndsWhatNobodyLooksAfter(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	before := h.writing()
 	p := h.ping()
@@ -142,6 +144,7 @@ func TestKillEndsWhatNobodyLooksAfter(t *testing.T) {
 
 // Nobody who asks is refused while supervisors come and go.
 func TestNobodyIsRefused(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	before := h.writing()
 	var stop atomic.Bool
@@ -203,6 +206,7 @@ func build(t *testing.T, number string) string {
 }
 
 func TestUpdate(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	before := h.writing()
 	newer := build(t, "9.9.9")
@@ -234,6 +238,7 @@ func TestUpdate(t *testing.T) {
 
 // One that cannot take over is refused, or gives way, with the reason; supervision goes on.
 func TestUpdateThatIsNotToBe(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	before := h.writing()
 	p := h.ping()
@@ -265,6 +270,7 @@ func TestUpdateThatIsNotToBe(t *testing.T) {
 
 // The socket's file is made anew when somebody removes it, or puts something in its place.
 func TestSocketIsMadeAnew(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	before := h.writing()
 	p := h.ping()
@@ -295,6 +301,7 @@ func TestSocketIsMadeAnew(t *testing.T) {
 
 // A supervisor that is stopped is replaced.
 func TestStoppedSupervisorIsReplaced(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("waits for the watchdog")
 	}

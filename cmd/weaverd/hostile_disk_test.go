@@ -33,7 +33,6 @@ func mounted(t *testing.T, mount func(dir string) ([]byte, error)) *house {
 		assert.NoError(t, syscall.Unmount(dir, syscall.MNT_DETACH))
 		assert.NoError(t, os.Remove(dir))
 	})
-	h.settle()
 	return h
 }
 
@@ -124,6 +123,7 @@ func gaps(t *testing.T, path string) (why []string, last int) {
 
 // A full disk stops nobody: services go on, commands do what they say, and the logs tell what is missing.
 func TestHomeOnAFullDisk(t *testing.T) {
+	t.Parallel()
 	h := mounted(t, func(dir string) ([]byte, error) {
 		return exec.Command("mount", "-t", "tmpfs", "-o", "size=4m,mode=700", "weaver-test", dir).CombinedOutput()
 	})
@@ -192,6 +192,7 @@ func TestHomeOnAFullDisk(t *testing.T) {
 
 // A disk that has become read-only, as the kernel makes it after errors, stops nobody either.
 func TestHomeOnAReadOnlyDisk(t *testing.T) {
+	t.Parallel()
 	image := filepath.Join(t.TempDir(), "image")
 	h := mounted(t, func(dir string) (out []byte, err error) {
 		if err := os.WriteFile(image, nil, 0o600); err != nil {
@@ -228,6 +229,7 @@ func TestHomeOnAReadOnlyDisk(t *testing.T) {
 
 // Whoever removes the log directory loses what was in it, and nothing that is written afterwards.
 func TestLogDirectoryIsRemoved(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	before := h.writing()
 	logs := filepath.Join(h.home, "logs")

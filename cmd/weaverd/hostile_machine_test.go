@@ -20,6 +20,7 @@ import (
 
 // A supervisor that gets no more descriptors says so, goes on with what it has, and starts more as soon as it can.
 func TestSupervisorWithoutDescriptors(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	before := h.writing()
 	pid := h.ping().PID
@@ -83,16 +84,16 @@ func pidsGroup(t *testing.T) string {
 
 // A machine that allows no more processes is asked again, after pauses; it is told, and what runs goes on.
 func TestForkIsRefused(t *testing.T) {
+	t.Parallel()
 	group := pidsGroup(t)
 	write := func(name, text string) {
 		t.Helper()
 		require.NoError(t, os.WriteFile(filepath.Join(group, name), []byte(text), 0o644))
 	}
 	h := newHouse(t)
-	h.settle()
 	write("pids.max", "max")
 	cmd := exec.Command("/bin/sh", "-c", `echo 0 > "$0/cgroup.procs" && exec "$@"`, group, filepath.Join(bin, "weaver"), "ping")
-	cmd.Env = append(os.Environ(), "WEAVER_HOME="+h.home)
+	cmd.Env = h.environ()
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, string(out))
 	h.weaver("start", "/bin/sleep", "--name", "sleeper", "--", "1000")

@@ -28,17 +28,17 @@ func (c *counter) Write(b []byte) (int, error) {
 
 // Output without a newline is carried as any other: nobody keeps it in memory to wait for one.
 func TestOutputWithoutANewline(t *testing.T) {
+	t.Parallel()
 	size := int64(256 << 20) // what retention leaves of more is not everything
 	if testing.Short() {
 		size = 64 << 20
 	}
 	h := newHouse(t)
-	h.settle()
 	script := h.write("big.sh", fmt.Sprintf("#!/bin/sh\nwhile [ ! -e \"$WEAVER_HOUSE/go\" ]; do sleep 0.01; done\nhead -c %d /dev/zero | tr '\\0' x\n", size))
 	h.weaver("start", script, "--name", "big", "--no-autorestart")
 	var seen counter
 	follow := exec.Command(filepath.Join(bin, "weaver"), "logs", "big", "--raw", "--lines", "0")
-	follow.Env, follow.Stdout = append(os.Environ(), "WEAVER_HOME="+h.home), &seen
+	follow.Env, follow.Stdout = h.environ(), &seen
 	require.NoError(t, follow.Start())
 	defer follow.Wait()
 	defer follow.Process.Signal(syscall.SIGINT)
@@ -69,6 +69,7 @@ func TestOutputWithoutANewline(t *testing.T) {
 
 // What is not text comes out as it went in.
 func TestBinaryOutput(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	want := make([]byte, 300_000)
 	for i := range want {
@@ -89,8 +90,8 @@ func TestBinaryOutput(t *testing.T) {
 
 // A service may do with itself what it likes: it stays what it was started as until its process ends.
 func TestProgramsThatChange(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
-	h.settle()
 	h.weaver("start", h.write("mute.sh", "#!/bin/sh\necho said\nexec >&- 2>&- <&-\nwhile [ ! -e \"$WEAVER_HOUSE/end\" ]; do sleep 0.01; done\nexit 7\n"), "--name", "mute", "--no-autorestart")
 	h.weaver("start", h.write("other.sh", "#!/bin/sh\necho before\nexec /bin/sleep 1000\n"), "--name", "other")
 	h.weaver("start", h.write("halted.sh", "#!/bin/sh\nkill -STOP $$\nexec sleep 1000\n"), "--name", "halted", "--kill-timeout", "500")
@@ -128,8 +129,8 @@ func TestProgramsThatChange(t *testing.T) {
 
 // Hundreds of orphans that die hinder nobody, and none stays a zombie.
 func TestZombieStorm(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
-	h.settle()
 	n := 400
 	if testing.Short() {
 		n = 100

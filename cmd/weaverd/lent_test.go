@@ -32,8 +32,8 @@ func (h *house) lone(t *testing.T) func(args ...string) (string, int) {
 }
 
 func TestSupervisorRunsCommandsForTheThinFrontEnd(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
-	h.settle()
 	h.write("x.sh", "#!/bin/sh\nexec sleep 1000\n")
 	h.write("eco.json", `{"apps": [{"name": "filed", "script": "./x.sh"}]}`)
 	h.weaver("ping")
@@ -57,8 +57,8 @@ func TestSupervisorRunsCommandsForTheThinFrontEnd(t *testing.T) {
 
 // A supervisor that dies while it runs a command for somebody has a successor that ends it, once.
 func TestSupervisorDiesInTheMiddleOfALentCommand(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
-	h.settle()
 	script := h.write("x.sh", "#!/bin/sh\necho begun >> \"$WEAVER_HOUSE/begun\"\nexec sleep 1000\n")
 	h.weaver("ping")
 	for _, app := range []string{"one", "two"} {

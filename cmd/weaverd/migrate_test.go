@@ -142,6 +142,7 @@ func allAnswered(t *testing.T, file string) (pids []int) {
 // TestMigrateUnderLoad moves a PM2 with an app in fork mode and one in cluster mode to weaver and back, while both are
 // being asked.
 func TestMigrateUnderLoad(t *testing.T) {
+	t.Parallel()
 	realPM2 := os.Getenv("WEAVER_TEST_PM2")
 	if realPM2 == "" {
 		t.Skip("WEAVER_TEST_PM2 does not name npm's pm2")

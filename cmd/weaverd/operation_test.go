@@ -18,8 +18,8 @@ const deaf = "#!/bin/sh\ntrap 'sleep 0.15; exit 0' INT TERM\nwhile :; do sleep 0
 
 // Whoever asks for something while supervisors die is told what came of it, and it is done once.
 func TestCommandsAreCarriedOutOnceWhateverDies(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
-	h.settle()
 	for _, name := range []string{"one", "two"} {
 		h.weaver("start", h.write("deaf.sh", deaf), "--name", name)
 	}

@@ -111,6 +111,7 @@ func nodeOf(major int) string {
 // TestReloadProof reloads programs under load and counts what fails. WEAVER_RELOAD_PROOF makes it the whole proof, as `make
 // reload-proof` does, of so many reloads of every program, and 2,000 requests for each.
 func TestReloadProof(t *testing.T) {
+	t.Parallel()
 	reloads, requests := 5, int64(10_000)
 	whole := os.Getenv("WEAVER_RELOAD_PROOF") != ""
 	if whole {
@@ -563,6 +564,7 @@ func (p *pressure) stop() {
 // TestAClusterOutlivesTheSupervisor kills the supervisor under load: the workers go on, what they listen on is kept, and a
 // reload by the next supervisor loses nothing either.
 func TestAClusterOutlivesTheSupervisor(t *testing.T) {
+	t.Parallel()
 	for _, policy := range []string{"slots", "shared"} { // under rr a connection that is in its hands goes with it
 		t.Run(policy, func(t *testing.T) {
 			a := serve(t, "http.js", nil, map[string]any{"instances": 2, "exec_mode": "cluster", "cluster_policy": policy})
@@ -600,6 +602,7 @@ func TestAClusterOutlivesTheSupervisor(t *testing.T) {
 
 // What only the supervisor has, the socket of a round robin, is there again after both died; what a program was given it keeps.
 func TestSocketsOutliveSupervisorAndAnchor(t *testing.T) {
+	t.Parallel()
 	for name, app := range map[string]map[string]any{
 		"http.js": {"instances": 3, "exec_mode": "cluster", "cluster_policy": "rr"},
 		"held.py": {},

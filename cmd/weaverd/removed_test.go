@@ -60,9 +60,8 @@ func (h *house) mended() {
 // The home is removed while services run. They go on, are reached again within seconds, and all that is known of them is on
 // disk again: also for a supervisor that comes after both have died.
 func TestAHomeThatIsRemovedComesBack(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
-	t.Setenv("WEAVER_HOUSE", h.home)
-	h.settle()
 	h.weaver("start", "/bin/sleep", "--name", "one", "--", "1000")
 	h.weaver("start", "/bin/sleep", "--name", "two", "-i", "2", "--", "1000")
 	h.weaver("set", "log.keep", "3")
@@ -99,9 +98,8 @@ func TestAHomeThatIsRemovedComesBack(t *testing.T) {
 
 // Commands that come while the home is not there find no supervisor. None of them starts a second one beside the first.
 func TestARemovedHomeIsNotGivenToAnother(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
-	t.Setenv("WEAVER_HOUSE", h.home)
-	h.settle()
 	h.weaver("start", "/bin/sleep", "--name", "one", "--", "1000")
 	before, was := h.list(), h.ping()
 	for range 2 {
@@ -145,11 +143,11 @@ func TestARemovedHomeIsNotGivenToAnother(t *testing.T) {
 // Another supervisor has taken the home, though it should not have come so far. Whoever cannot be reached any more ends, with what it
 // started, so that nothing runs twice; the home is the other's.
 func TestAHomeThatIsAnothersIsLeftToIt(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("it takes some looks until another is believed")
 	}
 	h := newHouse(t)
-	h.settle()
 	h.weaver("start", "/bin/sleep", "--name", "one", "--", "1000")
 	was := h.ping()
 	h.removeHome()
@@ -171,8 +169,8 @@ func TestAHomeThatIsAnothersIsLeftToIt(t *testing.T) {
 
 // With nothing to look after the home stays away, and so does the supervisor.
 func TestARemovedHomeOfNothingStaysAway(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
-	h.settle()
 	was := h.ping()
 	h.removeHome()
 	require.Eventually(t, func() bool { return !exists(was.PID) && !exists(was.Anchor) }, 30*time.Second, 10*time.Millisecond)
@@ -183,8 +181,8 @@ func TestARemovedHomeOfNothingStaysAway(t *testing.T) {
 // A supervisor dies with all that it looks after, and its home is removed: what is left in memory is removed by the next start of
 // any supervisor.
 func TestWhatTheDeadLeaveInMemoryIsRemoved(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
-	h.settle()
 	h.weaver("start", "/bin/sleep", "--name", "one", "--", "1000")
 	memory := "/dev/shm/weaver-" + daemon.Identity(home.At(h.home))
 	if _, err := os.Stat(memory); err != nil {
@@ -207,8 +205,8 @@ func TestWhatTheDeadLeaveInMemoryIsRemoved(t *testing.T) {
 
 // A lock alone that somebody has removed is taken again, and a journal written again.
 func TestWhatIsMissingInAHomeIsMadeAnew(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
-	h.settle()
 	h.weaver("start", "/bin/sleep", "--name", "one", "--", "1000")
 	before := h.list()
 	rounds := [][]string{{"daemon.lock", "weaver.sock", "state"}, {"state/journal"}, {"daemon.lock"}}

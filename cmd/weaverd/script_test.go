@@ -47,6 +47,7 @@ func testMain(m *testing.M) int {
 
 // TestScript runs the sessions in testdata/script, each in a home of its own.
 func TestScript(t *testing.T) {
+	t.Parallel()
 	testscript.Run(t, testscript.Params{
 		Dir:           filepath.Join("..", "..", "testdata", "script"),
 		Setup:         setupScript,
@@ -312,7 +313,7 @@ func repeat(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 // volatile is what two runs of one command may say differently: figures, and the room they take in a table.
-var volatile = regexp.MustCompile(`[\d.]+%|host metrics .*|"usage":\{[^}]*\}|memory: \d+, cpu: [\d.]+|"[^"]*\d[^"]*"|unique_id: '[^']*'|[\d.]+[kmg]?b\b|\d+[smhD]?\b|[ ─]+`)
+var volatile = regexp.MustCompile(`[\d.]+%|host metrics .*|"usage":\{[^}]*\}|memory: \d+, cpu: [\d.]+|"[^"]*\d[^"]*"|unique_id: '[^']*'|[\d.]+[kmg]?b\b|[\d.]+m?s\b|\d+[smhD]?\b|[ ─]+`)
 
 // steady is text without what is volatile, its lines sorted: processes are worked on side by side.
 func steady(text string) string {

@@ -19,6 +19,7 @@ import (
 
 // A record that no supervisor can live with is left out in the end, and everybody is told.
 func TestRecordThatKillsSupervisorsIsLeftOut(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	before := h.writing()
 	p := h.ping()

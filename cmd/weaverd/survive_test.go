@@ -37,12 +37,17 @@ func newHouse(t *testing.T) *house {
 	return h
 }
 
+// environ is what the commands given to it find. Its services know the home by it.
+func (h *house) environ() []string {
+	return append(os.Environ(), "WEAVER_HOME="+h.home, "WEAVER_HOUSE="+h.home)
+}
+
 func (h *house) weaver(args ...string) []byte {
 	h.t.Helper()
 	var stdout, stderr bytes.Buffer
 	cmd := exec.Command(filepath.Join(bin, "weaver"), args...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = h.home, &stdout, &stderr
-	cmd.Env = append(os.Environ(), "WEAVER_HOME="+h.home)
+	cmd.Env = h.environ()
 	require.NoError(h.t, cmd.Run(), "weaver %v: %s%s", args, &stdout, &stderr)
 	return stdout.Bytes()
 }
@@ -137,13 +142,9 @@ const (
 	crashing = "#!/bin/sh\nf=\"$WEAVER_HOUSE/crashed\"\nif [ $(wc -c < \"$f\" 2>/dev/null || echo 0) -lt 3 ]; then echo -n x >> \"$f\"; exit 1; fi\nexec sleep 1000\n"
 )
 
-func (h *house) settle() {
-	h.t.Setenv("WEAVER_HOUSE", h.home)
-}
-
 func TestServicesOutliveTheSupervisor(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
-	h.settle()
 	n := 30
 	if testing.Short() {
 		n = 5
@@ -233,8 +234,8 @@ func TestServicesOutliveTheSupervisor(t *testing.T) {
 
 // Who names a service when nobody is there is told of that service, not that there is no script of the name.
 func TestTheNextCommandKnowsWhatTheDeadKnew(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
-	h.settle()
 	h.weaver("start", "/bin/sleep", "--name", "idle", "--", "1000")
 	h.weaver("stop", "idle")
 	p := h.ping()
@@ -252,8 +253,8 @@ func isZombie(pid int) bool {
 }
 
 func TestServicesOutliveSupervisorAndAnchor(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
-	h.settle()
 	h.weaver("start", h.write("count.sh", counting), "--name", "writer", "--no-autorestart")
 	h.weaver("start", "/bin/sleep", "--name", "sleeper", "--", "1000")
 	before := h.list()
