@@ -16,6 +16,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -209,6 +210,7 @@ func (b *bench) websites(n int) (sites []*website, err error) {
 		}
 		cmd := exec.Command("node", script)
 		cmd.Env = append(cleanEnviron(), "PORT="+strconv.Itoa(s.port), "N="+strconv.Itoa(n))
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // as services are: to the scheduler, sessions are groups
 		if err := cmd.Start(); err != nil {
 			return sites, err
 		}
