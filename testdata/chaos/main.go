@@ -180,8 +180,12 @@ func (w *world) run(length time.Duration) error {
 	}
 	w.load = newLoad(w.wished)
 	defer w.load.stop()
-	rounds := 0
+	rounds, told := 0, time.Now()
 	for end := time.Now().Add(length); time.Now().Before(end); rounds++ {
+		if time.Since(told) >= time.Minute {
+			told = time.Now()
+			fmt.Fprintf(os.Stderr, "chaos: %v left, %d rounds, %d requests\n", time.Until(end).Round(time.Second), rounds, w.load.asked.Load())
+		}
 		a := w.pick(time.Until(end))
 		w.acts[a.name]++
 		if err := w.round(a); err != nil {
