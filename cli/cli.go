@@ -39,6 +39,8 @@ type Env struct {
 	// Dial is how the supervisor is reached from within itself, and Op how the operation is called: see Lend.
 	Dial func(context.Context) (net.Conn, error)
 	Op   string
+	// Same reports that a path leads to the same file here as for who is lent a front end: see Lend.
+	Same func(path string) bool
 }
 
 // Getenv returns the last value of a variable, as execve(2) receivers commonly see it.

@@ -21,7 +21,8 @@ type command struct {
 	// tolerant says that unknown flags are left out, with a warning.
 	tolerant bool
 	hot      hotForm
-	lent     lent // whether the daemon may run it for the thin front end
+	lent     lent   // whether the daemon may run it for the thin front end
+	lentWith string // the flag without which it may not, if there is one
 	hidden   bool
 	group    string
 	help     string
@@ -90,11 +91,11 @@ func commands() []command {
 		},
 		{
 			name: "startOrRestart", wants: "json", args: "FILE", min: 1, max: 1, spec: true,
-			group: groupRun, help: "start or restart the apps of a config file", run: runStartOrRestart,
+			lent: lentAct, group: groupRun, help: "start or restart the apps of a config file", run: runStartOrRestart,
 		},
 		{
 			name: "startOrReload", alias: "startOrGracefulReload", wants: "json", args: "FILE", min: 1, max: 1, spec: true,
-			group: groupRun, help: "start or reload the apps of a config file", run: runStartOrReload,
+			lent: lentAct, group: groupRun, help: "start or reload the apps of a config file", run: runStartOrReload,
 		},
 		{
 			name: "runtime", args: "FILE [-- ARGS]", max: -1, spec: true, rest: true, flags: runtimeFlags(),
@@ -210,7 +211,7 @@ func commands() []command {
 
 		{
 			name: "logs", alias: "log", args: "[" + targetArgs + "]", max: -1, flags: logFlags(),
-			group: groupLogs, help: "show stored output, then follow it", run: runLogs,
+			lent: lentRead, lentWith: "nostream", group: groupLogs, help: "show stored output, then follow it", run: runLogs,
 			service: serviceLogs(),
 		},
 		{

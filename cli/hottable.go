@@ -49,7 +49,11 @@ func HotTable() []byte {
 	b.WriteString("}\n\n// lentForms are the commands that the daemon runs for us.\nvar lentForms = [...]lentForm{\n")
 	for _, c := range rows {
 		if c.lent != notLent {
-			fmt.Fprintf(&b, "\t{words: []string{%s}, mutates: %v},\n", quoted(append([]string{c.name}, strings.Fields(c.alias)...)), c.lent == lentAct)
+			with := c.lentWith
+			if with != "" {
+				with = "--" + with
+			}
+			fmt.Fprintf(&b, "\t{words: []string{%s}, mutates: %v, with: %q},\n", quoted(append([]string{c.name}, strings.Fields(c.alias)...)), c.lent == lentAct, with)
 		}
 	}
 	b.WriteString("}\n\n// help is what --help prints.\nconst help = `" + AllHelp("weaver", table) + "`\n")

@@ -1,9 +1,12 @@
 package config
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"strings"
+
+	"weaver/config/source"
 )
 
 // format is a language that config files are written in.
@@ -27,6 +30,29 @@ func IsConfigFile(name string) bool {
 		}
 	}
 	return formatOf(name) != notConfig
+}
+
+// maxTame bounds a tame config: reading a larger one is work.
+const maxTame = 64 << 10
+
+// Tame reports that a config file can be read in passing, within a process that has other things to do: it is data in which nothing
+// can be run, none of its apps is in TypeScript, whose runner depends on what a program says of itself, and no few lines of it
+// mean very many values.
+func Tame(path string) bool {
+	kind := formatOf(path)
+	if kind == notConfig || kind == jsFile || strings.ContainsAny(path, " \t\n") {
+		return false
+	}
+	data, err := source.Read(path)
+	if err != nil || len(data) > maxTame || kind == yamlFile && bytes.IndexByte(data, '&') >= 0 {
+		return false
+	}
+	for _, ending := range []string{".ts", ".mts", ".cts"} {
+		if bytes.Contains(data, []byte(ending)) {
+			return false
+		}
+	}
+	return true
 }
 
 // formatOf tells the language by the name: by its ending if that is plain, else by what it contains, in PM2's order.

@@ -10,7 +10,9 @@ import (
 	"net/http"
 	"os"
 	"runtime/debug"
+	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -29,6 +31,8 @@ type FrontEnd struct {
 	Columns        int  // of the terminal on stdout
 	Terminal       bool // on stdout
 	ErrTerminal    bool // on stderr
+	// Same reports that what a path leads to here is one of the config files that the caller means.
+	Same func(path string) bool
 	// Dial opens a connection to this daemon, as that process.
 	Dial func(context.Context) (net.Conn, error)
 	// Begin is called before anything is done, unless the command is not run here. If it reports false, the one who asked is
@@ -130,18 +134,20 @@ func parseFront(body []byte, version string) (FrontEnd, error) {
 		body = rest
 		return string(field), ok
 	}
-	var head [7]string
+	var head [8]string
 	for i := range head {
 		var ok bool
 		if head[i], ok = next(); !ok {
 			return f, errFront
 		}
 	}
-	n, err := strconv.Atoi(head[6])
+	n, err := strconv.Atoi(head[7])
 	if err != nil || n < 1 || n > len(body) || head[0] != version || !sameDir(head[1], head[2], head[3]) {
 		return f, errFront
 	}
 	f.Cwd = head[1]
+	files := strings.Fields(head[6])
+	f.Same = func(path string) bool { return slices.Contains(files, identity(path)) }
 	if head[4] != "" {
 		f.Columns, err = strconv.Atoi(head[4])
 		f.Terminal = true

@@ -28,8 +28,15 @@ import (
 func frontWords(t *testing.T, version, dir string, argv, env []string) string {
 	var st syscall.Stat_t
 	require.NoError(t, syscall.Stat(dir, &st))
-	fields := append([]string{version, dir, strconv.FormatUint(uint64(st.Dev), 10), strconv.FormatUint(st.Ino, 10), "80", "", strconv.Itoa(len(argv))}, argv...)
+	fields := append([]string{version, dir, strconv.FormatUint(uint64(st.Dev), 10), strconv.FormatUint(st.Ino, 10), "80", "", identity(self(t)), strconv.Itoa(len(argv))}, argv...)
 	return strings.Join(append(fields, env...), "\x00") + "\x00"
+}
+
+// self is a file that there is.
+func self(t *testing.T) string {
+	path, err := os.Executable()
+	require.NoError(t, err)
+	return path
 }
 
 // borrow sends a command line, and returns the connection after the head of the answer.
@@ -102,6 +109,7 @@ func TestFrontEndIsLent(t *testing.T) {
 	assert.Equal(t, os.Getpid(), got.PID)
 	assert.Equal(t, "id.", got.Op)
 	assert.Equal(t, []any{80, true, false}, []any{got.Columns, got.Terminal, got.ErrTerminal})
+	assert.Equal(t, []bool{true, false, false}, []bool{got.Same(self(t)), got.Same("/tmp"), got.Same("/nothing")})
 }
 
 func TestFrontEndIsNotLent(t *testing.T) {
@@ -117,7 +125,7 @@ func TestFrontEndIsNotLent(t *testing.T) {
 		"another directory":  strings.Replace(frontWords(t, "test", "/tmp", argv, nil), "/tmp", "/usr", 1),
 		"nothing":            "",
 		"no end":             "test\x00/tmp",
-		"more than there is": "test\x00/tmp\x001\x001\x00\x00\x009\x00weaver\x00",
+		"more than there is": "test\x00/tmp\x001\x001\x00\x00\x00\x009\x00weaver\x00",
 		"not for it":         frontWords(t, "test", "/tmp", argv[:1], nil),
 	} {
 		_, _, status := borrow(t, h, body)
@@ -172,8 +180,8 @@ func TestNothingIsDoneForWhoHasLeft(t *testing.T) {
 }
 
 func FuzzFront(f *testing.F) {
-	f.Add([]byte("test\x00/tmp\x001\x001\x0080\x001\x002\x00weaver\x00list\x00A=b\x00"))
-	f.Add([]byte("test\x00/\x00\x00\x00\x00\x00999999999999\x00"))
+	f.Add([]byte("test\x00/tmp\x001\x001\x0080\x001\x001:2 3:4 \x002\x00weaver\x00list\x00A=b\x00"))
+	f.Add([]byte("test\x00/\x00\x00\x00\x00\x00\x00999999999999\x00"))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		front, err := parseFront(body, "test")
 		if err == nil && len(front.Argv) == 0 {

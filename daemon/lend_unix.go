@@ -49,3 +49,12 @@ func sameDir(dir, dev, ino string) bool {
 	var st syscall.Stat_t
 	return syscall.Stat(dir, &st) == nil && strconv.FormatUint(uint64(st.Dev), 10) == dev && strconv.FormatUint(st.Ino, 10) == ino
 }
+
+// identity is the device and inode of a regular file, "" of anything else.
+func identity(path string) string {
+	var st syscall.Stat_t
+	if syscall.Stat(path, &st) != nil || st.Mode&syscall.S_IFMT != syscall.S_IFREG {
+		return ""
+	}
+	return strconv.FormatUint(uint64(st.Dev), 10) + ":" + strconv.FormatUint(st.Ino, 10)
+}

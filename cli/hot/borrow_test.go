@@ -5,12 +5,14 @@ package hot
 import (
 	"bufio"
 	"encoding/binary"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -64,9 +66,39 @@ func TestLentCommandPrintsWhatTheDaemonSays(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, []string{"1.2.3", cwd}, asked[2:4])
 	assert.Equal(t, []string{
-		"", "", "8", "weaver", "start", "./x.js", "--name", "web", "--", "-", "conf.json",
+		"", "", "", "8", "weaver", "start", "./x.js", "--name", "web", "--", "-", "conf.json",
 		"WEAVER_HOME=" + dir, "PM2_HOME=" + dir, "A=b", "",
 	}, asked[6:])
+}
+
+// Files that are data are named by what they are: the daemon must not take another one for them.
+func TestConfigFilesThatAreDataAreLent(t *testing.T) {
+	dir := shortDir(t)
+	words := lender(t, dir, lends+exit(0))
+	t.Chdir(dir)
+	require.NoError(t, os.WriteFile("a.json", []byte("[]"), 0o600))
+	require.NoError(t, os.WriteFile("b.yml", nil, 0o600))
+	require.NoError(t, os.WriteFile("big.json", make([]byte, maxLentFile+1), 0o600))
+	require.NoError(t, syscall.Mkfifo("pipe.json", 0o600))
+	require.NoError(t, os.Mkdir("dir.json", 0o700))
+	id := func(name string) string {
+		var st syscall.Stat_t
+		require.NoError(t, syscall.Stat(name, &st))
+		return fmt.Sprint(st.Dev, ":", st.Ino, " ")
+	}
+	for line, files := range map[string]string{
+		"start a.json": id("a.json"), "restart ./b.yml --only x": id("b.yml"), "delete a.json b.yml": id("a.json") + id("b.yml"),
+		"startOrReload a.json": id("a.json"), "service start web --config b.yml": id("b.yml"), "logs web --nostream": "",
+	} {
+		assert.Equal(t, outcome{handled: true}, call(t, dir, nil, strings.Fields(line)...), line)
+		assert.Equal(t, files, (<-words)[8], line)
+	}
+	for _, line := range []string{
+		"start big.json", "start pipe.json", "start dir.json", "start none.json", "start a.json none.yml", "restart a.json.bak", "logs web",
+	} {
+		assert.Equal(t, outcome{}, call(t, dir, nil, strings.Fields(line)...), line)
+	}
+	assert.Empty(t, words, "the daemon is not asked")
 }
 
 // What was begun goes on under the same id in the full front end; what only reads is done again.

@@ -12,11 +12,15 @@ import (
 // are lent. It is the same front end as that which runs otherwise, only warm: starting it takes longer than what it does.
 // If the daemon does not lend, nothing was done.
 func (t *try) borrow() (code int, handled bool) {
-	mutates, ok := lent(t.argv[1:])
+	mutates, files, ok := lent(t.argv[1:])
 	if !ok {
 		return 0, false
 	}
-	body, ok := t.words()
+	which, ok := identities(files)
+	if !ok {
+		return 0, false
+	}
+	body, ok := t.words(which)
 	if !ok {
 		return 0, false
 	}
@@ -111,10 +115,32 @@ func (c *conn) frame() (frame, error) {
 // maxWords bounds what is sent: a command line and its environment.
 const maxWords = 256 << 10
 
+// maxLentFile bounds the config files that the daemon may read for us: beyond it starting a process is not what takes time.
+const maxLentFile = 64 << 10
+
+// identities are the devices and inodes of small regular files that we may read, so that the daemon can tell that it would
+// read the same ones. It is not ok if one of them is anything else.
+func identities(files []string) (ids string, ok bool) {
+	for _, f := range files {
+		fd, err := syscall.Open(f, syscall.O_RDONLY|syscall.O_CLOEXEC|syscall.O_NONBLOCK, 0)
+		if err != nil {
+			return "", false
+		}
+		var st syscall.Stat_t
+		err = syscall.Fstat(fd, &st)
+		syscall.Close(fd)
+		if err != nil || st.Mode&syscall.S_IFMT != syscall.S_IFREG || st.Size > maxLentFile {
+			return "", false
+		}
+		ids += strconv.FormatUint(uint64(st.Dev), 10) + ":" + strconv.FormatUint(st.Ino, 10) + " "
+	}
+	return ids, true
+}
+
 // words is the body: fields that end in a zero byte. They are the version, the directory with its device and inode, the
-// columns of the terminal on stdout ("" if there is none), whether there is one on stderr, the number of arguments, they,
-// and the environment.
-func (t *try) words() ([]byte, bool) {
+// columns of the terminal on stdout ("" if there is none), whether there is one on stderr, the identities of config files,
+// the number of arguments, they, and the environment.
+func (t *try) words(files string) ([]byte, bool) {
 	dir, err := syscall.Getwd() // the real one, as weaverd has it: os.Getwd follows $PWD, and links with it
 	if err != nil {
 		return nil, false
@@ -143,6 +169,7 @@ func (t *try) words() ([]byte, bool) {
 	} else {
 		field("")
 	}
+	field(files)
 	field(strconv.Itoa(len(t.argv)))
 	for _, a := range t.argv {
 		field(a)

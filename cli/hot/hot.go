@@ -34,6 +34,7 @@ type flag struct {
 type lentForm struct {
 	words   []string
 	mutates bool
+	with    string // only with this word
 }
 
 // OpEnv tells the full front end which operation was asked for already, when the daemon died before it answered.
@@ -219,22 +220,37 @@ func (r *request) flag(word string) bool {
 	return false
 }
 
-// lent reports that a command line is one that the daemon may run, and whether that changes something. The daemon has the
-// last word; what it would refuse anyway is not asked.
-func lent(words []string) (mutates, ok bool) {
+// lent reports that a command line is one that the daemon may run, and whether that changes something. files are the words
+// that name config files which are data. The daemon has the last word; what it would refuse anyway is not asked.
+func lent(words []string) (mutates bool, files []string, ok bool) {
 	l := findLent(words)
-	if l == nil {
-		return false, false
+	if l == nil || l.with != "" && !slices.Contains(words, l.with) {
+		return false, nil, false
 	}
 	for _, w := range words {
 		switch {
 		case w == "--":
-			return l.mutates, true
+			return l.mutates, files, true
+		case data(w):
+			files = append(files, w)
 		case w == "-", !readable(w):
-			return false, false
+			return false, nil, false
 		}
 	}
-	return l.mutates, true
+	return l.mutates, files, true
+}
+
+// data reports that a word is the name of a config file in which there is nothing to run.
+func data(word string) bool {
+	if word[:min(1, len(word))] == "-" || strings.ContainsAny(word, " \t\n=") {
+		return false
+	}
+	for _, ending := range [...]string{".json", ".yml", ".yaml", ".toml"} {
+		if strings.HasSuffix(word, ending) {
+			return true
+		}
+	}
+	return false
 }
 
 // readable reports that a word is nothing that must be read in the caller's own process: a config file or TypeScript.

@@ -95,7 +95,7 @@ func lend(ctx context.Context, self string, h home.Home, f daemon.FrontEnd) (cod
 			}
 			return 0, w == f.Stderr && f.ErrTerminal
 		},
-		Living: daemon.Living, PID: f.PID, Dial: f.Dial, Op: f.Op,
+		Living: daemon.Living, PID: f.PID, Dial: f.Dial, Op: f.Op, Same: f.Same,
 	}
 	return cli.Lend(ctx, env, f.Argv[1:], h.Dir, f.Begin)
 }
