@@ -16,6 +16,7 @@ type act struct {
 	name   string
 	weight int
 	lasts  time.Duration // longer than usual
+	stops  bool          // a service stays stopped
 	do     func(*world) (*service, error)
 }
 
@@ -46,7 +47,7 @@ var acts = []act{
 	}},
 	{name: "restart", weight: 3, do: func(w *world) (*service, error) { return w.about("restart", true) }},
 	{name: "reload", weight: 2, do: func(w *world) (*service, error) { return w.about("reload", true) }},
-	{name: "stop", weight: 3, do: func(w *world) (*service, error) {
+	{name: "stop", weight: 3, stops: true, do: func(w *world) (*service, error) {
 		s := w.stoppable()
 		s.up.Store(false)
 		w.load.touch(s)
@@ -57,7 +58,7 @@ var acts = []act{
 		s.up.Store(true)
 		return s, w.command("start", s.name)
 	}},
-	{name: "stop while the supervisor dies", weight: 3, do: func(w *world) (*service, error) {
+	{name: "stop while the supervisor dies", weight: 3, stops: true, do: func(w *world) (*service, error) {
 		s := w.stoppable()
 		now, err := w.look()
 		if err != nil {
@@ -198,7 +199,7 @@ func (w *world) pick(left time.Duration) act {
 			if n -= 2 * a.weight; n >= 0 {
 				continue
 			}
-			if a.lasts <= left && !(a.name == "start" && w.some(false) == nil) {
+			if a.lasts <= left && w.possible(a) {
 				return a
 			}
 			break
@@ -209,6 +210,20 @@ func (w *world) pick(left time.Duration) act {
 // some picks a service that is up, or one that is not; nil if there is none.
 func (w *world) some(up bool) *service {
 	return w.anyOf(func(s *service) bool { return s.up.Load() == up })
+}
+
+// possible says whether there is something to be started, or stopped: most services run all the time, however long it lasts.
+func (w *world) possible(a act) bool {
+	stopped := 0
+	for _, s := range w.wished {
+		if !s.up.Load() {
+			stopped++
+		}
+	}
+	if a.name == "start" {
+		return stopped > 0
+	}
+	return !a.stops || stopped < len(w.wished)/4
 }
 
 // stoppable picks a service that stays stopped: the next tick of its schedule would start one, as with PM2.
