@@ -8,7 +8,7 @@ SEED     ?= 1
 CHAOS    ?= 10m
 PREFIX   ?= /usr/local
 
-.PHONY: all test race script cgroup2 fuzz fuzz-long faults chaos bench oracle oracle-check oracle-live reload-proof lint vet check demo soak compare install clean
+.PHONY: all test race script cgroup2 many fuzz fuzz-long faults chaos bench oracle oracle-check oracle-live reload-proof lint vet check demo soak compare install clean
 
 all: ## static executables in bin/
 	$(BUILD) -o bin/weaver ./cmd/weaver
@@ -22,7 +22,10 @@ race: ## all tests under the race detector
 	CGO_ENABLED=1 go test -race -short ./...
 
 cgroup2: ## ceilings and groups on a kernel whose cgroup2 has all controllers (user-mode-linux)
-	testdata/uml/run.sh
+	testdata/uml/run.sh ./supervisor/spawn 'Busy|Bound|Controllers|Memory|Processes|Group|Cgroup|Paused'
+
+many: ## SERVICES services at once, on a kernel where root may raise the limit of descriptors (user-mode-linux)
+	MEM=6G WEAVER_TEST_SERVICES=$(SERVICES) testdata/uml/run.sh ./cmd/weaverd TestAThousandServicesCostLittle
 
 script: ## the sessions of the whole binary
 	go test ./cmd/weaverd -run Script -v
@@ -34,6 +37,7 @@ fuzz: ## every fuzz target for FUZZTIME
 	  done; \
 	done
 
+SERVICES ?= 5000
 FUZZLONG ?= 60s
 fuzz-long: ## all targets in turn on one core, FUZZLONG each, those that had least first; goes on where it was left, and after a crash
 	@mkdir -p bin; touch bin/fuzz-long.log; \
