@@ -230,12 +230,21 @@ func (p *plan) hide() {
 			for _, v := range []*string{&ch.From, &ch.To} {
 				switch {
 				case *v == "":
-				case !isVar && holdsSecret(*v), isVar && app.LooksSecret(name), isVar && app.Redact(*v) != *v:
+				case !isVar && holdsSecret(*v), isVar && app.HoldsSecret(name, fromJSON(*v)):
 					*v = inJSON(app.Redacted)
 				}
 			}
 		}
 	}
+}
+
+// fromJSON is what a JSON string says; anything else is as it is.
+func fromJSON(doc string) string {
+	var text string
+	if json.Unmarshal([]byte(doc), &text) != nil {
+		return doc
+	}
+	return text
 }
 
 // holdsSecret reports that something in a setting's JSON looks like one: an argument, or a URL with a password.

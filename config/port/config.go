@@ -182,7 +182,7 @@ func (c *Config) Names() []string {
 func (c *Config) Secret() string {
 	for _, s := range c.apps {
 		for _, p := range s.env {
-			if v, _ := p.val.(string); v != "" && app.LooksSecret(p.key) {
+			if v, _ := p.val.(string); app.HoldsSecret(p.key, v) {
 				return p.key
 			}
 		}

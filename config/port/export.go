@@ -89,7 +89,7 @@ func (w *writer) product(i *Item) *product {
 	}
 	p.argv = append(append(p.argv, p.Script), p.Args...)
 	for _, v := range p.Env {
-		if !w.ShowSecrets && v.Value != "" && (app.LooksSecret(v.Name) || strings.HasPrefix(v.Value, "secret://")) {
+		if !w.ShowSecrets && v.Value != "" && (app.HoldsSecret(v.Name, v.Value) || strings.HasPrefix(v.Value, "secret://")) {
 			p.secrets = append(p.secrets, v.Name)
 			continue
 		}
