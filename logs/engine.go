@@ -64,8 +64,9 @@ type ringKey struct {
 type reader interface {
 	// open makes the pipe and begins to read it. fd is the child's end.
 	open(p *Pipe) (t tap, fd int, closeFD func(), err error)
-	// adopt begins to read a pipe that is there, from its read end, which is the reader's from then on unless there is an error.
-	adopt(p *Pipe, fd int) (tap, error)
+	// adopt begins to read a pipe that is there, from its read end, which is the reader's from then on unless there is an error. One
+	// that is lent is left alone until the ledger says that it is not any more.
+	adopt(p *Pipe, fd int, lent bool) (tap, error)
 	// stop ends reading and closes what the reader has open. Taps that are still there are closed as they are.
 	stop() error
 }

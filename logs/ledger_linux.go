@@ -33,11 +33,16 @@ type Ledger struct {
 	used   [ledger.Pages]bool
 	keep   func(name string, fd int) error
 	routes routeBook
+	lent   ledger.Claim // somebody else's yet; none mostly
 }
 
 // OpenLedger goes on with the ledger of a former supervisor, or makes one. claim returns a descriptor that was kept under a
 // name; keep has one kept. name is that of a file in memory for when nobody is left who keeps any; "" is none.
 func OpenLedger(claim func(name string) (fd int, ok bool), keep func(name string, fd int) error, name string) (*Ledger, error) {
+	return openLedger(claim, keep, name, ledger.Patience)
+}
+
+func openLedger(claim func(name string) (fd int, ok bool), keep func(name string, fd int) error, name string, patience time.Duration) (*Ledger, error) {
 	l := &Ledger{keep: keep}
 	fd, ok := claim(ledger.MemoryName)
 	var st unix.Stat_t
@@ -67,7 +72,8 @@ func OpenLedger(claim func(name string) (fd int, ok bool), keep func(name string
 	if fd, ok := claim(ledger.RoutesName); ok { // the anchor's copy stays until there is another
 		unix.Close(fd)
 	}
-	l.memory.Await() // the anchor carries output while there is no supervisor
+	l.memory.Await(patience) // the anchor carries output while there is no supervisor
+	l.lent, _ = l.memory.Claimed()
 	for i := range l.pages {
 		name := ledger.SpentName + strconv.Itoa(i)
 		spent, ok := claim(name)
@@ -96,12 +102,37 @@ func (l *Ledger) take() *page {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for i := range l.pages {
-		if !l.used[i] && l.pages[i].State() == ledger.Idle {
+		if !l.used[i] && !l.uses(i) && l.pages[i].State() == ledger.Idle {
 			l.used[i] = true
 			return &l.pages[i]
 		}
 	}
 	return nil
+}
+
+// uses reports that a page is somebody else's yet. Call it with mu held.
+func (l *Ledger) uses(page int) bool {
+	if l.lent.Pipe != 0 && !l.memory.Claims(l.lent) {
+		l.lent = ledger.Claim{}
+	}
+	return l.lent.Uses(page)
+}
+
+// lends reports that somebody else, who hangs, may yet be about what is in a pipe.
+func (l *Ledger) lends(inode uint64) bool {
+	if l == nil {
+		return false
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if inode == 0 || l.lent.Pipe != inode {
+		return false
+	}
+	if _, yes := l.memory.Claimed(); yes && l.memory.Claims(l.lent) {
+		return true
+	}
+	l.lent = ledger.Claim{}
+	return false
 }
 
 func (l *Ledger) giveBack(p *page) {
@@ -142,7 +173,7 @@ func (l *Ledger) settle(living func() []*Pipe) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for i := range l.pages {
-		if p := &l.pages[i]; !l.used[i] {
+		if p := &l.pages[i]; !l.used[i] && !l.uses(i) && (l.lent.Pipe == 0 || p.Inode() != l.lent.Pipe) {
 			p.SetState(ledger.Idle)
 			p.Empty(-1)
 		}
@@ -171,6 +202,9 @@ func (l *Ledger) gap(path string, make bool) gapOf {
 	defer l.mu.Unlock()
 	return l.memory.Gap(path, make)
 }
+
+// lendsFrom is lends of the pipe that fd leads to.
+func (l *Ledger) lendsFrom(fd int) bool { return l != nil && l.lends(inodeOfPipe(fd)) }
 
 // inodeOfPipe names a pipe.
 func inodeOfPipe(fd int) uint64 {

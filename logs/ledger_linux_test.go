@@ -190,6 +190,113 @@ func checkOnce(t *testing.T, path string, id, lines int) {
 	require.Equal(t, lines, want, "%s, printer %d", path, id)
 }
 
+func init() { childModes["claim"] = claimAndHang }
+
+// claimAndHang is an anchor in short that hangs in a write to a log, until its input says what the write did: a number of bytes.
+func claimAndHang(int) {
+	const text, pipe, null = "one\ntwo\n", 4, 5
+	m, err := ledger.Map(heirLedger)
+	check(err)
+	if !m.Own(os.Getpid()) {
+		panic("it is another's")
+	}
+	m.Claim(inodeOfPipe(pipe), 0)
+	page := m.Page(0, -1)
+	page.Begin(inodeOfPipe(pipe), len(text), len(text), time.Now(), false, func(enter func(int) ledger.Entry) { enter(0) })
+	out, st, _, err := openOutput(os.Getenv("WEAVER_LOGS_DIR")+"/raw.log", true)
+	check(err)
+	page.Entry(0).Writing(st.key.dev, st.key.ino, st.size, len(text))
+	fmt.Println("ok")
+	var wrote int
+	_, err = fmt.Scan(&wrote)
+	check(err)
+	n, err := out.Write([]byte(text[:wrote]))
+	check(err)
+	page.Entry(0).Wrote(n)
+	m.Unclaim()
+	time.Sleep(time.Minute)
+}
+
+// An anchor that hangs in a write for longer than a supervisor waits keeps what it is about, and nothing else, until it is known how
+// far the write got.
+func TestWhatAHungAnchorWritesIsInItsFileOnce(t *testing.T) {
+	for _, wrote := range []int{-1, 0, 5, 8} { // -1: it is killed instead
+		dir := t.TempDir()
+		t.Setenv("WEAVER_LOGS_DIR", dir)
+		kept := map[string]int{}
+		keep := func(name string, fd int) error {
+			kept[name] = fd
+			return nil
+		}
+		first, err := OpenLedger(func(string) (int, bool) { return 0, false }, keep, "")
+		require.NoError(t, err)
+		first.memory.Disown(os.Getpid())
+		var hung, other [2]int
+		require.NoError(t, unix.Pipe2(hung[:], unix.O_CLOEXEC))
+		require.NoError(t, unix.Pipe2(other[:], unix.O_CLOEXEC))
+		say := func(fd int, text string) {
+			_, err := unix.Write(fd, []byte(text))
+			require.NoError(t, err)
+		}
+		say(hung[1], "one\ntwo\n")
+		anchor := printer(t, "claim", 0, 1, 1)
+		memory, err := unix.Dup(kept[ledger.MemoryName])
+		require.NoError(t, err)
+		pipe, err := unix.Dup(hung[0])
+		require.NoError(t, err)
+		anchor.ExtraFiles = []*os.File{os.NewFile(uintptr(memory), "memory"), os.NewFile(uintptr(pipe), "pipe")}
+		in, err := anchor.StdinPipe()
+		require.NoError(t, err)
+		says, err := anchor.StdoutPipe()
+		require.NoError(t, err)
+		require.NoError(t, anchor.Start())
+		for _, f := range anchor.ExtraFiles {
+			f.Close()
+		}
+		end := func() {
+			_ = anchor.Process.Kill()
+			_ = anchor.Wait()
+		}
+		t.Cleanup(end)
+		_, _ = fmt.Fscanln(says)
+
+		l, err := openLedger(func(name string) (int, bool) {
+			fd, ok := kept[name]
+			return fd, ok
+		}, keep, "", 20*time.Millisecond)
+		require.NoError(t, err)
+		e, err := NewEngine(Options{Ledger: l})
+		require.NoError(t, err)
+		adopt := func(id app.ID, file string, fd int) *Pipe {
+			p, err := e.Adopt(PipeOptions{ID: id, Name: file, Stream: app.Out, Dests: []Dest{{Path: filepath.Join(dir, file)}}}, fd)
+			require.NoError(t, err)
+			return p
+		}
+		late, soon := adopt(0, "raw.log", hung[0]), adopt(1, "other.log", other[0])
+		e.Adopted()
+		say(hung[1], "three\n")
+		for i := range 5 { // through the page that is left
+			say(other[1], fmt.Sprintln(i))
+			require.NoError(t, soon.Flush(t.Context()))
+		}
+		assert.Equal(t, "0\n1\n2\n3\n4\n", content(t, filepath.Join(dir, "other.log")))
+		assert.Empty(t, content(t, filepath.Join(dir, "raw.log")))
+		if wrote < 0 {
+			end()
+		} else {
+			fmt.Fprintln(in, wrote)
+		}
+		require.NoError(t, late.Flush(t.Context()))
+		assert.Equal(t, "one\ntwo\nthree\n", content(t, filepath.Join(dir, "raw.log")), "wrote %d", wrote)
+		unix.Close(hung[1])
+		unix.Close(other[1])
+		<-late.Done()
+		<-soon.Done()
+		require.NoError(t, e.Close())
+		end()
+	}
+}
+
 // What was on its way when supervisor and anchor died at once is known by the file in memory.
 func TestALedgerOutlivesThoseWhoKeepIt(t *testing.T) {
 	name := fmt.Sprintf("weaver-test-%d", os.Getpid())

@@ -43,4 +43,5 @@ func (gapOf) Told()                              {}
 func (l *Ledger) settle(func() []*Pipe)      {}
 func (l *Ledger) finishFor(*Pipe, int) error { return nil }
 func (l *Ledger) route(*Pipe)                {}
+func (l *Ledger) lendsFrom(int) bool         { return false }
 func lastByte(string) (last byte, ok bool)   { return 0, false }

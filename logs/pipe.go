@@ -112,8 +112,11 @@ func (e *Engine) pipe(o PipeOptions, source int) (*Pipe, error) {
 	}
 	var err error
 	if source >= 0 {
-		p.resume(source)
-		p.tap, err = e.reader.adopt(p, source)
+		lent := e.ledger.lendsFrom(source)
+		if !lent {
+			p.resume(source)
+		}
+		p.tap, err = e.reader.adopt(p, source, lent)
 	} else {
 		p.tap, p.fd, p.closeFD, err = e.reader.open(p)
 	}

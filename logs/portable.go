@@ -40,7 +40,7 @@ func (r *portable) start(t *portableTap) {
 	}()
 }
 
-func (r *portable) adopt(p *Pipe, fd int) (tap, error) {
+func (r *portable) adopt(p *Pipe, fd int, _ bool) (tap, error) {
 	in := os.NewFile(uintptr(fd), "pipe")
 	t := &portableTap{p: p, in: in}
 	t.deadlines = in.SetReadDeadline(time.Time{}) == nil

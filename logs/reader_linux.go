@@ -270,7 +270,7 @@ func (l *loop) open(p *Pipe) (tap, int, func(), error) {
 		_ = unix.Close(r)
 		return nil, -1, nil, fmt.Errorf("open /proc/self/fd/%d (is /proc mounted?): %w", r, err)
 	}
-	t, err := l.add(p, r)
+	t, err := l.add(p, r, false)
 	if err != nil {
 		_ = unix.Close(r)
 		_ = unix.Close(child)
@@ -280,16 +280,16 @@ func (l *loop) open(p *Pipe) (tap, int, func(), error) {
 }
 
 // adopt goes on with a pipe that is there. Its other ends are in other processes.
-func (l *loop) adopt(p *Pipe, fd int) (tap, error) {
+func (l *loop) adopt(p *Pipe, fd int, lent bool) (tap, error) {
 	if err := unix.SetNonblock(fd, true); err != nil {
 		return nil, fmt.Errorf("fcntl: %w", err)
 	}
-	return l.add(p, fd)
+	return l.add(p, fd, lent)
 }
 
-// add begins to read a pipe.
-func (l *loop) add(p *Pipe, r int) (tap, error) {
-	t := &pipeTap{p: p, l: l, fd: r, inode: inodeOfPipe(r), room: pipeRoom(r)}
+// add begins to read a pipe, or when it is not lent any more.
+func (l *loop) add(p *Pipe, r int, lent bool) (tap, error) {
+	t := &pipeTap{p: p, l: l, fd: r, inode: inodeOfPipe(r), room: pipeRoom(r), busy: lent}
 	ev := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLONESHOT, Fd: int32(r)}
 	l.e.mu.Lock()
 	defer l.e.mu.Unlock()
@@ -300,7 +300,34 @@ func (l *loop) add(p *Pipe, r int) (tap, error) {
 		return nil, err
 	}
 	l.taps[int32(r)] = t
+	if lent {
+		l.old.Add(1)
+		go l.awaitReturn(t) // ends when it is not lent any more, or with the engine
+	}
 	return t, nil
+}
+
+// returnLook is how often it is looked whether a pipe is lent.
+const returnLook = 10 * time.Millisecond
+
+// awaitReturn goes on with a pipe that is lent when it is not any more.
+func (l *loop) awaitReturn(t *pipeTap) {
+	defer l.old.Done()
+	for l.e.ledger.lends(t.inode) {
+		l.e.mu.Lock()
+		closed := l.closed
+		l.e.mu.Unlock()
+		if closed {
+			return
+		}
+		time.Sleep(returnLook)
+	}
+	t.p.resume(t.fd)
+	l.e.mu.Lock()
+	defer l.e.mu.Unlock()
+	t.busy = false
+	t.heat(l, l.clock())
+	l.wake()
 }
 
 func (l *loop) stop() error {

@@ -46,6 +46,7 @@ type pourer struct {
 	scratch [2]int // a pipe
 	buf     []byte
 	first   int // whose turn it is first
+	write   func(fd int, b []byte) (int, error)
 	bytes   atomic.Int64
 }
 
@@ -68,7 +69,7 @@ func newPourer(st *store) *pourer {
 		return nil
 	}
 	routes := ledger.ParseRoutes(text)
-	p := &pourer{stop: make(chan struct{}), done: make(chan struct{}), files: map[string]*pouredFile{}, null: -1, scratch: [2]int{-1, -1}}
+	p := &pourer{stop: make(chan struct{}), done: make(chan struct{}), files: map[string]*pouredFile{}, null: -1, scratch: [2]int{-1, -1}, write: syscall.Write}
 	if p.memory, err = ledger.Map(memory); err != nil {
 		return nil
 	}
@@ -149,11 +150,11 @@ func (p *pourer) lives(pid int, careful bool) {
 	p.living, p.barred = pid, !careful
 }
 
-// own takes hold of the pipes, unless somebody else has or may have.
+// own takes hold of the pipes, unless somebody else has or may have, as an anchor that was killed and hangs in a write.
 func (p *pourer) own() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.barred {
+	if _, claimed := p.memory.Claimed(); p.barred || claimed {
 		return false
 	}
 	self := syscall.Getpid()
@@ -214,6 +215,7 @@ func (a *anchor) disown() {
 	if fd, had := a.store.fds[ledger.MemoryName]; had && fileSize(fd) == ledger.Size {
 		if m, err := ledger.Map(fd); err == nil {
 			m.Disown(syscall.Getpid())
+			m.UnclaimOf(syscall.Getpid())
 			m.Close()
 		}
 	}

@@ -224,7 +224,7 @@ func TestTheAnchorTakesNothingOutOfPipesThatAreOthers(t *testing.T) {
 	o.lives(4711, true)
 	o.mine.Disown(os.Getpid())
 	require.True(t, o.mine.Own(4711))
-	page := o.free()
+	page := &o.pages[o.free()]
 	page.Begin(o.ino, 4, 4, time.Now(), false, func(enter func(int) ledger.Entry) { enter(0) })
 	o.finish(page, &o.sources[0], []byte("one\n"), time.Now())
 	assert.Equal(t, "one\n", string(o.buf[:o.peek(o.sources[0].fd)]))
@@ -233,6 +233,46 @@ func TestTheAnchorTakesNothingOutOfPipesThatAreOthers(t *testing.T) {
 	assert.NotEmpty(t, o.files)
 	o.letGo()
 	assert.Empty(t, o.files)
+}
+
+// A write that hangs while a supervisor takes the pipes is told of when it is over, and what comes after it is that one's.
+func TestAWriteThatHangsIsTheSupervisorsToFinish(t *testing.T) {
+	for _, wrote := range []int{0, 3, 8} {
+		o := newPoured(t, true, filepath.Join(t.TempDir(), "a.log"))
+		hangs, goOn := make(chan struct{}), make(chan struct{})
+		o.pourer.write = func(fd int, b []byte) (int, error) {
+			close(hangs)
+			<-goOn
+			if wrote == 0 {
+				return 0, syscall.ENOSPC
+			}
+			return syscall.Write(fd, b[:wrote])
+		}
+		o.write("one\ntwo\n")
+		over := make(chan struct{})
+		go func() {
+			o.round(time.Now())
+			close(over)
+		}()
+		<-hangs
+		claim, _ := o.mine.Claimed() // this process's own, which counts for others
+		require.True(t, o.mine.Claims(claim))
+		assert.Equal(t, o.ino, claim.Pipe)
+		assert.True(t, claim.Uses(0) && !claim.Uses(1))
+		o.lives(4711, true)
+		o.mine.Disown(os.Getpid())
+		require.True(t, o.mine.Own(4711))
+		close(goOn)
+		<-over
+		assert.False(t, o.mine.Claims(claim), "it is given up")
+		assert.Equal(t, "one\ntwo\n"[:wrote], o.content())
+		assert.EqualValues(t, ledger.Writing, o.page.State())
+		assert.Equal(t, wrote == 8, o.page.Entry(0).Complete(8))
+		assert.Equal(t, wrote > 0, o.page.Entry(0).Complete(wrote) && o.page.Entry(0).Begun() && wrote > 0)
+		assert.Nil(t, o.mine.Gap(o.path, false), "nothing is lost")
+		assert.Equal(t, "one\ntwo\n", string(o.buf[:o.peek(o.sources[0].fd)]), "it is still in its pipe")
+		assert.Equal(t, 4711, o.mine.Owner())
+	}
 }
 
 func devOf(fd int) uint64 {

@@ -26,19 +26,35 @@ func (p *pourer) round(now time.Time) (pause time.Duration) {
 		if !p.carries(s) {
 			continue
 		}
-		for range pourMost {
-			if !p.owns() {
-				return pause
-			}
-			n := p.pour(s, now)
-			p.bytes.Add(int64(n))
-			if n < p.much(s) {
-				break
-			}
+		full, ours := p.turn(s, now)
+		if !ours {
+			return pause
+		}
+		if full {
 			pause = pourSoon
 		}
 	}
 	return pause
+}
+
+// turn carries what is in a pipe, about so much as it holds, and reports whether it was full and whether it still is ours to carry. It has a
+// claim meanwhile: who becomes the owner because a disk hangs waits with this pipe until it is known what was written.
+func (p *pourer) turn(s *source, now time.Time) (full, ours bool) {
+	free := p.free()
+	p.memory.Claim(s.route.Inode, free)
+	defer p.memory.Unclaim()
+	for range pourMost {
+		if !p.owns() {
+			return full, false
+		}
+		n := p.pour(s, free, now)
+		p.bytes.Add(int64(n))
+		if n < p.much(s) {
+			break
+		}
+		full = true
+	}
+	return full, true
 }
 
 // letGo closes files: who rotates or removes them is not kept from it.
@@ -100,8 +116,8 @@ func (p *pourer) filled() []*source {
 	return full
 }
 
-// pour carries once what is in a pipe, and returns how much that was.
-func (p *pourer) pour(s *source, now time.Time) int {
+// pour carries once what is in a pipe, by way of a page that is free, and returns how much that was.
+func (p *pourer) pour(s *source, free int, now time.Time) int {
 	if !p.resume(s, now) {
 		return 0
 	}
@@ -119,10 +135,10 @@ func (p *pourer) pour(s *source, now time.Time) int {
 		}
 		take = n
 	}
-	page := p.free()
-	if page == nil {
+	if free < 0 {
 		return 0
 	}
+	page := &p.pages[free]
 	page.Begin(s.route.Inode, take, take, now, false, func(enter func(int) ledger.Entry) {
 		for i := range s.route.Files {
 			enter(i)
@@ -135,11 +151,12 @@ func (p *pourer) pour(s *source, now time.Time) int {
 // finish writes what of out is not in the files yet, and takes it out of the pipe.
 func (p *pourer) finish(page *ledger.Page, s *source, out []byte, now time.Time) {
 	for i, path := range s.route.Files {
-		p.file(path).append(p.memory, page.Entry(i), out, s.route.JSON, now)
+		p.file(path).append(p, page.Entry(i), out, s.route.JSON, now)
+		if !p.owns() { // the supervisor, for which a disk took too long, finishes it
+			return
+		}
 	}
-	if p.owns() { // or the supervisor, for which a disk took too long, finishes it
-		page.Consume(s.fd, p.null, len(out))
-	}
+	page.Consume(s.fd, p.null, len(out))
 }
 
 // resume finishes what the supervisor had begun with a pipe. False: nobody but a supervisor can, for lines are being changed on
@@ -177,14 +194,14 @@ func (p *pourer) resume(s *source, now time.Time) bool {
 	return true
 }
 
-// free is a page that nobody uses, nil if there is none.
-func (p *pourer) free() *ledger.Page {
+// free is a page that nobody uses, negative if there is none.
+func (p *pourer) free() int {
 	for i := range p.pages {
 		if p.pages[i].State() == ledger.Idle {
-			return &p.pages[i]
+			return i
 		}
 	}
-	return nil
+	return -1
 }
 
 // peek copies to buf what is in a pipe, without taking it out.

@@ -51,20 +51,25 @@ func (f *pouredFile) open() error {
 }
 
 // append appends what is missing of out, of which the entry says what is there already. What the disk refuses is lost and
-// noted, for a supervisor to tell in the file; until that has room for the note nothing else goes there.
-func (f *pouredFile) append(m *ledger.Memory, e ledger.Entry, out []byte, json bool, now time.Time) {
+// noted, for a supervisor to tell in the file; until that has room for the note nothing else goes there. If the pipes are a supervisor's
+// by the time the disk has answered, the rest is that one's to write or to lose.
+func (f *pouredFile) append(p *pourer, e ledger.Entry, out []byte, json bool, now time.Time) {
+	m := p.memory
 	err := f.ready(m, json, now)
 	if err == nil {
 		out = out[e.Done(f.dev, f.ino, f.path, out):]
 		for len(out) > 0 && err == nil {
 			e.Writing(f.dev, f.ino, fileSize(f.fd), len(out))
 			var n int
-			if n, err = syscall.Write(f.fd, out); n > 0 {
+			if n, err = p.write(f.fd, out); n > 0 {
 				e.Wrote(n)
 				out = out[n:]
 			}
 			if err == syscall.EINTR {
 				err = nil
+			}
+			if !p.owns() {
+				return
 			}
 		}
 	}

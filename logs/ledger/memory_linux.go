@@ -21,6 +21,7 @@ const (
 type Memory struct {
 	mem   []byte
 	words []uint64
+	born  uint64 // when this process was started, once that was asked
 }
 
 // Map makes use of the memory file fd, which has Size bytes.
@@ -29,7 +30,7 @@ func Map(fd int) (*Memory, error) {
 	if err != nil {
 		return nil, &os.PathError{Op: "map", Path: "the ledger of logs", Err: err}
 	}
-	return &Memory{mem, unsafe.Slice((*uint64)(unsafe.Pointer(&mem[0])), Size/8)}, nil
+	return &Memory{mem: mem, words: unsafe.Slice((*uint64)(unsafe.Pointer(&mem[0])), Size/8)}, nil
 }
 
 // Close unmaps it. Pages and entries of it must not be used any more.
@@ -66,16 +67,27 @@ func (m *Memory) Own(pid int) bool {
 // Disown ends that pid is the owner.
 func (m *Memory) Disown(pid int) { atomic.CompareAndSwapUint64(m.owner(), uint64(pid), 0) }
 
-// ownPatience is how long to wait for an owner who is about to finish, which takes milliseconds unless a disk hangs.
-const ownPatience = 10 * time.Second
+// Patience is how long to wait for an owner who is about to finish, which takes milliseconds unless a disk hangs.
+const Patience = 10 * time.Second
 
-// Await makes this process the owner as soon as the other one has finished or is no more, and in any case in the end.
-func (m *Memory) Await() {
+// Await makes this process the owner as soon as the other one has finished or is no more, and in any case in the end: what that one has
+// a claim on is left to it.
+func (m *Memory) Await(patience time.Duration) {
 	self := os.Getpid()
 	for began := time.Now(); !m.Own(self); time.Sleep(time.Millisecond) {
 		was := atomic.LoadUint64(m.owner())
-		if syscall.Kill(int(was), 0) == syscall.ESRCH || time.Since(began) > ownPatience {
+		late := time.Since(began) > patience
+		if late && m.ownedByClaimant(was) {
+			_ = syscall.Kill(int(was), syscall.SIGCONT) // it may have been stopped, and is to finish
+		}
+		if late || syscall.Kill(int(was), 0) == syscall.ESRCH {
 			atomic.CompareAndSwapUint64(m.owner(), was, 0)
 		}
 	}
+}
+
+// ownedByClaimant reports that the owner is surely the one with the claim, and nobody else who has its pid by now.
+func (m *Memory) ownedByClaimant(owner uint64) bool {
+	c, ok := m.Claimed()
+	return ok && uint64(c.pid) == owner
 }
