@@ -218,7 +218,7 @@ func (d *daemon) open() (err error) {
 	d.rpc = adoptSocket(rpcPrefix, d.home.PM2Socket(), d.link.store, d.link.store.Take(rpcPrefix))
 	d.pub = adoptSocket(pubPrefix, d.home.PubSocket(), d.link.store, d.link.store.Take(pubPrefix))
 	d.spawner, err = spawn.New(spawn.Options{
-		CgroupRoot: identity, Marker: Marker, Trampoline: d.opts.Trampoline, Reaper: d.link.pid,
+		CgroupRoot: identity, Marker: Marker, Trampoline: d.opts.Trampoline, Reaper: d.link.pid, Kin: d.isKin,
 		Peek: func(tag string, x spawn.Exit) { d.sup.Peek(tag, x) },
 	})
 	if err != nil {
@@ -264,6 +264,11 @@ func (d *daemon) open() (err error) {
 		FirstEvent: uint64(d.started.UnixMicro()),
 	})
 	d.history = history.Open(d.home.Metrics())
+	if d.link.present() {
+		if memory, err := historyMemory(d.link.store, d.left); err == nil { // else the last seconds may get lost
+			d.history.Keep(memory)
+		}
+	}
 	d.renderings = cache.New[view, rendering](cache.Options{MaxEntries: maxRenderings})
 	d.machine.read = readHost
 	d.applySettings(d.settings.Load())

@@ -51,6 +51,7 @@ func (d *daemon) keepHistory(ctx context.Context) {
 		for name, p := range sums {
 			complain(d.history.Add(name, p))
 		}
+		d.history.Remember()
 	}
 }
 

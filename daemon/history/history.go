@@ -2,7 +2,7 @@
 //
 // A service has one file of fixed size, two rings whose slots are told by time: there is no head that could be wrong after
 // a crash, and a slot that is too old is none. The points of ten seconds, as the clock has them, wait in memory and are
-// written together: they lie side by side in one ring and are one slot of the other.
+// written together: they lie side by side in one ring and are one slot of the other. That may be memory that outlives the process.
 package history
 
 import (
@@ -41,6 +41,12 @@ type Store struct {
 	mu     sync.Mutex
 	step   int64 // the last that Settle has seen
 	series map[string]*series
+
+	memory Memory // nil: what waits dies with this process
+	turn   uint64 // writes to it
+	buf    []byte
+	// nothing was what the last write told of.
+	nothing bool
 }
 
 // series is what waits of one service: the points of one step, as they are in the file, which is a third of what they take
@@ -112,7 +118,10 @@ func (s *Store) Flush() error {
 func (s *Store) Forget(name string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.series, name)
+	if s.series[name] != nil {
+		delete(s.series, name)
+		s.remember() // or it would come back
+	}
 	if err := os.Remove(s.path(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("forget the history of %s: %w", name, err)
 	}

@@ -1,6 +1,7 @@
 package history
 
 import (
+	"io"
 	"os"
 	"testing"
 	"time"
@@ -115,4 +116,76 @@ func TestAFileThatWasRemovedIsMadeAnew(t *testing.T) {
 	points, err := s.Window("x", t0, t0.Add(time.Second))
 	require.NoError(t, err)
 	require.Len(t, points, 1)
+}
+
+// memory is a file that a process leaves to the next.
+type memory []byte
+
+func (m *memory) ReadAt(b []byte, at int64) (int, error) {
+	if at >= int64(len(*m)) {
+		return 0, io.EOF
+	}
+	return copy(b, (*m)[at:]), nil
+}
+
+func (m *memory) WriteAt(b []byte, at int64) (int, error) {
+	if need := int(at) + len(b); need > len(*m) {
+		*m = append(*m, make([]byte, need-len(*m))...)
+	}
+	return copy((*m)[at:], b), nil
+}
+
+func TestWhatWaitsOutlivesTheProcess(t *testing.T) {
+	dir, m := t.TempDir(), &memory{}
+	t0 := time.Unix(1_700_000_000, 0)
+	s := Open(dir)
+	s.Keep(m)
+	add := func(name string, second int) {
+		require.NoError(t, s.Add(name, Point{At: t0.Add(time.Duration(second) * time.Second), CPU: float64(second)}))
+		s.Remember()
+	}
+	seconds := func(name string) (all []int) {
+		points, err := s.Window(name, t0, t0.Add(time.Minute))
+		require.NoError(t, err)
+		for _, p := range points {
+			all = append(all, int(p.At.Sub(t0).Seconds()))
+		}
+		return all
+	}
+	dies := func() {
+		s = Open(dir)
+		s.Keep(m)
+	}
+	for second := range 4 {
+		add("a", second)
+		add("b", second)
+	}
+	dies()
+	add("a", 6)
+	require.Equal(t, []int{0, 1, 2, 3, 6}, seconds("a"), "before the death and after it")
+	dies()
+	require.Equal(t, []int{0, 1, 2, 3}, seconds("b"))
+	require.NoError(t, s.Forget("b"))
+	dies()
+	require.Empty(t, seconds("b"), "what is forgotten does not come back")
+	add("c", 20)
+	add("c", 21)
+	last := *m
+	at := int(s.turn%2) * placeSize
+	last[at+headSize+5] ^= 1 // it died in the middle of the last write
+	dies()
+	require.Equal(t, []int{20}, seconds("c"))
+	require.NoError(t, s.Settle(t0.Add(40*time.Second)))
+	require.NoError(t, s.Settle(t0.Add(50*time.Second)))
+	s.Remember()
+	dies()
+	require.Empty(t, s.series, "what was written waits no more")
+}
+
+func FuzzMemory(f *testing.F) {
+	f.Add([]byte{})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		m := memory(b)
+		Open(t.TempDir()).Keep(&m)
+	})
 }
