@@ -31,11 +31,12 @@ type Hold struct {
 	Dir string `json:"dir,omitempty"` // the control group with that file
 }
 
-// The means that need this process: they pause and resume the tree, by turns.
-const (
-	ByFreezer = "cgroup2 cgroup.freeze by turns"
-	BySignals = "SIGSTOP and SIGCONT by turns"
-)
+// BySignals is the means that needs this process, which pauses and resumes the tree. A tree that is paused so goes on when this process
+// dies, whoever else does: see lifeline.
+const BySignals = "SIGSTOP and SIGCONT by turns"
+
+// byFreezer is what former supervisors had for it. What a control group's freezer has paused stays so until somebody thaws it.
+const byFreezer = "cgroup2 cgroup.freeze by turns"
 
 // Holds says what holds the child's bounds, in order of resource; nil if it has none.
 func (c *Child) Holds() []Hold { return c.holds }
@@ -46,7 +47,7 @@ func (c *Child) Bounds() Bounds { return c.bounds }
 // throttled reports that the CPU bound is held by this process.
 func (c *Child) throttled() bool {
 	for _, h := range c.holds {
-		if h.By == ByFreezer || h.By == BySignals {
+		if h.By == BySignals {
 			return true
 		}
 	}

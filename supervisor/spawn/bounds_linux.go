@@ -157,8 +157,6 @@ func (s *Spawner) holdOne(c *Cmd, what Resource, r rule, group *cgroup, why stri
 		h.Why = err.Error()
 	}
 	switch {
-	case what == CPU && group != nil && group.set([]setting{{"cgroup.freeze", "0", false}}) == nil:
-		h.By, h.Dir = ByFreezer, group.dir
 	case what == CPU:
 		h.By = BySignals
 	case what == IO:
@@ -300,16 +298,7 @@ func (s *Spawner) limit(c *Child, again bool) {
 	if !c.throttled() {
 		return
 	}
-	var b brake
-	for _, h := range c.holds {
-		switch h.By {
-		case ByFreezer:
-			b = &freezer{group: &cgroup{dir: h.Dir}}
-		case BySignals:
-			b = &stopper{child: c, again: again, lines: lifelines{}}
-		}
-	}
-	c.throttle = newThrottle(b, c.bounds.CPU, float64(runtime.NumCPU()))
+	c.throttle = newThrottle(&stopper{child: c, again: again, lines: lifelines{}}, c.bounds.CPU, float64(runtime.NumCPU()))
 }
 
 // beginThrottle has the throttle work until c's tree is empty.
@@ -332,10 +321,11 @@ func (s *Spawner) resumeBounds(c *Child) {
 	}
 	for i := range c.holds {
 		h := &c.holds[i]
-		if h.By != ByFreezer || c.group != nil {
+		if h.By != byFreezer {
 			continue
 		}
-		h.By, h.Dir, h.Why = BySignals, "", c.why
+		_ = writeFile(h.Dir+"/cgroup.freeze", "0") // where it is gone nobody is frozen
+		h.By, h.Dir = BySignals, ""
 	}
 	s.limit(c, true)
 	s.beginThrottle(c)
@@ -358,8 +348,6 @@ func (s *Spawner) findHolds(c *Child) (holds []Hold) {
 			h.By, h.Dir = "cgroup1 "+r.v1file, g.dir
 		case c.group != nil && c.group.set(r.v2set(c.bounds)) == nil:
 			h.By, h.Dir = "cgroup2 "+r.v2file, c.group.dir
-		case what == CPU && c.group != nil:
-			h.By, h.Dir = ByFreezer, c.group.dir
 		case what == CPU:
 			h.By = BySignals
 		}
@@ -367,13 +355,6 @@ func (s *Spawner) findHolds(c *Child) (holds []Hold) {
 	}
 	return holds
 }
-
-// freezer pauses a control group of cgroup2.
-type freezer struct{ group *cgroup }
-
-func (f *freezer) begin()        { _ = f.resume() } // a former supervisor may have frozen it, and died
-func (f *freezer) pause() error  { return writeFile(f.group.dir+"/cgroup.freeze", "1") }
-func (f *freezer) resume() error { return gone(writeFile(f.group.dir+"/cgroup.freeze", "0")) }
 
 // gone takes the end of a group for the end of its processes.
 func gone(err error) error {

@@ -23,7 +23,7 @@ var means = []struct {
 	without func(*Spawner)
 }{
 	{"quota", "", func(*Spawner) {}},
-	{"freezer", ByFreezer, func(s *Spawner) { s.withoutControllers() }},
+	{"signals to a group", BySignals, func(s *Spawner) { s.withoutControllers() }},
 	{"signals", BySignals, func(s *Spawner) { s.withoutControllers(); s.withoutGroups() }},
 }
 
@@ -51,7 +51,7 @@ func eachMeans(t *testing.T, test func(t *testing.T, s *Spawner)) {
 		t.Run(m.name, func(t *testing.T) {
 			s := newSpawner(t, mode{cgroup: true})
 			m.without(s)
-			if m.by != ByFreezer && m.by != BySignals {
+			if m.by != BySignals {
 				probe := command("/bin/true")
 				probe.Bounds.CPU = 1
 				if r := launch(t, s, probe); r.throttled() {
@@ -170,12 +170,6 @@ func precede(r *run) bool {
 
 // paused reports whether all processes of a tree are paused.
 func paused(c *Child) bool {
-	for _, h := range c.Holds() {
-		if h.By == ByFreezer {
-			text, _ := os.ReadFile(h.Dir + "/cgroup.events")
-			return strings.Contains(string(text), "frozen 1")
-		}
-	}
 	tree, err := c.Tree()
 	for _, pid := range tree {
 		if st, ok := readTimes(pid); ok && st.runs {

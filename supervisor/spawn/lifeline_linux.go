@@ -39,23 +39,27 @@ func (l lifeline) cut() {
 // lifelines are those of a tree, by process group.
 type lifelines map[int]lifeline
 
-// tie sees to it that a process of the tree is continued. A tree has one group, mostly; without a descriptor for it the process
-// waits for the next supervisor.
-func (l lifelines) tie(pid int) {
+// tie sees to it that a process of the tree is continued, and reports whether it will be. A tree has one group, mostly.
+func (l lifelines) tie(pid int) bool {
 	group, err := unix.Getpgid(pid)
-	if err != nil || group <= 1 || group == unix.Getpgrp() || len(l) >= maxLifelines {
-		return
+	if err != nil || group <= 1 || group == unix.Getpgrp() {
+		return false
 	}
 	if _, has := l[group]; has {
-		return
+		return true
 	}
-	if line, err := tie(group); err == nil {
+	if len(l) >= maxLifelines {
+		return false
+	}
+	line, err := tie(group)
+	if err == nil {
 		l[group] = line
 	}
+	return err == nil
 }
 
-// maxLifelines bounds the groups of one tree that are thought of: each takes two descriptors.
-const maxLifelines = 16
+// maxLifelines bounds the groups of one tree that are thought of: each takes two descriptors while the tree is paused.
+const maxLifelines = 32
 
 func (l lifelines) cut() {
 	for group, line := range l {

@@ -94,9 +94,8 @@ func TestALifelineThatIsCutDoesNothing(t *testing.T) {
 		target.Wait() // it was killed
 	}()
 	l := lifelines{}
-	l.tie(target.Process.Pid)
-	require.Len(t, l, 1)
-	l.tie(target.Process.Pid)
+	require.True(t, l.tie(target.Process.Pid))
+	require.True(t, l.tie(target.Process.Pid))
 	require.Len(t, l, 1)
 	require.NoError(t, target.Process.Signal(syscall.SIGSTOP))
 	require.Eventually(t, func() bool { return stopped(target.Process.Pid) }, 10*time.Second, time.Millisecond)
@@ -104,4 +103,9 @@ func TestALifelineThatIsCutDoesNothing(t *testing.T) {
 	assert.Empty(t, l)
 	time.Sleep(20 * time.Millisecond) // for what must not come
 	assert.True(t, stopped(target.Process.Pid))
+
+	for i := range maxLifelines {
+		l[-i] = lifeline{-1, -1}
+	}
+	assert.False(t, l.tie(target.Process.Pid), "what would stay paused is not paused")
 }

@@ -12,7 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// stopper pauses a tree by SIGSTOP and SIGCONT, process by process. What it has stopped does not stay so when it dies.
+// stopper pauses a tree by SIGSTOP and SIGCONT, process by process. What it has stopped does not stay so when it dies: what has no
+// lifeline is not stopped. That is why a control group's freezer is not used, of which the kernel lets go for nobody.
 type stopper struct {
 	child *Child
 	again bool // a former supervisor paused it, and may have died meanwhile
@@ -38,8 +39,11 @@ func (s *stopper) begin() {
 	}
 }
 
-// used adds up what the processes of the tree used.
+// used is what the kernel tells of the control group, those who have ended included, or adds up what the processes of the tree used.
 func (s *stopper) used(now time.Time) (time.Duration, error) {
+	if g := s.child.group; g != nil {
+		return g.used()
+	}
 	if now.Sub(s.census) >= censusEvery && !s.resting {
 		if err := s.count(now); err != nil {
 			return 0, err
@@ -88,10 +92,22 @@ func (s *stopper) pause() error {
 	for {
 		// A fork that was under way when its process got the signal is seen once that process has really stopped.
 		before := len(s.stopped)
-		if err := s.stopAll(); err != nil || len(s.stopped) == before || !s.settled() {
+		err := s.stopAll()
+		done := err != nil || len(s.stopped) == before || !s.settled()
+		s.stopped = slices.DeleteFunc(s.stopped, s.untied)
+		if done {
 			return err
 		}
 	}
+}
+
+// untied lets go of a process that has left its group between being tied and being stopped, if it cannot be tied again.
+func (s *stopper) untied(m member) bool {
+	if s.lines.tie(m.pid) {
+		return false
+	}
+	_ = s.child.sendMember(m, syscall.SIGCONT) // gone is as good
+	return true
 }
 
 // settleTime bounds the wait for processes to stop: one that waits for a disk takes as long as that does.
@@ -124,7 +140,9 @@ func (s *stopper) stopAll() error {
 		if st, ok := readTimes(m.pid); ok && st.stopped {
 			return nil
 		}
-		s.lines.tie(m.pid) // before: at no moment it is stopped without
+		if !s.lines.tie(m.pid) { // before: at no moment it is stopped without
+			return nil
+		}
 		err := s.child.sendMember(m, syscall.SIGSTOP)
 		if err == nil && !slices.Contains(s.stopped, m) {
 			s.stopped = append(s.stopped, m)
@@ -197,10 +215,10 @@ func parseTimes(line []byte) (s stat, ok bool) {
 	return s, n > fieldStart
 }
 
-// used of a frozen group is told by the kernel, to the microsecond, those who have ended included.
-func (f *freezer) used(time.Time) (time.Duration, error) {
+// used is the CPU time of a control group, to the microsecond.
+func (g *cgroup) used() (time.Duration, error) {
 	var buf [512]byte
-	n, err := readFile(f.group.dir+"/cpu.stat", buf[:])
+	n, err := readFile(g.dir+"/cpu.stat", buf[:])
 	if err != nil {
 		return 0, gone(err)
 	}
