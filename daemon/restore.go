@@ -1,10 +1,12 @@
 package daemon
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -170,6 +172,20 @@ func saved(records []pm2.Record) []supervisor.Saved {
 		out[i] = supervisor.Saved{Process: app.Process{Spec: &r.Spec, Name: r.Spec.Name}, Up: r.Status != app.Stopped}
 	}
 	return out
+}
+
+// homeVar is how an anchor tells its supervisors where they are.
+const homeVar = "WEAVER_HOME"
+
+// isKin says whether a process is a supervisor of this home, or a copy of one that has not executed a service's program yet.
+func (d *daemon) isKin(pid int) bool {
+	dir := "/proc/" + strconv.Itoa(pid)
+	line, err := os.ReadFile(dir + "/cmdline")
+	if program, rest, _ := bytes.Cut(line, []byte{0}); err != nil || string(program) != "weaverd" || !bytes.HasPrefix(rest, []byte("supervise\x00")) {
+		return false
+	}
+	env, err := os.ReadFile(dir + "/environ")
+	return err == nil && bytes.Contains(append([]byte{0}, env...), []byte("\x00"+homeVar+"="+os.Getenv(homeVar)+"\x00"))
 }
 
 // isOurs names the processes of weaver itself, which may have been started from within a service.

@@ -82,7 +82,11 @@ func (h *host) adoptHere(p *app.Process, c lifecycle.Child, hd handle, left esta
 	}
 	h.adoptLine(k, p, c, hd, alive, left)
 	k.stay = h.stay(p, c.Gen)
-	if err := k.stay.resume(p.Spec.Listen, hd.Extra[sidesKey], c.Ready && !c.Dying()); err != nil {
+	sides := hd.Extra[sidesKey]
+	if c.PID == 0 {
+		sides = k.stay.sidesIn(p.Spec.Listen, k.PID())
+	}
+	if err := k.stay.resume(p.Spec.Listen, sides, c.Ready && !c.Dying()); err != nil {
 		k.trouble = err
 	}
 	h.adoptSigns(k, p, c.Gen, alive, left)
@@ -191,6 +195,14 @@ func parsePipeName(name string) (id app.ID, gen uint64, stream app.Stream, ok bo
 	gen, gerr := strconv.ParseUint(part[2], 10, 64)
 	stream = app.Stream(part[3])
 	return app.ID(n), gen, stream, err == nil && gerr == nil && (stream == app.Out || stream == app.Err)
+}
+
+func (h *host) find(id app.ID, gen uint64) (pid int) {
+	f, ok := h.opts.Spawner.Find(tagOf(h.opts.Identity, id, gen))
+	if !ok {
+		return 0
+	}
+	return f.PID
 }
 
 func (h *host) killUnborn() { h.opts.Spawner.KillUnborn(func(int) bool { return false }) }

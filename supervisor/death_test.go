@@ -90,6 +90,7 @@ func (s *station) launch(p *app.Process, gen uint64, exited func(spawn.Exit)) (c
 
 func (s *station) removePID(string)                               {}
 func (s *station) killUnborn()                                    {}
+func (s *station) find(app.ID, uint64) int                        { return 0 }
 func (s *station) settleEstate(estate, func(app.ID) *app.Process) {}
 func (s *station) living(k childKey) (c *fakeChild, dead, empty bool) {
 	s.m.mu.Lock()

@@ -144,6 +144,8 @@ func (w *world) settleEstate(estate, func(app.ID) *app.Process) {}
 
 func (w *world) killUnborn() {}
 
+func (w *world) find(app.ID, uint64) int { return 0 }
+
 func (w *world) adopt(*app.Process, lifecycle.Child, handle, estate, func(spawn.Exit)) found {
 	return found{}
 }

@@ -40,6 +40,8 @@ type launcher interface {
 	settleEstate(left estate, process func(app.ID) *app.Process)
 	// killUnborn ends what was forked and has not become a program.
 	killUnborn()
+	// find is the main process of an incarnation of which no more is known than that it was to be forked; 0 is none.
+	find(id app.ID, gen uint64) (pid int)
 	// removePID takes a pid file away.
 	removePID(path string)
 }

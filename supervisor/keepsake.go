@@ -1,6 +1,7 @@
 package supervisor
 
 import (
+	"iter"
 	"strconv"
 	"strings"
 	"sync"
@@ -58,8 +59,8 @@ func (k *keepsakes) NoteCluster(state []byte) {
 	k.book.keep(journal.Record{Key: keyCluster, Value: state})
 }
 
-// reclaim completes what a former supervisor left by what living processes hold of it, and forgets what nobody has any more.
-func (k *keepsakes) reclaim(values map[string][]byte, list []remembered, left map[string]int) {
+// reclaim completes what a former supervisor left by what living processes, mains, hold of it, and forgets what nobody has any more.
+func (k *keepsakes) reclaim(values map[string][]byte, mains iter.Seq[int], left map[string]int) {
 	missing := map[uint64][]string{} // names, by the number of the socket
 	for key, value := range values {
 		name, ok := strings.CutPrefix(key, keySocket)
@@ -77,11 +78,10 @@ func (k *keepsakes) reclaim(values map[string][]byte, list []remembered, left ma
 	if len(missing) == 0 {
 		return
 	}
-	for i := range list {
-		for _, pid := range []int{list[i].state.Cur.PID, list[i].state.Old.PID} {
-			if pid > 0 && len(missing) > 0 {
-				k.reclaimFrom(pid, missing, left)
-			}
+	for pid := range mains {
+		k.reclaimFrom(pid, missing, left)
+		if len(missing) == 0 {
+			break
 		}
 	}
 	for _, names := range missing {

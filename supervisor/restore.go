@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"iter"
 	"slices"
 	"strconv"
 	"strings"
@@ -59,8 +60,11 @@ func (s *Supervisor) Resume(values map[string][]byte, left map[string]int) (Resu
 			p.state = afresh(p.life.state(epoch{time.Unix(0, p.life.Wall), p.life.Boot}), p.life.Wanted, now.now)
 		}
 	}
+	if r.Again && slices.ContainsFunc(list, func(p remembered) bool { return p.intends() }) {
+		s.launcher.killUnborn()
+	}
 	if s.keepsakes != nil && r.Again {
-		s.keepsakes.reclaim(values, list, left)
+		s.keepsakes.reclaim(values, s.mainsOf(list), left)
 	}
 	var cluster []byte // of no use without workers
 	if r.Again && slices.ContainsFunc(list, func(p remembered) bool { return p.state.Cur.PID > 0 && clusters(p.process.Spec) }) {
@@ -78,9 +82,6 @@ func (s *Supervisor) Resume(values map[string][]byte, left map[string]int) (Resu
 	records, odd := s.operations.resume(values, list, s.book)
 	r.Problems = append(r.Problems, odd...)
 	s.book.take(values, keepers, append(records, recordOf(keyMachine, machine))...)
-	if r.Again && slices.ContainsFunc(keepers, (*keeper).intends) {
-		s.launcher.killUnborn()
-	}
 	for i, k := range keepers {
 		if r.Again {
 			n, err := k.takeOver(list[i].life, list[i].exits, left)
@@ -105,6 +106,24 @@ func (s *Supervisor) Resume(values map[string][]byte, left map[string]int) (Resu
 	return r, nil
 }
 
+// mainsOf returns a function that tells the main processes of a former supervisor's children one by one, those too that were not written
+// down any more.
+func (s *Supervisor) mainsOf(list []remembered) iter.Seq[int] {
+	return func(yield func(int) bool) {
+		for i := range list {
+			for _, c := range []lifecycle.Child{list[i].state.Cur, list[i].state.Old} {
+				pid := c.PID
+				if pid == 0 && c.Gen != 0 {
+					pid = s.launcher.find(list[i].process.ID, c.Gen)
+				}
+				if pid > 0 && !yield(pid) {
+					return
+				}
+			}
+		}
+	}
+}
+
 // Holds reports whether a tag is of an incarnation that this supervisor looks after, or of what its user wants left alone.
 func (s *Supervisor) Holds(tag string) bool {
 	id, gen, ok := s.parseTag(tag)
@@ -121,6 +140,9 @@ func Check(values map[string][]byte) []error {
 	_, problems := readBook(values)
 	return problems
 }
+
+// intends reports whether a spawn was decided of which no more is known.
+func (r *remembered) intends() bool { return r.state.Cur.Gen != 0 && r.state.Cur.PID == 0 }
 
 // afresh is the state of a process of which nothing is left, and which is due if it was wanted.
 func afresh(s lifecycle.State, wanted bool, now time.Time) lifecycle.State {

@@ -105,6 +105,26 @@ func (h *holdings) lent(u user, list []string, sides []int, serves bool) error {
 	return nil
 }
 
+// sidesIn returns which side of each address is among sockets, by their numbers.
+func (h *holdings) sidesIn(id app.ID, list []string, sockets map[uint64]int) []int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	sides := make([]int, len(list))
+	all, err := h.find(id, list)
+	if err != nil {
+		return sides // resume says why
+	}
+	for i, s := range all {
+		if s.sides[1] == nil {
+			continue
+		}
+		if _, has := sockets[socketInode(s.sides[1].fd)]; has {
+			sides[i] = 1
+		}
+	}
+	return sides
+}
+
 // relieve has the sockets that an incarnation has to itself get nothing new: all goes to its successor's. It returns them.
 func (h *holdings) relieve(u user, list []string) (fds []int) {
 	h.mu.Lock()

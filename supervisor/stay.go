@@ -60,6 +60,18 @@ func (t *stay) extra(m map[string]json.RawMessage) map[string]json.RawMessage {
 	return m
 }
 
+// sidesIn tells of a process, of which nothing was written down, the sides that it was given: it holds these.
+func (t *stay) sidesIn(list []string, pid int) json.RawMessage {
+	if t == nil || len(list) == 0 {
+		return nil
+	}
+	sides, err := json.Marshal(t.sup.held.sidesIn(t.user.id, list, socketsOf(pid)))
+	if err != nil {
+		return nil // numbers
+	}
+	return sides
+}
+
 // resume notes what an incarnation of a former supervisor has.
 func (t *stay) resume(list []string, sides json.RawMessage, serves bool) error {
 	if t == nil || len(list) == 0 {

@@ -164,6 +164,9 @@ func TestSidesOfFormerChildren(t *testing.T) {
 
 	next := holdings{store: store}
 	next.inherit(map[string]int{heldName(list[0]): first[0], heldName(list[0]) + secondSuffix: second[0]})
+	holds := func(fd int) map[uint64]int { return map[uint64]int{socketInode(fd): 3, 1: 4} }
+	assert.Equal(t, []int{0}, next.sidesIn(7, list, holds(first[0])))
+	assert.Equal(t, []int{1}, next.sidesIn(7, list, holds(second[0])), "one that was not written down")
 	require.NoError(t, next.lent(two, list, []int{1}, true))
 	next.settle()
 	next.settleSides()

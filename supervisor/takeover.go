@@ -132,6 +132,3 @@ func resumeKeeper(sup *Supervisor, p *remembered) *keeper {
 	k.expect() // what is held for it stays so, before anybody gives back what nobody wants
 	return k
 }
-
-// intends reports whether a spawn was decided of which no more is known.
-func (k *keeper) intends() bool { return k.state.Cur.Gen != 0 && k.state.Cur.PID == 0 }

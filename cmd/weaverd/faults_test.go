@@ -103,8 +103,17 @@ func TestEveryWriteMayFail(t *testing.T) {
 		`{"name": "s", "script": "/bin/sleep", "args": ["1000"], "interpreter": "none"}]}`)
 	h.weaver("start", "eco.json")
 	h.weaver("stop", "b")
-	all := os.Getenv("WEAVER_FAULTS") != "" // else one way and place of each change
-	injected, total := 0, 0
+	part, parts := 0, 0 // of the faults; none of them: one way and place of each change
+	switch which := os.Getenv("WEAVER_FAULTS"); {
+	case strings.Contains(which, "/"):
+		_, err := fmt.Sscanf(which, "%d/%d", &part, &parts)
+		require.NoError(t, err, which)
+		part %= parts
+	case which != "":
+		parts = 1
+	}
+	all := parts > 0
+	injected, total, met := 0, 0, 0
 	var tr *tracer
 	attach := func() {
 		if pid := h.ping().PID; tr == nil || tr.pid != pid {
@@ -131,7 +140,8 @@ func TestEveryWriteMayFail(t *testing.T) {
 		total += len(points)
 		for j, w := range ways {
 			for n := 1; n <= len(points); n++ {
-				if !all && (j != i%len(ways) || n != 1+(5*i+4)%len(points)) {
+				met++
+				if all && met%parts != part || !all && (j != i%len(ways) || n != 1+(5*i+4)%len(points)) {
 					continue
 				}
 				_, _ = h.run(c.undo...) // it may be as it is to be

@@ -26,6 +26,9 @@ func (h *house) run(args ...string) (out string, err error) {
 	cmd := exec.Command(filepath.Join(bin, "weaver"), args...)
 	cmd.Dir = h.home
 	cmd.Env = h.environ()
+	if h.user != nil {
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: h.user}
+	}
 	text, err := cmd.CombinedOutput()
 	return string(text), err
 }

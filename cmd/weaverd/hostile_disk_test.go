@@ -26,7 +26,7 @@ func mounted(t *testing.T, mount func(dir string) ([]byte, error)) *house {
 		os.RemoveAll(dir)
 		t.Skipf("cannot mount here: %v: %s", err, out)
 	}
-	h := &house{t, dir}
+	h := &house{t: t, home: dir}
 	t.Cleanup(func() {
 		h.run("kill")
 		assert.Empty(t, h.marked(), "kill leaves nothing")

@@ -23,12 +23,13 @@ import (
 type house struct {
 	t    *testing.T
 	home string
+	user *syscall.Credential // whose it is; nil: this process's
 }
 
 func newHouse(t *testing.T) *house {
 	dir, err := os.MkdirTemp("", "ws") // a socket's path is short
 	require.NoError(t, err)
-	h := &house{t, dir}
+	h := &house{t: t, home: dir}
 	t.Cleanup(func() {
 		h.weaver("kill")
 		assert.Empty(t, h.marked(), "kill leaves nothing")
@@ -48,6 +49,10 @@ func (h *house) weaver(args ...string) []byte {
 	cmd := exec.Command(filepath.Join(bin, "weaver"), args...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = h.home, &stdout, &stderr
 	cmd.Env = h.environ()
+	if h.user != nil {
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: h.user}
+		cmd.Env = append(cmd.Env, "HOME="+h.home)
+	}
 	require.NoError(h.t, cmd.Run(), "weaver %v: %s%s", args, &stdout, &stderr)
 	return stdout.Bytes()
 }
@@ -95,6 +100,24 @@ func (h *house) killSupervisor() {
 	was := h.ping().PID
 	require.NoError(h.t, syscall.Kill(was, syscall.SIGKILL))
 	require.Eventually(h.t, func() bool { return h.ping().PID != was }, 60*time.Second, 5*time.Millisecond)
+}
+
+// killAnchor has the supervisor take the anchor's place, and returns when another supervisor answers.
+func (h *house) killAnchor() {
+	h.t.Helper()
+	p := h.ping()
+	require.NoError(h.t, syscall.Kill(p.Anchor, syscall.SIGKILL))
+	require.Eventually(h.t, func() bool { return h.ping().Anchor == p.PID }, 60*time.Second, 5*time.Millisecond)
+}
+
+// killBoth leaves services to nobody, and has a command start both again.
+func (h *house) killBoth() {
+	h.t.Helper()
+	p := h.ping()
+	require.NoError(h.t, syscall.Kill(p.Anchor, syscall.SIGKILL))
+	require.NoError(h.t, syscall.Kill(p.PID, syscall.SIGKILL))
+	require.Eventually(h.t, func() bool { return !exists(p.PID) && !exists(p.Anchor) }, 60*time.Second, time.Millisecond)
+	h.weaver("ping")
 }
 
 // marked returns the processes that carry this home's services' marker.
@@ -283,6 +306,35 @@ func TestServicesOutliveSupervisorAndAnchor(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, files, 1)
 	inOrder(t, files[0])
+}
+
+// nobody has a home of a user without any privilege, where this process is root's.
+func (h *house) nobody() {
+	h.t.Helper()
+	if os.Geteuid() != 0 {
+		h.t.Skip("all tests are those of a plain user here")
+	}
+	const id = 65534
+	h.user = &syscall.Credential{Uid: id, Gid: id}
+	require.NoError(h.t, os.Chown(h.home, id, id))
+	require.NoError(h.t, os.Chmod(bin, 0o755))
+}
+
+// All of it holds for a user without privileges, too: what is read of other processes then is only what is one's own.
+func TestAPlainUserLosesNothingEither(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.nobody()
+	h.writing()
+	h.weaver("start", h.write("escaped.sh", "#!/bin/sh\nsetsid -f sh -c 'setsid -f sleep 1000'\nexec sleep 1000\n"), "--name", "escaped")
+	before := h.list()
+	for _, dies := range []func(){h.killSupervisor, h.killAnchor, h.killBoth} {
+		dies()
+		h.unchanged(before)
+	}
+	h.weaver("stop", "escaped", "sleeper")
+	h.stopWriting()
+	assert.Empty(t, h.marked(), "stop returns when all that escaped is gone")
 }
 
 func exists(pid int) bool {

@@ -17,7 +17,7 @@ const wordPatience = 3 * time.Second
 
 // adopt makes a child of what a former supervisor had.
 func (s *Spawner) adopt(c *Child, f Former) (alive bool, err error) {
-	c.pidfd, c.adopted, c.why = -1, true, f.Why
+	c.pidfd, c.adopted, c.inherited, c.why = -1, true, true, f.Why
 	if f.Group != "" {
 		if g := (&cgroup{dir: f.Group}); s.system.groups != nil && g.exists() {
 			c.group = g
@@ -66,13 +66,18 @@ func (c *Child) Group() (dir, why string) {
 	return c.group.dir, ""
 }
 
-// ownChild reports whether this very process is the parent: it has replaced itself by a newer supervisor.
+// ownChild reports whether this very process is the parent: it has replaced itself by a newer supervisor. Whose child it is else is
+// noted.
 func (s *Spawner) ownChild(c *Child) bool {
 	if r := s.options.Reaper; r != nil && r() == os.Getpid() {
 		return false // it reaps all that is left to it, elsewhere
 	}
 	p, err := readProcess(c.PID)
-	return err == nil && p.start == c.StartTime && p.ppid == os.Getpid()
+	if err != nil || p.start != c.StartTime {
+		return false
+	}
+	s.foster.meet(p.ppid)
+	return p.ppid == os.Getpid()
 }
 
 func (g *cgroup) exists() bool {

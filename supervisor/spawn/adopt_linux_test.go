@@ -2,6 +2,7 @@ package spawn
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"os/exec"
 	"strconv"
@@ -181,6 +182,85 @@ func TestFindKnowsAChildByItsTag(t *testing.T) {
 			require.NoError(t, c.Kill())
 		})
 	}
+}
+
+// standIn is a process that is the reaper now: what fell to the one before, this process, is nobody's child that is looked at first.
+func standIn(t *testing.T) int {
+	c := exec.Command("/bin/sleep", "1000")
+	require.NoError(t, c.Start())
+	t.Cleanup(func() {
+		_ = c.Process.Kill()
+		_ = c.Wait()
+	})
+	return c.Process.Pid
+}
+
+// A reaper that dies leaves what fell to it to somebody else. It still is of the tree that it came from, and what was forked and not
+// written down is still found.
+func TestWhatOutlivedItsReaperIsFound(t *testing.T) {
+	for _, main := range []string{"stay", "leave"} {
+		t.Run(main, func(t *testing.T) {
+			in, out, err := os.Pipe()
+			require.NoError(t, err)
+			defer in.Close()
+			c := role(t, "daemonise", main)
+			c.Stdout = int(out.Fd())
+			f, s := orphaned(t, mode{}, c)
+			out.Close()
+			var daemon int
+			_, err = fmt.Fscan(in, &daemon)
+			require.NoError(t, err)
+			t.Cleanup(func() { _, _ = unix.Wait4(daemon, nil, 0, nil) })
+			pid := standIn(t)
+			s.options.Reaper = func() int { return pid }
+			got, ok := s.Find(f.Tag)
+			require.True(t, ok)
+			if main == "leave" {
+				_, err = unix.Wait4(f.PID, nil, 0, nil)
+				require.NoError(t, err)
+				got, f.Dead = Former{PID: daemon}, true
+			} else {
+				assert.Equal(t, f.StartTime, got.StartTime)
+			}
+			assert.Contains(t, []int{f.PID, daemon}, got.PID)
+			a, alive, _ := adopt(t, s, f)
+			assert.Equal(t, main == "stay", alive)
+			tree, err := a.Tree()
+			require.NoError(t, err)
+			assert.Contains(t, tree, daemon)
+			require.NoError(t, a.Kill())
+			eventually(t, func() bool { p, err := readProcess(daemon); return err != nil || p.dead }, "nothing is left behind")
+		})
+	}
+}
+
+// A home in a container may have the same path as one outside, and its services the same marker.
+func TestServicesOfContainersAreSpared(t *testing.T) {
+	root := fmt.Sprintf("spawn-test-container-%d", os.Getpid())
+	c := exec.Command("unshare", "--pid", "--mount", "--fork", "--kill-child", "env", marker+"="+root+"/1/1", "sleep", "1000")
+	if exec.Command("unshare", "--pid", "--mount", "--fork", "true").Run() != nil {
+		t.Skip("no namespaces can be made here")
+	}
+	require.NoError(t, c.Start())
+	t.Cleanup(func() {
+		_ = c.Process.Kill()
+		_ = c.Wait()
+	})
+	var pid int
+	eventually(t, func() bool {
+		for _, pid = range childrenOf(c.Process.Pid) {
+			if _, ok := carriesPrefix(pid, []byte(marker+"="+root+"/")); ok {
+				return true
+			}
+		}
+		return false
+	}, "it runs")
+	n, err := EndLeftovers(t.Context(), root, marker, time.Second, func(int, string) bool { return false })
+	require.NoError(t, err)
+	assert.Zero(t, n)
+	p, err := readProcess(pid)
+	require.NoError(t, err)
+	assert.False(t, p.dead)
 }
 
 func TestUnbornChildrenAreKilled(t *testing.T) {

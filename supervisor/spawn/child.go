@@ -29,6 +29,7 @@ type Child struct {
 	mu        sync.Mutex
 	reaped    bool // the main process is gone and its pid may be anybody's
 	adopted   bool // a former supervisor forked it: somebody else reaps it. Never changed
+	inherited bool // a former supervisor started it, under a reaper that may have died since. Never changed
 	concluded bool // of an adopted one: how it ended is being told
 	killed    bool // we sent SIGKILL
 	empty     bool

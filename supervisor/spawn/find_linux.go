@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -42,6 +43,9 @@ func (s *Spawner) Find(tag string) (Former, bool) {
 				members = append(members, p)
 			}
 		}
+		if len(members) == 0 { // its reaper may have died together with its supervisor
+			members = s.carriers.of(tag, s.options.Marker)
+		}
 	}
 	if len(members) == 0 {
 		return Former{}, false
@@ -67,13 +71,14 @@ func (s *Spawner) Find(tag string) (Former, bool) {
 const unbornPatience = 2 * time.Second
 
 // KillUnborn ends what a former supervisor had forked and what has not become anybody's program yet: children of the reaper
-// that still run weaver itself, under no service's name. It returns how many there were, when they are gone.
+// that still run weaver itself, under no service's name, and likewise what Options.Kin knows. It returns how many there were, when
+// they are gone.
 func (s *Spawner) KillUnborn(spare func(pid int) bool) int {
 	if s.options.Reaper == nil || s.options.Reaper() == 0 {
 		return 0
 	}
 	var killed []member
-	for _, pid := range childrenOf(s.options.Reaper()) {
+	for _, pid := range append(childrenOf(s.options.Reaper()), s.strayUnborn()...) {
 		if pid == os.Getpid() || spare(pid) || !s.unborn(pid) {
 			continue
 		}
@@ -96,6 +101,66 @@ func (s *Spawner) KillUnborn(spare func(pid int) bool) int {
 		}
 	}
 	return len(killed)
+}
+
+// strayUnborn are processes that a supervisor forked which died together with its reaper. A child that has not executed its program
+// yet is a copy of its supervisor with one thread, which no supervisor has for long.
+func (s *Spawner) strayUnborn() (pids []int) {
+	if s.options.Kin == nil {
+		return nil
+	}
+	entries, err := os.ReadDir(procfs)
+	if err != nil {
+		return nil
+	}
+	for _, e := range entries {
+		pid, err := strconv.Atoi(e.Name())
+		if err != nil || pid == os.Getpid() || !s.options.Kin(pid) || elsewhere(pid) {
+			continue
+		}
+		if threads, err := os.ReadDir(procfs + e.Name() + "/task"); err == nil && len(threads) == 1 {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
+// carriers is a look at all processes that carry the tag of an incarnation.
+type carriers struct {
+	mu    sync.Mutex
+	at    time.Time
+	byTag map[string][]process
+}
+
+// of returns those of a tag. Who asks for one asks for several, and none is born meanwhile: see KillUnborn.
+func (b *carriers) of(tag, marker string) []process {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if now := time.Now(); b.at.IsZero() || now.Sub(b.at) > orphansFresh {
+		root, _, _ := strings.Cut(tag, "/")
+		b.byTag, b.at = carriersOf(root, marker), now
+	}
+	return b.byTag[tag]
+}
+
+func carriersOf(root, marker string) map[string][]process {
+	names, err := os.ReadDir(procfs)
+	if err != nil {
+		return nil
+	}
+	found, entry := map[string][]process{}, []byte(marker+"="+root+"/")
+	for _, e := range names {
+		pid, err := strconv.Atoi(e.Name())
+		if err != nil || pid == os.Getpid() {
+			continue
+		}
+		if rest, ok := carriesPrefix(pid, entry); ok && !elsewhere(pid) {
+			if p, err := readProcess(pid); err == nil {
+				found[root+"/"+rest] = append(found[root+"/"+rest], p)
+			}
+		}
+	}
+	return found
 }
 
 // unborn reports whether a process is weaver between fork and exec.

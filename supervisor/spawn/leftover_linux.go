@@ -89,7 +89,7 @@ func leftovers(groups *cgroups, root, marker string, keep func(int, string) bool
 		if _, known := tags[pid]; err != nil || known {
 			continue
 		}
-		if rest, ok := carriesPrefix(pid, entry); ok {
+		if rest, ok := carriesPrefix(pid, entry); ok && !elsewhere(pid) {
 			tags[pid] = root + "/" + rest
 		}
 	}
@@ -103,6 +103,20 @@ func leftovers(groups *cgroups, root, marker string, keep func(int, string) bool
 		}
 	}
 	return left, nil
+}
+
+// elsewhere reports a process of a container: one that sees both other processes and other files than this one does. A home of the same
+// path in there is another, and its services carry the same marker.
+func elsewhere(pid int) bool {
+	dir := procfs + strconv.Itoa(pid) + "/ns/"
+	for _, kind := range []string{"pid", "mnt"} {
+		its, err := os.Readlink(dir + kind)
+		ours, own := os.Readlink(procfs + "self/ns/" + kind)
+		if err != nil || own != nil || its == ours {
+			return false
+		}
+	}
+	return true
 }
 
 // groupTag is the tag of the child whose control group that is.

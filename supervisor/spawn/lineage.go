@@ -3,6 +3,8 @@ package spawn
 import (
 	"bytes"
 	"os"
+	"slices"
+	"sync"
 )
 
 // members takes a census of the tree as it is now.
@@ -27,10 +29,8 @@ func (c *Child) byLineage(t *table) census {
 	if empty {
 		return census{} // whatever is found now under its ids is another's
 	}
-	if s.options.Reaper != nil {
-		l.reaper = s.options.Reaper()
-	}
-	l.outside = func(pid int) bool { return pid == l.reaper || s.isOutside(pid, c.PID) }
+	l.reapers = c.reapers(t)
+	l.outside = func(pid int) bool { return slices.Contains(l.reapers, pid) || s.isOutside(pid, c.PID) }
 	all := t.members(l)
 	if reaped && all.sessionOver {
 		c.mu.Lock()
@@ -38,6 +38,49 @@ func (c *Child) byLineage(t *table) census {
 		c.mu.Unlock()
 	}
 	return all
+}
+
+// reapers are those to whom orphans of the tree may have fallen: the reaper, which all the life of what this Spawner launched is
+// the same. What a former supervisor launched may have had others before, whose death left their children to the next subreaper
+// above them, or to init.
+func (c *Child) reapers(t *table) []int {
+	s := c.spawner
+	if s.options.Reaper == nil {
+		return nil
+	}
+	reaper := s.options.Reaper()
+	if reaper == 0 {
+		return nil
+	}
+	list := []int{reaper}
+	if !c.inherited {
+		return list
+	}
+	s.foster.mu.Lock()
+	defer s.foster.mu.Unlock()
+	for _, pid := range append([]int{initPID, t.processes[reaper].ppid}, s.foster.pids...) {
+		if pid > 0 && !slices.Contains(list, pid) {
+			list = append(list, pid)
+		}
+	}
+	return list
+}
+
+const initPID = 1
+
+// foster is to whom else children of services' reapers have fallen: the parents of main processes that were adopted.
+type foster struct {
+	mu   sync.Mutex
+	pids []int
+}
+
+// meet notes the parent of a main process that was adopted.
+func (f *foster) meet(parent int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if parent > initPID && !slices.Contains(f.pids, parent) {
+		f.pids = append(f.pids, parent)
+	}
 }
 
 // isOutside reports whether pid is known not to be of the tree of main: it is this process, or another main process.

@@ -18,7 +18,7 @@ const maxOrphans = 32
 // explained by something else than this tree.
 func (c *Child) gone() bool {
 	reaper := c.spawner.options.Reaper
-	if reaper == nil || !c.groupGone() {
+	if reaper == nil || c.inherited || !c.groupGone() { // what it inherited may be anywhere
 		return false
 	}
 	pid := reaper()

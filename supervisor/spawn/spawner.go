@@ -31,6 +31,9 @@ type Options struct {
 	// Reaper returns the pid of the subreaper that orphans of services fall to; 0, or a nil Reaper, is none.
 	Reaper func() int
 
+	// Kin, if set, says whether a process is a supervisor of the same home, or a copy of one that has not executed a program yet.
+	Kin func(pid int) bool
+
 	// Peek, if set, is told of an exit before the status is reaped: while it runs the zombie still holds its pid.
 	// It runs on the waiter's goroutine and must not block for long.
 	Peek func(tag string, e Exit)
@@ -38,14 +41,16 @@ type Options struct {
 
 // Spawner launches children and waits for all of them.
 type Spawner struct {
-	options Options
-	null    int           // /dev/null, both ways
-	slots   chan struct{} // bounds launches at a time, and so the threads they leave behind
-	closing chan struct{}
-	running sync.WaitGroup // the goroutines of this Spawner
-	sweeper sweeper
-	orphans orphans
-	system  system // what waiting needs on this OS
+	options  Options
+	null     int           // /dev/null, both ways
+	slots    chan struct{} // bounds launches at a time, and so the threads they leave behind
+	closing  chan struct{}
+	running  sync.WaitGroup // the goroutines of this Spawner
+	sweeper  sweeper
+	orphans  orphans
+	foster   foster
+	carriers carriers
+	system   system // what waiting needs on this OS
 }
 
 // launchesAtATime is enough to keep the cores busy while some launches wait for their exec.

@@ -42,7 +42,7 @@ type lineage struct {
 	pid       int
 	start     uint64
 	noSession bool                             // the session is known to be over
-	reaper    int                              // orphans fall to it; 0 is unknown
+	reapers   []int                            // orphans fall to one of them; none is unknown
 	outside   func(pid int) bool               // never members: the supervisor, the reaper, main processes of other children
 	tagged    func(p process) (yes, sure bool) // its environment carries the tag
 }
@@ -82,14 +82,13 @@ func (t *table) members(l lineage) (c census) {
 	return c
 }
 
-// orphans returns the living children of the reaper that may have come from any service.
+// orphans returns the living children of the reapers that may have come from any service.
 func (t *table) orphans(l lineage) (pids []int) {
-	if l.reaper == 0 {
-		return nil
-	}
-	for _, pid := range t.children[l.reaper] {
-		if pid != l.pid && !t.processes[pid].dead && !l.outside(pid) {
-			pids = append(pids, pid)
+	for _, reaper := range l.reapers {
+		for _, pid := range t.children[reaper] {
+			if pid != l.pid && !t.processes[pid].dead && !l.outside(pid) {
+				pids = append(pids, pid)
+			}
 		}
 	}
 	return pids

@@ -31,7 +31,7 @@ func world(processes ...process) *table {
 // lineageOf is that of a main process 100, whose tag the given pids carry.
 func lineageOf(tagged ...int) lineage {
 	return lineage{
-		pid: testMain, start: testMain, reaper: testReaper,
+		pid: testMain, start: testMain, reapers: []int{testReaper},
 		outside: func(pid int) bool { return pid == testReaper || pid == testSupervisor || pid == 500 },
 		tagged: func(p process) (bool, bool) {
 			for _, pid := range tagged {
@@ -50,6 +50,7 @@ func TestMembersByLineage(t *testing.T) {
 		name      string
 		processes []process
 		tagged    []int
+		reapers   []int // if others than the usual
 		noSession bool
 		want      []int
 		over      bool
@@ -84,6 +85,13 @@ func TestMembersByLineage(t *testing.T) {
 			processes: []process{main, {pid: 101, ppid: 1, sid: 101}},
 			tagged:    []int{101},
 			want:      []int{100},
+		},
+		{
+			name:      "and for those to whom the children of a dead reaper fell",
+			processes: []process{main, {pid: 101, ppid: 1, sid: 101}, {pid: 102, ppid: 101, sid: 102}, {pid: 103, ppid: 1, sid: 103}},
+			reapers:   []int{testReaper, 1},
+			tagged:    []int{101},
+			want:      []int{102, 101, 100},
 		},
 		{
 			name:      "zombies are dead, those below them are not",
@@ -126,6 +134,9 @@ func TestMembersByLineage(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			l := lineageOf(row.tagged...)
 			l.noSession = row.noSession
+			if row.reapers != nil {
+				l.reapers = row.reapers
+			}
 			got := world(row.processes...).members(l)
 			assert.Equal(t, row.want, pidsOf(got.tree))
 			assert.Equal(t, row.over, got.sessionOver)
@@ -143,7 +154,7 @@ func pidsOf(tree []member) (pids []int) {
 
 func TestWithoutReaperItsChildrenAreStrangers(t *testing.T) {
 	l := lineageOf(101)
-	l.reaper = 0
+	l.reapers = nil
 	assert.Empty(t, world(process{pid: 101, ppid: testReaper, sid: 101}).members(l).tree)
 }
 
