@@ -245,6 +245,7 @@ const owedFor = 5 * time.Second
 
 // round does one act and looks at what has become of the rest.
 func (w *world) round(a act) error {
+	began := time.Now()
 	before, err := w.look()
 	if err != nil {
 		return err
@@ -262,7 +263,7 @@ func (w *world) round(a act) error {
 	}
 	w.largest = max(w.largest, after.memory)
 	for _, s := range w.wished {
-		if s.comesAndGoes() || time.Since(w.all) < owedFor || s == touched || !s.up.Load() {
+		if s.comesAndGoes() || began.Sub(w.all) < owedFor || s == touched || !s.up.Load() {
 			continue
 		}
 		if b, a := before.mains[s.name], after.mains[s.name]; !slices.Equal(b, a) {
