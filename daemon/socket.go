@@ -41,21 +41,28 @@ func (l listener) Accept() (net.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		p, err := peerOf(c)
-		in := &conn{UnixConn: c, peer: p, role: administrator}
-		if err == nil && p.UID != os.Geteuid() && p.UID != 0 {
-			in.role = stranger
-			if err = l.gate.admit(in); err != nil {
-				err = fmt.Errorf("user %d (pid %d) %w", p.UID, p.PID, err)
-			}
+		if in := l.admit(c); in != nil {
+			return in, nil
 		}
-		if err != nil {
-			l.refused(err)
-			c.Close()
-			continue
-		}
-		return in, nil
 	}
+}
+
+// admit finds out who connected. It returns nil for those who may not come in.
+func (l listener) admit(c *net.UnixConn) *conn {
+	p, err := peerOf(c)
+	in := &conn{UnixConn: c, peer: p, role: administrator}
+	if err == nil && p.UID != os.Geteuid() && p.UID != 0 {
+		in.role = stranger
+		if err = l.gate.admit(in); err != nil {
+			err = fmt.Errorf("user %d (pid %d) %w", p.UID, p.PID, err)
+		}
+	}
+	if err != nil {
+		l.refused(err)
+		c.Close()
+		return nil
+	}
+	return in
 }
 
 // peer is who is at the other end of a connection.

@@ -16,6 +16,7 @@ import (
 	"weaver/app"
 	"weaver/config"
 	"weaver/logs"
+	"weaver/pm2/axon"
 	"weaver/pm2/wire"
 	"weaver/procstat"
 	"weaver/supervisor"
@@ -53,7 +54,7 @@ func (d *daemon) openWire() *wireDoor {
 	}
 	w.server = wire.New(&backend{d: d, door: w}, d.env)
 	w.ended.Go(func() { // ends with close
-		w.server.Serve(ctx, w.rpc, w.pub, func(err error) { d.log.Warn("PM2's wire", zap.Error(err)) })
+		w.server.Serve(ctx, w.rpc, queued(w.pub), func(err error) { d.log.Warn("PM2's wire", zap.Error(err)) })
 	})
 	return w
 }
@@ -78,14 +79,19 @@ type renewable struct {
 	kept *keptSocket
 	log  *zap.Logger
 
-	mu       sync.Mutex
-	closed   bool
-	deadline time.Time
+	mu     sync.Mutex
+	closed bool
+	bell   *os.File // who waits for somebody to come waits at this copy of the socket; nil if nobody does
 }
 
 func (r *renewable) now() listener {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	return r.listener()
+}
+
+// listener is the one of now. Call it with mu held.
+func (r *renewable) listener() listener {
 	return listener{r.kept.l, nil, func(err error) { r.log.Warn("connection refused", zap.Error(err)) }}
 }
 
@@ -104,27 +110,21 @@ func (r *renewable) Accept() (net.Conn, error) {
 // Addr is where it listens.
 func (r *renewable) Addr() net.Addr { return r.now().Addr() }
 
-// SetDeadline ends an Accept that waits.
-func (r *renewable) SetDeadline(t time.Time) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.deadline = t
-	return r.kept.l.SetDeadline(t)
-}
-
-// Waiting reports whether somebody waits to be accepted.
-func (r *renewable) Waiting() bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return readable(r.kept.l)
-}
-
 // Close stops listening.
 func (r *renewable) Close() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.closed = true
+	r.unhang()
 	return r.kept.l.Close()
+}
+
+// unhang has who waits at the bell look again. Call it with mu held.
+func (r *renewable) unhang() {
+	if r.bell != nil {
+		r.bell.Close()
+		r.bell = nil
+	}
 }
 
 // mend makes the socket anew when its file was removed.
@@ -139,7 +139,7 @@ func (r *renewable) mend() {
 		r.log.Error("a socket of PM2's is lost", zap.Error(err))
 		return
 	}
-	r.kept.l.SetDeadline(r.deadline) //nolint:errcheck // it was just opened
+	r.unhang()
 	r.log.Warn("a socket was removed: made anew", zap.String("path", r.kept.path))
 	old.Close()
 }
@@ -269,7 +269,9 @@ func (b *backend) Act(ctx context.Context, verb app.Verb, id app.ID, spec *app.S
 	return op.failed(err)
 }
 
-func (b *backend) Send(id app.ID, message json.RawMessage) error { return b.d.sup.Send(id, message) }
+func (b *backend) Send(id app.ID, message json.RawMessage) (axon.Flusher, error) {
+	return b.d.sup.Queue(id, message)
+}
 
 // Kill is `pm2 kill`.
 func (b *backend) Kill(ctx context.Context, c net.Conn, caller int) {

@@ -150,17 +150,17 @@ func (w *world) adopt(*app.Process, lifecycle.Child, handle, estate, func(spawn.
 	return found{}
 }
 
-func (c *fakeChild) PID() int                { return c.pid }
-func (c *fakeChild) Trouble() error          { return nil }
-func (c *fakeChild) Membership() string      { return "fake" }
-func (c *fakeChild) Ceilings() []app.Ceiling { return nil }
-func (c *fakeChild) Tree() ([]int, error)    { return []int{c.pid}, nil }
-func (c *fakeChild) Drain()                  {}
-func (c *fakeChild) Send([]byte) error       { return nil }
-func (c *fakeChild) Input(string) error      { return nil }
-func (c *fakeChild) Handle() handle          { return handle{} }
-func (c *fakeChild) Retire() error           { return nil }
-func (c *fakeChild) Close()                  {}
+func (c *fakeChild) PID() int                      { return c.pid }
+func (c *fakeChild) Trouble() error                { return nil }
+func (c *fakeChild) Membership() string            { return "fake" }
+func (c *fakeChild) Ceilings() []app.Ceiling       { return nil }
+func (c *fakeChild) Tree() ([]int, error)          { return []int{c.pid}, nil }
+func (c *fakeChild) Drain()                        {}
+func (c *fakeChild) Queue([]byte) (Flusher, error) { return nil, ErrNoIPC }
+func (c *fakeChild) Input(string) error            { return nil }
+func (c *fakeChild) Handle() handle                { return handle{} }
+func (c *fakeChild) Retire() error                 { return nil }
+func (c *fakeChild) Close()                        {}
 
 func (c *fakeChild) Signal(s syscall.Signal) error {
 	c.mu.Lock()

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 
 	"weaver/app"
+	"weaver/skim"
 	"weaver/supervisor/lifecycle"
 	"weaver/supervisor/nodeipc"
 )
@@ -236,7 +237,7 @@ func (e *ear) hear(raw []byte) {
 	}
 	topic, data := "", raw
 	var kind, body, version []byte
-	nodeipc.Members(raw, func(key string, value []byte) {
+	skim.Members(raw, func(key string, value []byte) {
 		switch key {
 		case "type":
 			kind = value
@@ -247,8 +248,8 @@ func (e *ear) hear(raw []byte) {
 		}
 	})
 	switch {
-	case nodeipc.Truthy(kind) && nodeipc.Truthy(body):
-		topic, data = nodeipc.Text(kind), body
+	case skim.Truthy(kind) && skim.Truthy(body):
+		topic, data = skim.Text(kind), body
 		if topic == "" {
 			topic = string(kind) // PM2 takes what is no string for one
 		}
@@ -262,7 +263,7 @@ func (e *ear) hear(raw []byte) {
 			return
 		}
 	case version != nil:
-		if r := e.report.version(nodeipc.Text(version)); r != nil {
+		if r := e.report.version(skim.Text(version)); r != nil {
 			e.sup.reported(e.id, e.gen, r)
 		}
 		return
@@ -275,12 +276,21 @@ func (e *ear) hear(raw []byte) {
 // shutdownMessage is what ends a program that wants to be told by a message.
 const shutdownMessage = `"shutdown"`
 
-// Send queues a message for the program.
+// Send has a message be on its way to the program.
 func (k *kid) Send(message []byte) error {
-	if k.line == nil {
-		return ErrNoIPC
+	f, err := k.Queue(message)
+	if err == nil {
+		f.Flush()
 	}
-	return k.line.Send(message)
+	return err
+}
+
+// Queue has a message be on its way to the program when that is flushed.
+func (k *kid) Queue(message []byte) (Flusher, error) {
+	if k.line == nil {
+		return nil, ErrNoIPC
+	}
+	return k.line.Channel, k.line.Queue(message)
 }
 
 // Input writes to the program's standard input.
@@ -334,22 +344,45 @@ type toldBy = atomic.Pointer[told]
 // Send gives a process a message over its IPC channel: one JSON text. It returns when the message is on its way; a
 // process that does not read is told of as an error.
 func (s *Supervisor) Send(id app.ID, message json.RawMessage) error {
-	if !json.Valid(message) {
-		return fmt.Errorf("send to process %d: the message is not JSON: %.40s", id, message)
+	f, err := s.Queue(id, message)
+	if err == nil {
+		f.Flush()
 	}
-	return s.deliver(id, func(c child) error { return c.Send(message) })
+	return err
+}
+
+// Flusher has messages that are not on their way yet; each process that runs has one. Flush does not wait.
+type Flusher interface{ Flush() }
+
+// Queue is Send for who has more to send: the message is on its way when what is returned has been flushed, if not before.
+func (s *Supervisor) Queue(id app.ID, message json.RawMessage) (f Flusher, err error) {
+	if !json.Valid(message) {
+		return nil, fmt.Errorf("send to process %d: the message is not JSON: %.40s", id, message)
+	}
+	err = s.deliver(id, func(c child) (err error) {
+		f, err = c.Queue(message)
+		return err
+	}, true)
+	return f, err
 }
 
 // SendLine writes text to a process's standard input as it is: a newline, where one is wanted, is part of it.
 func (s *Supervisor) SendLine(id app.ID, text string) error {
-	return s.deliver(id, func(c child) error { return c.Input(text) })
+	return s.deliver(id, func(c child) error { return c.Input(text) }, false)
 }
 
-// deliver has a keeper do something with the child that runs.
-func (s *Supervisor) deliver(id app.ID, do func(child) error) error {
+// deliver has a keeper do something with the child that runs, here if that takes no time.
+func (s *Supervisor) deliver(id app.ID, do func(child) error, quick bool) error {
 	k := s.reg.get(id)
 	if k == nil {
 		return fmt.Errorf("send to process %d: %w", id, ErrUnknown)
+	}
+	var err error
+	if quick && k.mail.visit(func() { err = k.current(do) }) {
+		if err != nil {
+			return fmt.Errorf("send to process %d: %w", id, err)
+		}
+		return nil
 	}
 	reply := make(chan error, 1)
 	k.mail.put(deliver{do, reply})

@@ -17,18 +17,18 @@ type child interface {
 	PID() int
 	Membership() string
 	Ceilings() []app.Ceiling
-	Trouble() error              // what went wrong at its launch that is no reason not to run
-	Tree() ([]int, error)        // pids of the living
-	Signal(syscall.Signal) error // the main process
-	Term(syscall.Signal) error   // as the app wants to be stopped
-	Kill() error                 // SIGKILL to the whole tree
-	WhenEmpty(func())            // once, when no process of the tree is left
-	Drain()                      // have its output so far written
-	Send(message []byte) error   // over its IPC channel
-	Input(text string) error     // to its standard input
-	Handle() handle              // what the next supervisor finds it by
-	Retire() error               // take nothing new, finish what it began, and tell by Drained
-	Close()                      // after the end: drop what is held for it
+	Trouble() error                        // what went wrong at its launch that is no reason not to run
+	Tree() ([]int, error)                  // pids of the living
+	Signal(syscall.Signal) error           // the main process
+	Term(syscall.Signal) error             // as the app wants to be stopped
+	Kill() error                           // SIGKILL to the whole tree
+	WhenEmpty(func())                      // once, when no process of the tree is left
+	Drain()                                // have its output so far written
+	Queue(message []byte) (Flusher, error) // for its IPC channel
+	Input(text string) error               // to its standard input
+	Handle() handle                        // what the next supervisor finds it by
+	Retire() error                         // take nothing new, finish what it began, and tell by Drained
+	Close()                                // after the end: drop what is held for it
 }
 
 // launcher starts an incarnation. exited is called once, from anywhere, and must not block.
@@ -261,12 +261,7 @@ func (k *keeper) handle(m message) {
 		}
 		m.reply <- err
 	case deliver:
-		c := k.kids[k.state.Cur.Gen]
-		if c == nil || k.state.Cur.Dead {
-			m.reply <- ErrNotRunning
-			return
-		}
-		m.reply <- m.do(c)
+		m.reply <- k.current(m.do)
 	case listTree:
 		var pids []int
 		for _, c := range k.kids {
@@ -282,6 +277,15 @@ func (k *keeper) handle(m message) {
 	case *join:
 		k.waiters = append(k.waiters, m)
 	}
+}
+
+// current has something done with the child that runs.
+func (k *keeper) current(do func(child) error) error {
+	c := k.kids[k.state.Cur.Gen]
+	if c == nil || k.state.Cur.Dead {
+		return ErrNotRunning
+	}
+	return do(c)
 }
 
 // respecify has the next incarnation run by another spec.

@@ -32,6 +32,23 @@ func (m *mailbox) put(msg message) {
 	}
 }
 
+// visit has f done on the caller's goroutine, in the place of a message, if nobody works and nothing waits; false if it is not.
+// What takes no longer than to hand it over may be done so. f must put nothing that it waits for.
+func (m *mailbox) visit(f func()) bool {
+	m.mu.Lock()
+	if m.busy {
+		m.mu.Unlock()
+		return false
+	}
+	m.busy = true
+	m.mu.Unlock()
+	f()
+	if !m.rest() {
+		go m.work() // ends with rest
+	}
+	return true
+}
+
 // take returns what is in the box, in order, and leaves it empty.
 func (m *mailbox) take() []message {
 	m.mu.Lock()

@@ -9,7 +9,7 @@ import (
 	"unicode/utf8"
 
 	"weaver/app"
-	"weaver/supervisor/nodeipc"
+	"weaver/skim"
 )
 
 // How much a program may tell of itself. What is beyond is not kept.
@@ -52,7 +52,7 @@ func (r *report) add(topic string, data []byte) *app.Reported {
 	case topicOptions:
 		r.now.Options, changed = r.merge(r.now.Options, data)
 	case topicPID:
-		text := nodeipc.Text(data)
+		text := skim.Text(data)
 		if text == "" {
 			text = string(data)
 		}
@@ -73,9 +73,9 @@ func newName(topic string, data []byte) (name string) {
 	if topic != topicOptions {
 		return ""
 	}
-	nodeipc.Members(data, func(key string, value []byte) {
+	skim.Members(data, func(key string, value []byte) {
 		if key == "name" {
-			name = nodeipc.Text(value)
+			name = skim.Text(value)
 		}
 	})
 	if len(name) > 100 || !utf8.ValidString(name) || strings.ContainsFunc(name, func(c rune) bool { return !unicode.IsGraphic(c) || c == '/' }) {
@@ -109,9 +109,9 @@ func (r *report) action(data []byte) bool {
 }
 
 func actionName(data []byte) (name string) {
-	nodeipc.Members(data, func(key string, value []byte) {
+	skim.Members(data, func(key string, value []byte) {
 		if key == "action_name" {
-			name = nodeipc.Text(value)
+			name = skim.Text(value)
 		}
 	})
 	return name
@@ -120,7 +120,7 @@ func actionName(data []byte) (name string) {
 // merge sets the members of an object in fields, those that are new at the end.
 func (r *report) merge(fields []app.Field, object []byte) ([]app.Field, bool) {
 	out, changed := slices.Clone(fields), false
-	nodeipc.Members(object, func(key string, value []byte) {
+	skim.Members(object, func(key string, value []byte) {
 		i := slices.IndexFunc(out, func(f app.Field) bool { return f.Key == key })
 		switch {
 		case i >= 0 && r.fits(len(value)-len(out[i].Value)):

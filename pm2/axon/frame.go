@@ -21,6 +21,9 @@ const (
 // Message is what one frame carries: its arguments, as they are on the wire.
 type Message [][]byte
 
+// jsonMark is before what is JSON.
+const jsonMark = "j:"
+
 // Text makes the argument that JavaScript reads as a string.
 func Text(s string) []byte { return append([]byte("s:"), s...) }
 
@@ -73,7 +76,7 @@ type Reader struct {
 }
 
 // NewReader reads from in.
-func NewReader(in io.Reader) *Reader { return &Reader{in: bufio.NewReader(in)} }
+func NewReader(in io.Reader) *Reader { return &Reader{in: bufio.NewReaderSize(in, 8<<10)} }
 
 // Read returns the next message. At the end of the stream it returns io.EOF, within a message io.ErrUnexpectedEOF. After
 // any error the stream is of no further use.

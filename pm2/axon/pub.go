@@ -33,21 +33,37 @@ type Publisher struct {
 }
 
 // Serve takes subscribers from l until it is closed. They are hung up on when ctx ends.
-func (p *Publisher) Serve(ctx context.Context, l net.Listener) error {
-	l, end := p.settling.serves(l)
-	defer end()
-	return serve(ctx, l, func(c net.Conn) talk {
+func (p *Publisher) Serve(ctx context.Context, l net.Listener) error { return p.Listen(ctx, l)() }
+
+// Listen is Serve, of which the caller does the waiting: from its return on Settle knows who connects to l.
+func (p *Publisher) Listen(ctx context.Context, l net.Listener) (serving func() error) {
+	greet := func(c net.Conn) talk {
 		s := p.subscribe(c)
 		return func(ctx context.Context, c net.Conn) { p.feed(ctx, c, s) }
-	})
+	}
+	q, ok := l.(Queue)
+	if !ok {
+		return func() error { return serve(ctx, l, greet) }
+	}
+	meet, end := meeting(ctx, greet)
+	p.settling.opens(q, meet)
+	return func() error {
+		defer end()
+		defer p.settling.closes()
+		return until(ctx, func() error {
+			if err := q.Await(); err != nil {
+				return err
+			}
+			return p.settling.empty()
+		})
+	}
 }
 
-// Listen names what Serve is called with soon: from now on Settle waits for who connects there.
-func (p *Publisher) Listen(l net.Listener) { p.settling.serves(l) }
-
-// Settle returns when everybody is subscribed who had connected before it was called, if the listener is a Queue, and at the latest
-// when ctx ends. Clients subscribe and then call for something whose news they wait for; the two come in by different sockets.
-func (p *Publisher) Settle(ctx context.Context) { p.settling.wait(ctx) }
+// Settle returns when everybody is subscribed who had connected before it was called, if the listener is a Queue. Clients subscribe
+// and then call for something whose news they wait for; the two come in by different sockets.
+func (p *Publisher) Settle() {
+	_ = p.settling.empty() // who serves has the same trouble, and sees to it
+}
 
 // Subscribed reports that somebody listens: publishing anything is in vain otherwise.
 func (p *Publisher) Subscribed() bool { return p.count.Load() > 0 }

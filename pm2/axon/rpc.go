@@ -7,7 +7,8 @@ import (
 	"fmt"
 	"net"
 	"sync"
-	"time"
+
+	"weaver/skim"
 )
 
 // Method is one that clients can call.
@@ -26,7 +27,14 @@ type Call struct {
 	Begun func()
 	// Answered has something done once this call has been answered, or its caller is gone. It may be called several times.
 	Answered func(func())
+	// First has something flushed before this call is answered: once, for all that are answered together.
+	First func(Flusher)
+	// Arrival is shared by all calls of the connection.
+	Arrival *Arrival
 }
+
+// Flusher has something that is not on its way yet. It is told from others by ==.
+type Flusher interface{ Flush() }
 
 // ErrNoReply is returned by a Handler for calls that clients make without waiting: an answer would break them.
 var ErrNoReply = errors.New("axon: this call has no reply")
@@ -40,12 +48,8 @@ type Handler interface {
 	Call(ctx context.Context, c Call) (results []json.RawMessage, err error)
 }
 
-// The bounds of a Server.
-const (
-	maxConns    = 256
-	maxUnderWay = 64               // calls of one connection
-	replyTime   = 10 * time.Second // for a peer to take a reply
-)
+// maxUnderWay is how many calls of one connection are.
+const maxUnderWay = 64
 
 // Server answers calls on connections.
 type Server struct {
@@ -66,51 +70,17 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	})
 }
 
-// talk is what is done with a connection, until it returns.
-type talk func(context.Context, net.Conn)
-
-// serve takes connections, as many as are allowed at a time, and talks on each. greet is called with them one after the other,
-// in the order in which they came.
-func serve(ctx context.Context, l net.Listener, greet func(net.Conn) talk) error {
-	ctx, cancel := context.WithCancel(ctx)
-	var conns sync.WaitGroup
-	defer conns.Wait()
-	defer cancel()
-	room := make(chan struct{}, maxConns)
-	for {
-		c, err := l.Accept()
-		if err != nil {
-			if errors.Is(err, net.ErrClosed) {
-				return nil
-			}
-			return err
-		}
-		select {
-		case room <- struct{}{}:
-		default:
-			c.Close()
-			continue
-		}
-		talk := greet(c)
-		conns.Go(func() { // ends with the connection, which ends with ctx
-			defer func() { <-room }()
-			defer c.Close()
-			stop := context.AfterFunc(ctx, func() { c.Close() })
-			defer stop()
-			talk(ctx, c)
-		})
-	}
-}
-
 // talk answers one connection until it ends, and returns what was wrong with it.
 func (s *Server) talk(ctx context.Context, c net.Conn) error {
 	var calls sync.WaitGroup
 	defer calls.Wait()
 	room := make(chan struct{}, maxUnderWay)
-	out := replies{conn: c}
+	out := &replies{conn: c}
+	defer out.flush()
+	arrival := &Arrival{}
 	turn := make(chan struct{})
 	close(turn)
-	in := NewReader(c)
+	in := NewReader(source{c, out, arrival})
 	for {
 		m, err := in.Read()
 		if err != nil {
@@ -123,86 +93,82 @@ func (s *Server) talk(ctx context.Context, c net.Conn) error {
 			return fmt.Errorf("axon: a request of %d arguments", len(m))
 		}
 		call, reply := s.parse(m[0])
-		mine, next := turn, make(chan struct{})
+		call.Conn, call.Arrival = c, arrival
+		mine, id := turn, m[len(m)-1]
+		if reply != nil || s.Handler.Quick(call.Method) { // a goroutine would cost more than the work
+			select {
+			case <-mine:
+			default: // who is before it may take its time
+				out.flush()
+				<-mine
+			}
+			call.Begun, call.First, call.Answered = func() {}, out.flushFirst, out.whenSent
+			if reply == nil {
+				if reply, _ = s.answer(ctx, call); reply == nil {
+					continue
+				}
+			}
+			out.add(reply, id)
+			continue
+		}
+		out.flush()
+		next := make(chan struct{})
 		turn = next
-		work := func() {
+		room <- struct{}{}
+		calls.Go(func() { // goes on when its caller has gone: work that was begun is finished
+			defer func() { <-room }()
 			<-mine
 			begun := sync.OnceFunc(func() { close(next) })
 			defer begun()
 			var then []func()
-			call.Conn, call.Begun, call.Answered = c, begun, func(f func()) { then = append(then, f) }
-			ok := true
-			if reply == nil {
-				reply, ok = s.answer(ctx, call)
-			}
-			if ok {
-				out.send(Message{JSON(reply), m[len(m)-1]})
+			call.Begun, call.First, call.Answered = begun, Flusher.Flush, func(f func()) { then = append(then, f) }
+			if reply, ok := s.answer(ctx, call); ok {
+				out.send(reply, id)
 			}
 			for _, f := range then {
 				f()
 			}
-		}
-		if reply != nil || s.Handler.Quick(call.Method) { // a goroutine would cost more than the work
-			work()
-			continue
-		}
-		room <- struct{}{}
-		calls.Go(func() { // goes on when its caller has gone: work that was begun is finished
-			defer func() { <-room }()
-			work()
 		})
 	}
 }
 
-// replies writes them one after the other.
-type replies struct {
-	mu   sync.Mutex
-	conn net.Conn
-}
-
-// send gives up on a peer that does not take the reply: its stream would end within a frame.
-func (r *replies) send(m Message) {
-	frame, err := AppendFrame(nil, m)
-	if err != nil {
-		return // a request whose id is empty cannot be answered
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.conn.SetWriteDeadline(time.Now().Add(replyTime))
-	if _, err := r.conn.Write(frame); err != nil {
-		r.conn.Close()
-	}
-}
-
-// payload is what a request says.
-type payload struct {
-	Type   string             `json:"type"`
-	Method *string            `json:"method"`
-	Args   *[]json.RawMessage `json:"args"`
-}
-
 // parse reads what a request asks for, or makes the reply to one that needs no call.
 func (s *Server) parse(request []byte) (call Call, reply []byte) {
-	doc, valid := JSONOf(request)
-	var p payload
-	if !valid || json.Unmarshal(doc, &p) != nil {
+	doc, ok := JSONOf(request)
+	var kind, method, args []byte
+	object := skim.Members(doc, func(key string, value []byte) {
+		switch key {
+		case "type":
+			kind = value
+		case "method":
+			method = value
+		case "args":
+			args = value
+		}
+	})
+	ok = ok && (object || isNull(doc)) && (isNull(kind) || kind[0] == '"') && (isNull(method) || method[0] == '"') && (isNull(args) || args[0] == '[')
+	if !ok {
 		return call, failure("the request is not a JSON object with a type, a method and args")
 	}
-	if p.Type == "methods" {
+	call.Method = skim.Text(method)
+	switch what := skim.Text(kind); {
+	case what == "methods":
 		return call, methods(s.Handler.Methods())
-	}
-	switch {
-	case p.Type != "call":
-		return call, failure(fmt.Sprintf("a request of type %.40q", p.Type))
-	case p.Method == nil || *p.Method == "":
+	case what != "call":
+		return call, failure(fmt.Sprintf("a request of type %.40q", what))
+	case call.Method == "":
 		return call, failure(".method required")
-	case !known(s.Handler.Methods(), *p.Method):
-		return call, failure(fmt.Sprintf("method %q does not exist", *p.Method))
-	case p.Args == nil:
+	case !known(s.Handler.Methods(), call.Method):
+		return call, failure(fmt.Sprintf("method %q does not exist", call.Method))
+	case isNull(args):
 		return call, failure(".args required")
 	}
-	return Call{Method: *p.Method, Args: *p.Args}, nil
+	skim.Elements(args, func(value []byte) { call.Args = append(call.Args, value) })
+	return call, nil
 }
+
+// isNull reports that there is nothing, or null.
+func isNull(value []byte) bool { return len(value) == 0 || string(value) == "null" }
 
 // answer makes the reply to a call, if it has one.
 func (s *Server) answer(ctx context.Context, call Call) (reply []byte, ok bool) {

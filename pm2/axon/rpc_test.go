@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"runtime"
 	"sync"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -179,6 +181,128 @@ func TestCallsOfAConnectionBeginInTurn(t *testing.T) {
 		_, err := r.Read()
 		require.NoError(t, err)
 	}
+}
+
+// counted counts what is written to a connection.
+type counted struct {
+	net.Conn
+	writes atomic.Int32
+}
+
+func (c *counted) Write(b []byte) (int, error) {
+	c.writes.Add(1)
+	return c.Conn.Write(b)
+}
+
+// counting is a listener that counts.
+type counting struct {
+	net.Listener
+	conns chan *counted
+}
+
+func (l counting) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	in := &counted{Conn: c}
+	l.conns <- in
+	return in, nil
+}
+
+// looks are calls that look for something, and count it.
+type looks struct {
+	n        *atomic.Int32
+	answered *atomic.Int32
+	flushed  *flushes
+}
+
+// flushes counts, and how much had been written at the last one.
+type flushes struct {
+	n, written atomic.Int32
+	conns      chan *counted
+}
+
+func (f *flushes) Flush() {
+	f.n.Add(1)
+	c := <-f.conns
+	f.written.Store(c.writes.Load())
+	f.conns <- c
+}
+
+func (looks) Quick(string) bool { return true }
+
+func (looks) Methods() []Method { return []Method{{"look", nil}} }
+
+func (h looks) Call(_ context.Context, c Call) ([]json.RawMessage, error) {
+	c.Arrival.Once(func() { h.n.Add(1) })
+	c.Answered(func() { h.answered.Add(1) })
+	c.First(h.flushed)
+	return c.Args, nil
+}
+
+// TestCallsThatComeTogetherAreAnsweredTogether, each with its own id, as soon as there is nothing more to read; what they find out
+// once is found out again for who comes later.
+func TestCallsThatComeTogetherAreAnsweredTogether(t *testing.T) {
+	var h looks
+	h.n, h.answered = &atomic.Int32{}, &atomic.Int32{}
+	conns := make(chan *counted, 1)
+	h.flushed = &flushes{conns: conns}
+	c, r := dial(t, listen(t, func(ctx context.Context, l net.Listener) error {
+		return (&Server{Handler: h}).Serve(ctx, counting{l, conns})
+	}))
+	call := func(i int) []byte {
+		return frame(t, JSON(fmt.Appendf(nil, `{"type":"call","method":"look","args":[%d]}`, i)), Text(fmt.Sprint("id", i)))
+	}
+	const together = 20
+	var all []byte
+	for i := range together {
+		all = append(all, call(i)...)
+	}
+	late := call(together)
+	_, err := c.Write(append(all, late[:len(late)/2]...))
+	require.NoError(t, err)
+	expect := func(i int) {
+		t.Helper()
+		m, err := r.Read()
+		require.NoError(t, err)
+		require.Equal(t, Message{JSON(fmt.Appendf(nil, `{"args":[%d]}`, i)), Text(fmt.Sprint("id", i))}, m)
+	}
+	for i := range together {
+		expect(i)
+	}
+	in := <-conns
+	conns <- in
+	require.EqualValues(t, 1, in.writes.Load())
+	require.EqualValues(t, 1, h.flushed.n.Load())
+	require.Zero(t, h.flushed.written.Load(), "before the answer")
+	require.EqualValues(t, 1, h.n.Load())
+	_, err = c.Write(late[len(late)/2:])
+	require.NoError(t, err)
+	expect(together)
+	require.EqualValues(t, 2, h.n.Load())
+	require.EqualValues(t, 1, h.flushed.written.Load())
+	require.Eventually(t, func() bool { return h.answered.Load() == together+1 }, 60*time.Second, time.Millisecond)
+}
+
+// full is a listener that cannot accept at first: too many files are open.
+type full struct {
+	net.Listener
+	tries atomic.Int32
+}
+
+func (l *full) Accept() (net.Conn, error) {
+	if l.tries.Add(1) == 1 {
+		return nil, &net.OpError{Op: "accept", Err: os.NewSyscallError("accept4", syscall.EMFILE)}
+	}
+	return l.Listener.Accept()
+}
+
+// TestADoorOutlivesAWantOfDescriptors: who waits is served when there are some.
+func TestADoorOutlivesAWantOfDescriptors(t *testing.T) {
+	s := &Server{Handler: handler{}}
+	c, r := dial(t, listen(t, func(ctx context.Context, l net.Listener) error { return s.Serve(ctx, &full{Listener: l}) }))
+	assert.Equal(t, `{"args":[7]}`, ask(t, c, r, `{"type":"call","method":"echo","args":[7]}`, "1"))
 }
 
 // socketPath is where a socket can be: not every path is short enough.

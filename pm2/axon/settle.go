@@ -1,106 +1,57 @@
 package axon
 
 import (
-	"context"
-	"errors"
 	"net"
-	"os"
 	"sync"
-	"time"
 )
 
-// settleTime is how long connections that came earlier may take to be met.
-const settleTime = 5 * time.Second
-
-// Queue is a listener that tells whether somebody waits in its queue.
+// Queue is a listener that can be looked at by others than who waits at it.
 type Queue interface {
 	net.Listener
-	// SetDeadline ends an Accept that waits.
-	SetDeadline(time.Time) error
-	// Waiting reports whether Accept would return a connection at once.
-	Waiting() bool
+	// Await returns when somebody may stand in the queue, or with why nobody will.
+	Await() error
+	// Take returns who is first in the queue, or nil if nobody is there. It does not wait.
+	Take() (net.Conn, error)
 }
 
-// settling tells when everybody has been met who stood in a listener's queue. Only who accepts knows: between a look at the queue
-// and the answer it may have taken somebody out who is not known to anybody yet. So it is called back from its waiting, looks
-// itself, and says so: two changes of goroutine, which is little beside a call that came over a socket.
+// settling knows when everybody has been met who stood in a listener's queue. Whoever wants to know empties it: where only one
+// accepts, another cannot tell whom that one has taken out and not met yet.
 type settling struct {
-	mu      sync.Mutex
-	queue   Queue // nil while nobody accepts
-	waiting []chan struct{}
+	mu    sync.Mutex
+	queue Queue // nil while nobody serves
+	meet  func(net.Conn)
 }
 
-// wait gives up when ctx ends.
-func (s *settling) wait(ctx context.Context) {
+// longest is more than fits into a queue. Who comes while it is emptied may come for ever.
+const longest = 1 << 15
+
+// empty meets everybody who is in the queue.
+func (s *settling) empty() error {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.queue == nil {
-		s.mu.Unlock()
-		return
+		return nil
 	}
-	met := make(chan struct{})
-	s.waiting = append(s.waiting, met)
-	s.queue.SetDeadline(time.Unix(1, 0)) //nolint:errcheck // a listener that is closed ends the waiting too
-	s.mu.Unlock()
-	ctx, cancel := context.WithTimeout(ctx, settleTime)
-	defer cancel()
-	select {
-	case <-met:
-	case <-ctx.Done():
-	}
-}
-
-// serves has Accept be called of what it returns, one time after the other and with each connection met before the next, and
-// returns what ends that.
-func (s *settling) serves(l net.Listener) (_ net.Listener, end func()) {
-	q, ok := l.(Queue)
-	if !ok {
-		return l, func() {}
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.queue = q
-	return turns{q, s}, s.over
-}
-
-func (s *settling) over() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.queue = nil
-	s.release()
-}
-
-// look is called when everybody has been met that was accepted.
-func (s *settling) look() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.waiting) == 0 {
-		return
-	}
-	s.queue.SetDeadline(time.Time{}) //nolint:errcheck // as above
-	if !s.queue.Waiting() {
-		s.release()
-	}
-}
-
-func (s *settling) release() {
-	for _, met := range s.waiting {
-		close(met)
-	}
-	s.waiting = nil
-}
-
-// turns is a queue whose Accept looks up now and then.
-type turns struct {
-	Queue
-	s *settling
-}
-
-func (t turns) Accept() (net.Conn, error) {
-	for {
-		t.s.look()
-		c, err := t.Queue.Accept()
-		if err == nil || !errors.Is(err, os.ErrDeadlineExceeded) {
-			return c, err
+	for range longest {
+		c, err := s.queue.Take()
+		if c == nil || err != nil {
+			return err
 		}
+		s.meet(c)
 	}
+	return nil
+}
+
+// opens has the queue of q be emptied from now on.
+func (s *settling) opens(q Queue, meet func(net.Conn)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.queue, s.meet = q, meet
+}
+
+// closes returns when nobody is met any more.
+func (s *settling) closes() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.queue, s.meet = nil, nil
 }

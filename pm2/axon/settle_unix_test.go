@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -15,176 +16,161 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// queue is a listener as the daemon has them.
-type queue struct{ *net.UnixListener }
-
-func (q queue) Waiting() (yes bool) {
-	c, err := q.SyscallConn()
-	if err != nil {
-		return false
-	}
-	_ = c.Control(func(fd uintptr) {
-		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 0)
-		yes = n > 0 || err != nil
-	})
-	return yes
+// queue is a listener as the daemon has them. Nobody is told that somebody waits until held is closed, if that is not nil.
+type queue struct {
+	*net.UnixListener
+	held  chan struct{}
+	taken func() // called with each connection that is taken, before anybody else knows of it
+	ended chan struct{}
+	once  *sync.Once
 }
 
-// TestWhoeverHasConnectedHears: what is published after Settle reaches those who connected before, however late they are accepted.
+func newQueue(l net.Listener) *queue {
+	return &queue{UnixListener: l.(*net.UnixListener), ended: make(chan struct{}), once: &sync.Once{}}
+}
+
+func (q *queue) Close() error {
+	q.once.Do(func() { close(q.ended) })
+	return q.UnixListener.Close()
+}
+
+func (q *queue) poll(ms int) (n int, err error) {
+	c, err := q.SyscallConn()
+	if err != nil {
+		return 0, err
+	}
+	cerr := c.Control(func(fd uintptr) { n, err = unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, ms) })
+	if cerr != nil {
+		return 0, cerr
+	}
+	return n, err
+}
+
+func (q *queue) Await() error {
+	if q.held != nil {
+		select {
+		case <-q.held:
+		case <-q.ended:
+		}
+	}
+	for {
+		if n, err := q.poll(5); n > 0 || err != nil && err != unix.EINTR {
+			return err
+		}
+	}
+}
+
+func (q *queue) Take() (net.Conn, error) {
+	if n, err := q.poll(0); n == 0 || err != nil {
+		return nil, err
+	}
+	c, err := q.Accept()
+	if err == nil && q.taken != nil {
+		q.taken()
+	}
+	return c, err
+}
+
+// settled serves on a socket of which Settle knows. change may change the queue before.
+func settled(t *testing.T, p *Publisher, change func(*queue)) (path string, q *queue) {
+	t.Helper()
+	known := make(chan struct{})
+	path = listen(t, func(ctx context.Context, l net.Listener) error {
+		q = newQueue(l)
+		if change != nil {
+			change(q)
+		}
+		serve := p.Listen(ctx, q)
+		close(known)
+		return serve()
+	})
+	<-known
+	return path, q
+}
+
+// TestWhoeverHasConnectedHears: what is published after Settle reaches those who connected before, though nobody has been told that
+// they are there.
 func TestWhoeverHasConnectedHears(t *testing.T) {
 	p := &Publisher{}
-	known, held := make(chan struct{}), make(chan struct{})
-	path := listen(t, func(ctx context.Context, l net.Listener) error {
-		return p.Serve(ctx, &slow{queue: queue{l.(*net.UnixListener)}, known: known, held: held})
-	})
+	held := make(chan struct{})
+	path, _ := settled(t, p, func(q *queue) { q.held = held })
 	var readers []*Reader
 	for range 3 {
 		_, r := dial(t, path)
 		readers = append(readers, r)
 	}
-	<-known
 	require.False(t, p.Subscribed())
-	go close(held)
-	p.Settle(t.Context())
+	p.Settle()
 	p.Publish("axm:reply", []byte(`1`))
 	for _, r := range readers {
 		m, err := r.Read()
 		require.NoError(t, err)
 		require.Equal(t, Message{Text("axm:reply"), JSON([]byte(`1`))}, m)
 	}
-}
-
-// settled serves on a socket, and returns when Settle counts who connects to it.
-func settled(t *testing.T, p *Publisher) string {
-	t.Helper()
-	known := make(chan struct{})
-	path := listen(t, func(ctx context.Context, l net.Listener) error {
-		q := queue{l.(*net.UnixListener)}
-		p.Listen(q)
-		close(known)
-		return p.Serve(ctx, q)
-	})
-	<-known
-	return path
+	_, r := dial(t, path)
+	close(held) // and who waits at the door still lets in
+	require.Eventually(t, func() bool { return p.count.Load() == 4 }, 60*time.Second, time.Millisecond)
+	p.Publish("more", []byte(`2`))
+	m, err := r.Read()
+	require.NoError(t, err)
+	require.Equal(t, Message{Text("more"), JSON([]byte(`2`))}, m)
 }
 
 // TestSettlingIsNoSubscription: it switches nothing on.
 func TestSettlingIsNoSubscription(t *testing.T) {
 	p := &Publisher{Active: func(bool) { t.Error("somebody listens") }}
-	settled(t, p)
+	p.Settle() // before there is a door
+	settled(t, p, nil)
 	for range 10 {
-		p.Settle(t.Context())
+		p.Settle()
 	}
 	require.False(t, p.Subscribed())
 }
 
-// TestManySettleAtOnce while others come and go: nobody waits for long, and the listener goes on.
+// TestManySettleAtOnce while others come and go: all are met before anybody is told so, and never are two taken at a time.
 func TestManySettleAtOnce(t *testing.T) {
 	p := &Publisher{}
-	path := settled(t, p)
-	ctx, cancel := context.WithTimeout(t.Context(), settleTime/2)
-	defer cancel()
+	var taking sync.Mutex
+	path, _ := settled(t, p, func(q *queue) {
+		q.taken = func() {
+			assert.True(t, taking.TryLock(), "somebody else takes, and has not met whom it took")
+			for range 50 { // for others to come between
+				runtime.Gosched()
+			}
+			taking.Unlock()
+		}
+	})
+	stop := make(chan struct{})
 	var all sync.WaitGroup
-	for range 8 {
+	for range 4 {
 		all.Go(func() {
-			for range 50 {
-				p.Settle(ctx)
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+					p.Settle()
+				}
 			}
 		})
 	}
 	for i := range 20 {
 		c, r := dial(t, path)
-		p.Settle(ctx)
+		p.Settle()
 		p.Publish("n", fmt.Appendf(nil, "%d", i))
 		m, err := r.Read()
 		assert.NoError(t, err)
 		assert.Equal(t, Message{Text("n"), JSON(fmt.Appendf(nil, "%d", i))}, m)
 		c.Close()
 	}
+	close(stop)
 	all.Wait()
-	require.NoError(t, ctx.Err())
 }
 
-// TestSettlingEndsWithTheListener: who waits for a door that closes is not held up.
-func TestSettlingEndsWithTheListener(t *testing.T) {
+// TestSettlingAtAClosedDoor holds nobody up.
+func TestSettlingAtAClosedDoor(t *testing.T) {
 	p := &Publisher{}
-	held := make(chan struct{})
-	known := make(chan struct{})
-	var closed net.Listener
-	listen(t, func(ctx context.Context, l net.Listener) error {
-		closed = l
-		return p.Serve(ctx, &slow{queue: queue{l.(*net.UnixListener)}, known: known, held: held})
-	})
-	<-known
-	done := make(chan struct{})
-	go func() { p.Settle(t.Context()); close(done) }()
-	closed.Close()
-	close(held)
-	select {
-	case <-done:
-	case <-time.After(settleTime / 2):
-		t.Fatal("it waits")
-	}
-	p.Settle(t.Context()) // there is nobody to wait for
-}
-
-// slow holds the first Accept up: who connects meanwhile stands in the queue.
-type slow struct {
-	queue
-	known, held chan struct{}
-	once        sync.Once
-}
-
-func (s *slow) Accept() (net.Conn, error) {
-	s.once.Do(func() {
-		close(s.known)
-		<-s.held
-	})
-	return s.queue.Accept()
-}
-
-// TestNobodyIsSettledWhileSomebodyWaits in the queue: each Accept is let go by hand.
-func TestNobodyIsSettledWhileSomebodyWaits(t *testing.T) {
-	p := &Publisher{}
-	s := &stepped{begun: make(chan struct{}), next: make(chan struct{})}
-	path := listen(t, func(ctx context.Context, l net.Listener) error {
-		s.queue = queue{l.(*net.UnixListener)}
-		return p.Serve(ctx, s)
-	})
-	waiting := func() int {
-		p.settling.mu.Lock()
-		defer p.settling.mu.Unlock()
-		return len(p.settling.waiting)
-	}
-	defer close(s.next) // from then on it goes by itself
-	<-s.begun
-	for range 3 {
-		dial(t, path)
-	}
-	go p.Settle(t.Context()) // ends below
-	require.Eventually(t, func() bool { return waiting() == 1 }, 30*time.Second, time.Millisecond)
-	for range 3 {
-		s.next <- struct{}{} // the first is only called back
-		<-s.begun
-		require.Equal(t, 1, waiting())
-	}
-	s.next <- struct{}{}
-	<-s.begun
-	require.Zero(t, waiting())
-	require.EqualValues(t, 3, p.count.Load())
-}
-
-// stepped says when each Accept begins, and waits.
-type stepped struct {
-	queue
-	begun, next chan struct{}
-}
-
-func (s *stepped) Accept() (net.Conn, error) {
-	select {
-	case s.begun <- struct{}{}:
-		<-s.next
-	case <-s.next:
-	}
-	return s.queue.Accept()
+	_, q := settled(t, p, nil)
+	q.Close()
+	p.Settle()
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"weaver/app"
+	"weaver/pm2/axon"
 )
 
 // Backend is what the wire asks of whoever keeps processes.
@@ -23,8 +24,8 @@ type Backend interface {
 	Act(ctx context.Context, verb app.Verb, id app.ID, spec *app.Spec, signal string) error
 	// Respec gives a process another spec for its next start.
 	Respec(ctx context.Context, id app.ID, spec app.Spec) error
-	// Send sends a message over the process's IPC channel, SendLine a text to its standard input as it is: clients end their lines.
-	Send(id app.ID, message json.RawMessage) error
+	// Send sends a message over the process's IPC channel, at the latest when what it returns is flushed; SendLine a text to its standard input as it is: clients end their lines.
+	Send(id app.ID, message json.RawMessage) (axon.Flusher, error)
 	SendLine(id app.ID, line string) error
 	// Tell has the followers of Events told what somebody says of a process, after all that has happened until now.
 	Tell(id app.ID, what string, manually bool)

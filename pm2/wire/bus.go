@@ -19,16 +19,15 @@ func (s *Server) Serve(ctx context.Context, rpc, pub net.Listener, warn func(err
 	defer doors.Wait()
 	defer s.feed.stop()
 	calls := &axon.Server{Handler: s, Warn: warn}
-	open := func(l net.Listener, serve func(context.Context, net.Listener) error) {
-		doors.Go(func() { // ends when l is closed
-			if err := serve(ctx, l); err != nil && warn != nil {
+	open := func(serve func() error) {
+		doors.Go(func() { // ends when its listener is closed
+			if err := serve(); err != nil && warn != nil {
 				warn(err)
 			}
 		})
 	}
-	s.pub.Listen(pub) // before the first call
-	open(rpc, calls.Serve)
-	open(pub, s.pub.Serve)
+	open(s.pub.Listen(ctx, pub)) // before the first call
+	open(func() error { return calls.Serve(ctx, rpc) })
 	doors.Wait()
 }
 

@@ -11,6 +11,7 @@ import (
 	"weaver/app"
 	"weaver/pm2"
 	"weaver/pm2/axon"
+	"weaver/skim"
 )
 
 func (s *Server) sendLine(_ context.Context, c axon.Call) (any, error) {
@@ -56,21 +57,49 @@ func (s *Server) alive(id pm2.Value, also func(*app.Process) error) (app.Process
 
 // sendData sends the packet as it is: programs look for topic and data in it.
 func (s *Server) sendData(_ context.Context, c axon.Call) (any, error) {
-	packet := arg(c, 0)
-	id := field(packet, "id")
-	if id.IsNull() || !truthy(field(packet, "data")) || !truthy(field(packet, "topic")) {
+	var packet, id, data, topic json.RawMessage
+	if len(c.Args) > 0 {
+		packet = c.Args[0]
+	}
+	skim.Members(packet, func(key string, value []byte) {
+		switch key {
+		case "id":
+			id = value
+		case "data":
+			data = value
+		case "topic":
+			topic = value
+		}
+	})
+	to, err := pm2.Parse(id)
+	if err != nil || to.IsNull() || !skim.Truthy(data) || !skim.Truthy(topic) {
 		return nil, errors.New("ID, DATA or TOPIC field is missing") //nolint:staticcheck // PM2's words
 	}
-	p, err := s.alive(id, nil)
+	p, err := s.alive(to, nil)
 	if err != nil {
 		return nil, err
 	}
-	text := packet.AppendJSON(nil)
 	s.owed.answer(c, p.ID, false)
-	if err := s.Backend.Send(p.ID, text); err != nil {
+	if err := s.send(c, p.ID, packet); err != nil {
 		return nil, err
 	}
-	return json.RawMessage(`{"success":true,"data":` + string(text) + `}`), nil
+	out := make([]byte, 0, len(packet)+32)
+	out = append(out, `{"success":true,"data":`...)
+	return json.RawMessage(append(append(out, packet...), '}')), nil
+}
+
+// send has a message be on its way before the call is answered.
+func (s *Server) send(c axon.Call, id app.ID, message json.RawMessage) error {
+	f, err := s.Backend.Send(id, message)
+	switch {
+	case err != nil:
+		return err
+	case c.First != nil:
+		c.First(f)
+	default:
+		f.Flush()
+	}
+	return nil
 }
 
 // truthy is JavaScript's idea of what is there.
@@ -103,7 +132,7 @@ func (s *Server) msgProcess(_ context.Context, c axon.Call) (any, error) {
 			return nil, fmt.Errorf("%s : id offline", word(id))
 		}
 		s.owed.answer(c, p.ID, true)
-		if err := s.trigger(&p, cmd, truthy(field(cmd, "uuid"))); err != nil {
+		if err := s.trigger(c, &p, cmd, truthy(field(cmd, "uuid"))); err != nil {
 			return nil, err
 		}
 		return json.RawMessage(`{"process_count":1,"success":true}`), nil
@@ -118,7 +147,7 @@ func (s *Server) msgProcess(_ context.Context, c axon.Call) (any, error) {
 			continue
 		}
 		s.owed.answer(c, p.ID, true)
-		if err := s.trigger(&p, cmd, false); err != nil {
+		if err := s.trigger(c, &p, cmd, false); err != nil {
 			return nil, err
 		}
 		n++
@@ -127,8 +156,8 @@ func (s *Server) msgProcess(_ context.Context, c axon.Call) (any, error) {
 }
 
 // trigger sends an action the way programs expect it.
-func (s *Server) trigger(p *app.Process, cmd pm2.Value, whole bool) error {
-	return s.Backend.Send(p.ID, pm2.Trigger(p, cmd, whole))
+func (s *Server) trigger(c axon.Call, p *app.Process, cmd pm2.Value, whole bool) error {
+	return s.send(c, p.ID, pm2.Trigger(p, cmd, whole))
 }
 
 // notify puts on the bus what a client did to a process.

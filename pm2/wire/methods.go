@@ -108,7 +108,7 @@ func (s *Server) Call(ctx context.Context, c axon.Call) ([]json.RawMessage, erro
 			continue
 		}
 		if !reads[c.Method] {
-			s.pub.Settle(ctx) // who calls may wait for what comes of it on the bus
+			c.Arrival.Once(s.pub.Settle) // who calls may wait for what comes of it on the bus
 		}
 		if !inTurn[c.Method] && c.Begun != nil {
 			c.Begun()

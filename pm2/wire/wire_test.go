@@ -126,11 +126,20 @@ func (k *keeper) Tell(id app.ID, what string, manually bool) {
 	}
 }
 
-func (k *keeper) Send(id app.ID, m json.RawMessage) error {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.note("send %d %s", id, m)
-	return nil
+func (k *keeper) Send(id app.ID, m json.RawMessage) (axon.Flusher, error) {
+	return &sending{k, fmt.Sprintf("send %d %s", id, m)}, nil
+}
+
+// sending is a message that counts when it is flushed.
+type sending struct {
+	k    *keeper
+	note string
+}
+
+func (s *sending) Flush() {
+	s.k.mu.Lock()
+	defer s.k.mu.Unlock()
+	s.k.note("%s", s.note)
 }
 
 func (k *keeper) SendLine(id app.ID, line string) error {

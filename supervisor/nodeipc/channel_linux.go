@@ -28,6 +28,7 @@ type Channel struct {
 	late     *frame // a probe that was given up; its answer may still come
 	knows    bool   // the child answers to handles
 	wantsOut bool
+	muted    bool // it is read by the clock
 
 	endsItself atomic.Bool
 
@@ -37,6 +38,7 @@ type Channel struct {
 	long  []byte // what was taken so far of a frame longer than the window
 	left  int    // what is still to come of it, if that is known
 	skip  bool   // it is too long, and dropped
+	talk  talk
 }
 
 // frame is one to be sent.
@@ -103,16 +105,27 @@ func (x *Exchange) Adopt(fd int, h Hooks) (*Channel, error) {
 }
 
 // Edges: what lies in the socket unanswered must not be told again and again.
-const (
-	reading = unix.EPOLLIN | unix.EPOLLRDHUP | unix.EPOLLET
-	writing = reading | unix.EPOLLOUT
-)
+const reading = unix.EPOLLIN | unix.EPOLLRDHUP | unix.EPOLLET
 
 // Send gives the child a message, one JSON text. It does not wait: what the child does not read yet is kept, within bounds.
 func (c *Channel) Send(raw []byte) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.push(frame{raw: raw, fd: -1})
+}
+
+// Queue is Send for who has more to send, and flushes then.
+func (c *Channel) Queue(raw []byte) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.enqueue(frame{raw: raw, fd: -1})
+}
+
+// Flush sends what has been queued.
+func (c *Channel) Flush() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.flush()
 }
 
 // sendHandle gives the child a descriptor with an internal message. release is called when it was taken, or never will be.
@@ -157,6 +170,15 @@ func (c *Channel) giveUp() {
 
 // push queues a frame and sends what can be sent. Call it with mu held.
 func (c *Channel) push(f frame) error {
+	err := c.enqueue(f)
+	if err == nil {
+		c.flush()
+	}
+	return err
+}
+
+// enqueue queues a frame. Call it with mu held.
+func (c *Channel) enqueue(f frame) error {
 	if c.closed {
 		return ErrClosed
 	}
@@ -164,12 +186,14 @@ func (c *Channel) push(f frame) error {
 	if f.raw, err = c.kind.pack(f.raw); err != nil {
 		return fmt.Errorf("send an IPC message: %w", err)
 	}
-	if c.queued > 0 && c.queued+len(f.raw) > MaxQueue {
-		return ErrFull
+	full := func() bool { return c.queued > 0 && c.queued+len(f.raw) > MaxQueue }
+	if full() {
+		if c.flush(); full() {
+			return ErrFull
+		}
 	}
 	c.queue = append(c.queue, f)
 	c.queued += len(f.raw)
-	c.flush()
 	return nil
 }
 
@@ -260,9 +284,29 @@ func (c *Channel) want(out bool) {
 		return
 	}
 	c.wantsOut = out
+	c.arm()
+}
+
+// mute has the exchange tell of what comes, or not. It returns false if the channel is closed.
+func (c *Channel) mute(yes bool) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return false
+	}
+	c.muted = yes
+	c.arm()
+	return true
+}
+
+// arm says what the exchange tells of. Call it with mu held.
+func (c *Channel) arm() {
 	events := uint32(reading)
-	if out {
-		events = writing
+	if c.muted {
+		events = unix.EPOLLET // and the end
+	}
+	if c.wantsOut {
+		events |= unix.EPOLLOUT
 	}
 	_ = c.x.rearm(c.fd, events, c.id) // a set that is closed serves nobody
 }

@@ -273,6 +273,46 @@ func TestABurstNeedsNoReader(t *testing.T) {
 }
 
 // TestAFloodIsBounded sends more than could be kept.
+// TestAFloodIsReadByTheClock, whole and in order, and other channels meanwhile; what comes when it is over is told of again.
+func TestAFloodIsReadByTheClock(t *testing.T) {
+	p, said := newPair(t), 0
+	muted := func() bool {
+		p.Channel.mu.Lock()
+		defer p.Channel.mu.Unlock()
+		return p.muted
+	}
+	say := func(n int) {
+		var b strings.Builder
+		for range n {
+			fmt.Fprintln(&b, said)
+			said++
+		}
+		p.say(t, b.String())
+	}
+	await(t, func() bool { say(2 * flood); return muted() })
+	heard, child, err := make(chan string, 1), -1, error(nil)
+	_, child, err = p.x.Open(Hooks{Message: func(raw []byte) { heard <- string(raw) }})
+	require.NoError(t, err)
+	other := os.NewFile(uintptr(child), "other")
+	defer other.Close()
+	for range 20 {
+		say(flood)
+		_, err := other.WriteString("1\n")
+		require.NoError(t, err)
+		require.Equal(t, "1", <-heard)
+	}
+	await(t, func() bool { return !muted() })
+	say(1)
+	await(t, func() bool { return len(p.messages()) >= said })
+	for i, m := range p.messages() {
+		require.Equal(t, strconv.Itoa(i), m)
+	}
+	await(t, func() bool { say(2 * flood); return muted() })
+	p.child.Close()
+	await(t, p.closed.Load)
+	require.Len(t, p.messages(), said)
+}
+
 func TestAFloodIsBounded(t *testing.T) {
 	var n atomic.Int64
 	p := newPair(t, func(h *Hooks) { h.Message = func([]byte) { n.Add(1) } })

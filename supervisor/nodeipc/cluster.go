@@ -3,6 +3,8 @@ package nodeipc
 import (
 	"encoding/json"
 	"strconv"
+
+	"weaver/skim"
 )
 
 // request is what a worker tells the primary, {"cmd":"NODE_CLUSTER",…}.
@@ -40,7 +42,7 @@ func (n *number) UnmarshalJSON(text []byte) error {
 
 // family returns the address type in one word.
 func (r *request) family() string {
-	if s := Text(r.AddressType); s != "" {
+	if s := skim.Text(r.AddressType); s != "" {
 		return s
 	}
 	return string(r.AddressType)

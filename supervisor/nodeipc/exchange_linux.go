@@ -6,6 +6,7 @@ import (
 	"os"
 	"sync"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -34,6 +35,8 @@ type Exchange struct {
 	buf    []byte // the peek window
 	rights []byte // what comes with data
 	behind []peer // those with more to read
+	floods []*Channel
+	due    time.Time // when those are looked at
 }
 
 // New returns an exchange without channels; Close ends it.
@@ -91,6 +94,9 @@ func (x *Exchange) serve() {
 		} else {
 			err = x.conn.Read(wait)
 		}
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			n, err = 0, nil // the clock
+		}
 		if err != nil {
 			return // closed
 		}
@@ -104,6 +110,7 @@ func (x *Exchange) serve() {
 		for _, p := range behind {
 			x.turn(p, 0)
 		}
+		x.clock()
 	}
 }
 

@@ -23,6 +23,12 @@ func (x *Exchange) Adopt(int, Hooks) (*Channel, error) { return nil, ErrUnsuppor
 // Send fails.
 func (c *Channel) Send([]byte) error { return ErrUnsupported }
 
+// Queue fails.
+func (c *Channel) Queue([]byte) error { return ErrUnsupported }
+
+// Flush has nothing to do.
+func (c *Channel) Flush() {}
+
 // Close does nothing.
 func (c *Channel) Close() {}
 

@@ -5,6 +5,8 @@ import (
 	"errors"
 
 	"golang.org/x/sys/unix"
+
+	"weaver/skim"
 )
 
 // ready reads what is there, a few windows of it.
@@ -19,6 +21,7 @@ func (c *Channel) ready(x *Exchange, events uint32) (more bool) {
 	c.hup = c.hup || events&(unix.EPOLLHUP|unix.EPOLLRDHUP|unix.EPOLLERR) != 0
 	for range turns {
 		if !c.look(x) {
+			c.measure(x)
 			return false
 		}
 	}
@@ -128,6 +131,7 @@ func (c *Channel) act(line []byte) (take bool) {
 	}
 	switch cmd {
 	case "":
+		c.talk.heard++
 		if c.hooks.Message != nil {
 			c.hooks.Message(line)
 		}
@@ -142,7 +146,7 @@ func (c *Channel) act(line []byte) (take bool) {
 	case cmdHandle:
 		// Nobody here has a use for a child's handles, but the child waits for the answer.
 		c.answer(`{"cmd":"` + cmdAck + `"}`)
-		Members(line, func(key string, value []byte) {
+		skim.Members(line, func(key string, value []byte) {
 			if key != "msg" {
 				return
 			}
