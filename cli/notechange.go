@@ -39,8 +39,11 @@ func (c *call) noteChange(began time.Time, err error) {
 	line, merr := json.Marshal(e)
 	if merr == nil {
 		var f *os.File
-		if f, merr = os.OpenFile(c.home.Audit(), os.O_WRONLY|os.O_APPEND|os.O_CREATE|noFollow, 0o600); merr == nil {
-			_, merr = f.Write(append(line, '\n')) // one write: others append, too
+		if f, merr = os.OpenFile(c.home.Audit(), os.O_RDWR|os.O_APPEND|os.O_CREATE|noFollow, 0o600); merr == nil {
+			if line = append(line, '\n'); endsTorn(f) {
+				line = append([]byte("\n"), line...)
+			}
+			_, merr = f.Write(line) // one write: others append, too
 			if cerr := f.Close(); merr == nil {
 				merr = cerr
 			}
@@ -49,6 +52,17 @@ func (c *call) noteChange(began time.Time, err error) {
 	if merr != nil {
 		c.out.warn("%s: %v", filepath.Base(c.home.Audit()), merr)
 	}
+}
+
+// endsTorn reports whether the last line of a file has no end: whoever wrote it died of it, or its disk was full.
+func endsTorn(f *os.File) bool {
+	info, err := f.Stat()
+	if err != nil || info.Size() == 0 {
+		return false
+	}
+	var last [1]byte
+	_, err = f.ReadAt(last[:], info.Size()-1)
+	return err != nil || last[0] != '\n'
 }
 
 // auditLine is a line of the audit log as it is written.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"sync"
 	"time"
@@ -89,6 +90,9 @@ func (a *audit) put(line []byte) error {
 			return err
 		}
 	}
+	if info, err := a.file.Stat(); err == nil && info.Size() != a.size { // front ends append, too
+		a.size, a.torn = info.Size(), endsTorn(a.path, info.Size())
+	}
 	return appendLine(a.file, line, &a.size, &a.torn)
 }
 
@@ -103,12 +107,22 @@ func appendLine(f *os.File, line []byte, size *int64, torn *bool) error {
 	switch {
 	case err == nil:
 		*torn = false
-	case n > 0 && f.Truncate(*size-int64(n)) == nil:
+	case n > 0 && takenBack(f, int64(n)):
 		*size -= int64(n)
 	case n > 0:
 		*torn = true
 	}
 	return err
+}
+
+// takenBack cuts off the n bytes that were appended last, unless somebody else has appended since: front ends do.
+func takenBack(f *os.File, n int64) bool {
+	end, err := f.Seek(0, io.SeekCurrent)
+	if err != nil {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Size() == end && f.Truncate(end-n) == nil
 }
 
 // endsTorn reports whether the last line of a file has no end: who wrote it died of it, or its disk was full.

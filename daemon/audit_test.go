@@ -119,6 +119,15 @@ func TestAuditSurvivesDeathsAndDisks(t *testing.T) {
 	assert.Equal(t, []string{"start", "stop"}, whole)
 	assert.Equal(t, 1, torn)
 
+	front, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
+	require.NoError(t, err)
+	_, err = front.WriteString(`{"act":"set"}` + "\n" + `{"act":"uns`) // a front end, which died of it
+	require.NoError(t, errors.Join(err, front.Close()))
+	require.NoError(t, a.add(&auditEntry{Act: "flush"}))
+	whole, torn = acts()
+	assert.Equal(t, []string{"start", "stop", "set", "flush"}, whole)
+	assert.Equal(t, 2, torn)
+
 	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
 	if err != nil {
 		t.Skip("there is no /dev/full")
@@ -134,7 +143,7 @@ func TestAuditSurvivesDeathsAndDisks(t *testing.T) {
 	a.file = kept
 	a.retry()
 	whole, _ = acts()
-	assert.Equal(t, []string{"start", "stop", "scale", "save", "restart"}, whole[:5])
+	assert.Equal(t, []string{"start", "stop", "set", "flush", "scale", "save", "restart"}, whole[:7])
 	require.NoError(t, full.Close())
 	a.close()
 }

@@ -1,9 +1,9 @@
 package supervisor
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
-	"os"
 	"time"
 
 	"weaver/app"
@@ -37,7 +37,7 @@ func (s *Supervisor) WriteState(name, path string) error {
 	}
 	s.stateFiles.Lock()
 	defer s.stateFiles.Unlock()
-	if err := writeWhole(path, append(data, '\n')); err != nil {
+	if err := replace(path, bytes.NewReader(append(data, '\n')), owner{mode: 0o600}); err != nil {
 		return fmt.Errorf("write the state of %s: %w", name, err)
 	}
 	return nil
@@ -53,17 +53,4 @@ func (k *keeper) keepState(w lifecycle.What) {
 	case lifecycle.WhatOnline, lifecycle.WhatStopping, lifecycle.WhatRestarting, lifecycle.WhatStopped, lifecycle.WhatErrored:
 		k.fail("state file", k.sup.WriteState(k.proc.Name, path))
 	}
-}
-
-// writeWhole puts data at path: who looks sees all of it or what was there before.
-func writeWhole(path string, data []byte) error {
-	tmp := path + ".weaver-new"
-	if err := os.WriteFile(tmp, data, 0o600); err != nil {
-		return err
-	}
-	if err := os.Rename(tmp, path); err != nil {
-		os.Remove(tmp)
-		return err
-	}
-	return nil
 }
