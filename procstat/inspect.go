@@ -74,6 +74,8 @@ func Inspect(pid int) (Details, error) {
 	d.OpenFiles = int(files)
 	note("open files", err)
 	note("connections", d.connections(p))
+	slices.Sort(d.Listening)
+	d.Listening = slices.Compact(d.Listening)
 	switches, err := p.NumCtxSwitches()
 	if switches != nil {
 		d.Switches.Voluntary, d.Switches.Involuntary = switches.Voluntary, switches.Involuntary
@@ -87,8 +89,8 @@ func Inspect(pid int) (Details, error) {
 	return d, nil
 }
 
-// connections sorts out the sockets of p.
-func (d *Details) connections(p *process.Process) error {
+// tabled sorts out the sockets of p, of which the tables of all sockets tell.
+func (d *Details) tabled(p *process.Process) error {
 	all, err := p.Connections()
 	if err != nil {
 		return err
@@ -102,7 +104,5 @@ func (d *Details) connections(p *process.Process) error {
 			d.Connections++
 		}
 	}
-	slices.Sort(d.Listening)
-	d.Listening = slices.Compact(d.Listening)
 	return nil
 }

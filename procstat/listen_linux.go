@@ -16,7 +16,7 @@ func Listening(pids []int) []Listener {
 	if len(pids) == 0 {
 		return nil
 	}
-	sockets := listenSockets("/proc/" + strconv.Itoa(pids[0]) + "/net/")
+	sockets := listenersBeside(pids[0])
 	if len(sockets) == 0 {
 		return nil
 	}
@@ -40,7 +40,7 @@ func Listening(pids []int) []Listener {
 
 // Owner returns the pid of a process that listens on the port, and the name of its program; 0 if that cannot be told.
 func Owner(port int) (pid int, name string) {
-	sockets := listenSockets("/proc/net/")
+	sockets := listenersBeside(os.Getpid())
 	entries, err := os.ReadDir("/proc")
 	if err != nil {
 		return 0, ""
@@ -77,6 +77,20 @@ func socketsOf(pid int) []string {
 		}
 	}
 	return out
+}
+
+// listenersBeside are the listening TCP sockets of a process's network namespace, by inode.
+func listenersBeside(pid int) map[string]Listener {
+	if sharesNetwork(pid) {
+		if list, err := tcpSockets(tcpListen); err == nil {
+			out := make(map[string]Listener, len(list))
+			for _, s := range list {
+				out[s.inode] = Listener{Host: s.local.Addr().String(), Port: int(s.local.Port())}
+			}
+			return out
+		}
+	}
+	return listenSockets("/proc/" + strconv.Itoa(pid) + "/net/")
 }
 
 // listenSockets are the listening TCP sockets of a network namespace, by inode.
