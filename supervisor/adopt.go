@@ -7,6 +7,7 @@ import (
 
 	"weaver/app"
 	"weaver/supervisor/lifecycle"
+	"weaver/supervisor/nodeipc"
 	"weaver/supervisor/spawn"
 )
 
@@ -80,7 +81,7 @@ func (h *host) adoptHere(p *app.Process, c lifecycle.Child, hd handle, left esta
 		k.notePipes()
 		k.writePID()
 	}
-	h.adoptLine(k, p, c, hd, alive, left)
+	deaf := h.adoptLine(k, p, c, hd, alive, left)
 	k.stay = h.stay(p, c.Gen)
 	sides := hd.Extra[sidesKey]
 	if c.PID == 0 {
@@ -90,7 +91,7 @@ func (h *host) adoptHere(p *app.Process, c lifecycle.Child, hd handle, left esta
 		k.trouble = err
 	}
 	h.adoptSigns(k, p, c.Gen, alive, left)
-	return found{child: k, alive: alive}
+	return found{child: k, alive: alive, deaf: alive && deaf}
 }
 
 // adoptPipe goes on with a log pipe: with the end that was kept, or with that of the process itself, which can read what it
@@ -133,36 +134,38 @@ func (h *host) adoptPipe(k *kid, p *app.Process, gen uint64, stream app.Stream, 
 	}
 }
 
-// adoptLine goes on with the IPC channel.
-func (h *host) adoptLine(k *kid, p *app.Process, c lifecycle.Child, hd handle, alive bool, left estate) {
+// adoptLine goes on with the IPC channel. deaf: it cannot be, and it was all that connections came by.
+func (h *host) adoptLine(k *kid, p *app.Process, c lifecycle.Child, hd handle, alive bool, left estate) (deaf bool) {
 	name := channelName(p.ID, c.Gen)
 	fd, kept := left.claim(name)
 	if h.opts.IPC == nil {
 		if kept {
 			closeFD(fd)
 		}
-		return
+		return false
 	}
 	if inode, _ := strconv.ParseUint(string(hd.Extra[channelKey]), 10, 64); !kept {
 		if inode == 0 || !alive {
-			return
+			return false
 		}
 		var err error
 		if fd, err = socketOf(k.PID(), inode); err != nil { // the process runs on, and nobody hears it
 			k.trouble = fmt.Errorf("messages of %s are lost: %w", p.Name, err)
-			return
+			policy, _ := handOut(p.Spec, p.Spec.Env) // it was told of what is wrong with it when it was started
+			return clusters(p.Spec) && policy == nodeipc.RoundRobin
 		}
 	}
 	l, err := h.adoptChannel(p, c, hd.Extra, fd)
 	if err != nil {
 		closeFD(fd)
 		k.trouble = err
-		return
+		return false
 	}
 	k.line = l
 	if h.opts.Store != nil && !kept {
 		_ = h.opts.Store.Put(name, fd) // the process itself holds it too
 	}
+	return false
 }
 
 // settleEstate deals with what nobody claimed: pipes of processes that are known are read to their end, since what is in

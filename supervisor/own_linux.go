@@ -58,6 +58,9 @@ func descriptorOf(pid, fd int) (int, error) {
 	}
 	defer unix.Close(p)
 	own, err := unix.PidfdGetfd(p, fd, 0)
+	if errors.Is(err, unix.EPERM) {
+		err = fmt.Errorf("%w (kernel.yama.ptrace_scope, or a sandbox)", err)
+	}
 	if err != nil {
 		return -1, fmt.Errorf("copy a descriptor of process %d: %w", pid, err)
 	}

@@ -16,6 +16,7 @@ type found struct {
 	alive bool        // its main process lives
 	exit  *spawn.Exit // how the main process ended, if that is known
 	err   error       // it lives, and cannot be taken over
+	deaf  bool        // it lives, and gets no connections any more
 }
 
 // takeOver finds the children that the process had, and puts into the mailbox what happened to them meanwhile. It returns
@@ -64,6 +65,8 @@ func (k *keeper) catchUp(c lifecycle.Child, f found) {
 		k.mail.put(tell{in: lifecycle.Empty{Gen: c.Gen}})
 	case c.Dead:
 		f.child.WhenEmpty(func() { k.mail.put(tell{in: lifecycle.Empty{Gen: c.Gen}}) })
+	case f.alive && f.deaf:
+		k.mail.put(tell{in: lifecycle.Restart{Gen: c.Gen}, cause: "no connections could be handed to it any more"})
 	case f.alive:
 	case f.exit != nil:
 		k.mail.put(died{c.Gen, *f.exit})

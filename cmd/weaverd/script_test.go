@@ -29,6 +29,9 @@ var bin string
 func TestMain(m *testing.M) { os.Exit(testMain(m)) }
 
 func testMain(m *testing.M) int {
+	if os.Getenv(sealedVar) != "" {
+		return sealed(os.Args[1:])
+	}
 	if bin = os.Getenv("WEAVER_TEST_BIN"); bin != "" { // where there is no compiler
 		return m.Run()
 	}
