@@ -180,6 +180,9 @@ var acts = []act{
 		return nil, nil
 	}},
 	{name: "stop the supervisor's process", weight: 1, lasts: 20 * time.Second, do: func(w *world) (*service, error) {
+		if err := w.command("ping"); err != nil { // one that is stopped while it begins has a minute
+			return nil, err
+		}
 		now, err := w.look()
 		if err != nil {
 			return nil, err
