@@ -6,7 +6,10 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // orphansFresh is how long a look at the reaper's children counts: callers ask for one service after the other.
@@ -17,6 +20,7 @@ type orphans struct {
 	mu    sync.Mutex
 	at    time.Time
 	byTag map[string][]int
+	room  []byte // to look in: that is done each second, and is to leave no garbage
 }
 
 // Orphans returns the processes that fell to the reaper, by the tag of the child they came from: members of a tree that
@@ -35,13 +39,16 @@ func (s *Spawner) findOrphans() map[string][]int {
 	if s.options.Reaper == nil {
 		return nil
 	}
+	if s.orphans.room == nil {
+		s.orphans.room = make([]byte, lookRoom)
+	}
 	reaper := s.options.Reaper()
 	if reaper <= 0 {
 		return nil
 	}
 	self := os.Getpid()
 	var found map[string][]int
-	for _, pid := range childrenOf(reaper) {
+	for _, pid := range childrenIn(reaper, s.orphans.room) {
 		if pid == self || s.system.isMain(pid) { // of whom there may be a thousand, after a takeover
 			continue
 		}
@@ -55,16 +62,22 @@ func (s *Spawner) findOrphans() map[string][]int {
 	return found
 }
 
+// lookRoom holds what the kernel says of a few processes.
+const lookRoom = 8 << 10
+
 // childrenOf returns the children of every thread of a process.
-func childrenOf(pid int) []int {
+func childrenOf(pid int) []int { return childrenIn(pid, make([]byte, lookRoom)) }
+
+// childrenIn is childrenOf with room to work in.
+func childrenIn(pid int, room []byte) []int {
 	dir := procfs + strconv.Itoa(pid) + "/task"
-	threads, err := os.ReadDir(dir)
+	threads, err := namesIn(dir, room)
 	if err != nil {
 		return nil // it is gone, and so are its children
 	}
 	var pids []int
 	for _, t := range threads {
-		list, err := readAll(dir + "/" + t.Name() + "/children")
+		list, err := readListIn(dir+"/"+t+"/children", room[:0])
 		if err != nil {
 			continue
 		}
@@ -73,6 +86,27 @@ func childrenOf(pid int) []int {
 		}
 	}
 	return pids
+}
+
+// namesIn lists a directory, with room for the kernel's answer.
+func namesIn(dir string, room []byte) (names []string, err error) {
+	fd, err := openat(dir, unix.O_RDONLY|unix.O_DIRECTORY)
+	if err != nil {
+		return nil, err
+	}
+	defer unix.Close(fd)
+	for {
+		n, err := unix.Getdents(fd, room[:cap(room)])
+		switch {
+		case err == unix.EINTR:
+		case err != nil:
+			return nil, err
+		case n <= 0:
+			return names, nil
+		default:
+			_, _, names = syscall.ParseDirent(room[:n], -1, names)
+		}
+	}
 }
 
 // tagOf tells which child a process came from: by its control group, or else by the marker in its environment.

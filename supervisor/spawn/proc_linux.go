@@ -208,14 +208,16 @@ func readAll(path string) ([]byte, error) {
 
 // readList is readAll of a list of numbers that the kernel makes line by line: a read that leaves room for another line has
 // come to the end, and need not be followed by one that says so.
-func readList(path string) ([]byte, error) {
+func readList(path string) ([]byte, error) { return readListIn(path, nil) }
+
+// readListIn is readList that appends to what has been allocated.
+func readListIn(path string, all []byte) ([]byte, error) {
 	const page, line = 4 << 10, 32
 	fd, err := openat(path, unix.O_RDONLY)
 	if err != nil {
 		return nil, err
 	}
 	defer unix.Close(fd)
-	all := make([]byte, 0, page)
 	for {
 		all = slices.Grow(all, page)
 		n, err := unix.Read(fd, all[len(all):len(all)+page])
