@@ -16,7 +16,7 @@ import (
 func Bind(e Endpoint) (fd int, err error) {
 	switch {
 	case e.Network == "unix":
-		return bindPath(e.Address)
+		return bindPath(e)
 	case e.Address == "" && !e.V6 && e.Network == "tcp":
 		// All addresses of both families, as Node does, or of IPv4 where that is all there is.
 		fd, err = bindIP(e, netip.IPv6Unspecified())
@@ -93,7 +93,8 @@ func zone(name string) uint32 {
 	return 0
 }
 
-func bindPath(path string) (int, error) {
+func bindPath(e Endpoint) (int, error) {
+	path := e.Address
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return -1, fmt.Errorf("open a socket for %s: %w", path, err)
@@ -105,6 +106,12 @@ func bindPath(path string) (int, error) {
 			err = unix.Bind(fd, sa)
 		}
 	}
+	if errors.Is(err, unix.ENOENT) {
+		err = unix.EACCES // as Node has it
+	}
+	if err == nil {
+		err = e.open()
+	}
 	if err != nil {
 		unix.Close(fd)
 		return -1, fmt.Errorf("bind %s: %w", path, err)
@@ -112,8 +119,32 @@ func bindPath(path string) (int, error) {
 	return fd, nil
 }
 
-// abandoned reports whether nobody listens behind a socket's file.
+// open lets others use the file of a path, if they are meant to.
+func (e Endpoint) open() error {
+	var more uint32
+	if e.Readable {
+		more |= 0o444
+	}
+	if e.Writable {
+		more |= 0o222
+	}
+	if more == 0 {
+		return nil
+	}
+	var st unix.Stat_t
+	if err := unix.Lstat(e.Address, &st); err != nil {
+		return err
+	}
+	return unix.Chmod(e.Address, st.Mode&0o777|more)
+}
+
+// abandoned reports whether there is the file of a socket behind which nobody listens. Of what is no socket the kernel says that
+// nobody listens there, too.
 func abandoned(sa *unix.SockaddrUnix) bool {
+	var st unix.Stat_t
+	if unix.Lstat(sa.Name, &st) != nil || st.Mode&unix.S_IFMT != unix.S_IFSOCK {
+		return false
+	}
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return false

@@ -24,6 +24,8 @@ type request struct {
 	FD          *number         `json:"fd"`
 	Flags       number          `json:"flags"`
 	Backlog     number          `json:"backlog"`
+	ReadableAll truth           `json:"readableAll"` // the file of a path
+	WritableAll truth           `json:"writableAll"`
 
 	Key string `json:"key"` // of close
 }
@@ -37,6 +39,14 @@ func (n *number) UnmarshalJSON(text []byte) error {
 	if json.Unmarshal(text, &f) == nil {
 		*n = number(f)
 	}
+	return nil
+}
+
+// truth is whether JavaScript takes a value for true.
+type truth bool
+
+func (t *truth) UnmarshalJSON(text []byte) error {
+	*t = truth(skim.Truthy(text))
 	return nil
 }
 

@@ -20,6 +20,9 @@ type Endpoint struct {
 	ReusePort bool `json:"reuseport,omitempty"`
 	Reuse     bool `json:"reuse,omitempty"`
 	Backlog   int  `json:"backlog,omitempty"` // 0 is Node's own
+	// Readable and Writable let everybody read and write the file of a path.
+	Readable bool `json:"readable,omitempty"`
+	Writable bool `json:"writable,omitempty"`
 }
 
 // defaultBacklog is Node's.
@@ -50,6 +53,7 @@ func (r *request) endpoint(dir string) Endpoint {
 	switch f := r.family(); f {
 	case "-1":
 		e.Network, e.Port = "unix", 0
+		e.Readable, e.Writable = bool(r.ReadableAll), bool(r.WritableAll)
 		if e.Address != "" && e.Address[0] != 0 && !filepath.IsAbs(e.Address) {
 			e.Address = filepath.Join(dir, e.Address)
 		}

@@ -137,7 +137,7 @@ func (s *server) open(w *Worker, r *request, place int) (k *socket, err error) {
 			n = w.heldFor(s.at)
 		}
 		if n < 0 || n >= len(w.m.Held) {
-			return nil, fmt.Errorf("listen on descriptor %d: %w", r.descriptor(), unix.EBADF)
+			return nil, fmt.Errorf("listen on descriptor %d: %w", r.descriptor(), unix.EINVAL) // as Node has it
 		}
 		if k.fd, err = unix.FcntlInt(uintptr(w.m.Held[n]), unix.F_DUPFD_CLOEXEC, 0); err != nil {
 			return nil, fmt.Errorf("listen on descriptor %d: %w", r.descriptor(), err)
