@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -38,43 +37,23 @@ func (b *bench) preload() error {
 		return err
 	}
 	defer m.end(true)
-	web, born := m.path("web.js"), m.path("born.js")
-	if err := errors.Join(os.WriteFile(web, []byte(webProgram), 0o600), os.WriteFile(born, []byte(bornProgram), 0o600)); err != nil {
+	if b.wants("preload-requests") {
+		if err := b.hooked(m); err != nil {
+			b.skip("requests with the preload", err)
+		}
+	}
+	if !b.wants("preload-start") {
+		return nil
+	}
+	born := m.path("born.js")
+	if err := os.WriteFile(born, []byte(bornProgram), 0o600); err != nil {
 		return err
 	}
-	var requests, starts []*subject
-	var services []service
+	var starts []*subject
 	for _, name := range []string{subWeaver, subWithout} {
 		pmx := name == subWeaver
-		port, err := freePort()
-		if err != nil {
-			return err
-		}
 		t := newTalk(1, m.path(""))
 		t.out += name
-		services = append(services,
-			service{Name: "web" + name, Script: web, Interpreter: "node", Mode: "fork", PMX: &pmx, Env: map[string]string{"PORT": strconv.Itoa(port)}},
-			service{Name: "born" + name, Script: born, Interpreter: "node", Mode: "fork", PMX: &pmx, Env: t.env()})
-		requests = append(requests, &subject{name: name, measure: func() (float64, error) {
-			pid, err := m.output("pid", "web"+name)
-			if err != nil {
-				return 0, err
-			}
-			n, err := strconv.Atoi(strings.TrimSpace(string(pid)))
-			if err != nil {
-				return 0, err
-			}
-			before, err := cpuTimes([]int{n})
-			if err != nil {
-				return 0, err
-			}
-			done, err := press(port, 8, b.scale.press, true)
-			if err != nil {
-				return 0, err
-			}
-			after, err := cpuTimes([]int{n})
-			return (after - before).Seconds() / float64(done), err
-		}})
 		starts = append(starts, &subject{name: name, prepare: func() error { return removed(t.out) }, measure: func() (float64, error) {
 			if err := m.do("restart", "born"+name); err != nil {
 				return 0, err
@@ -87,18 +66,15 @@ func (b *bench) preload() error {
 			return ns / 1e9, err
 		}})
 		defer func() { removed(t.out) }()
-		if err := b.startPreloaded(m, services, port); err != nil {
+		file, err := m.apps("born"+name, service{Name: "born" + name, Script: born, Interpreter: "node", Mode: "fork", PMX: &pmx, Env: t.env()})
+		if err == nil {
+			err = m.do("start", file)
+		}
+		if err != nil {
 			return err
 		}
-		services = nil
 	}
-	row := interleave(2*b.scale.presses, time.Minute, requests...)
-	row.speed(preloadShare, "floor", subWithout)
-	row.Note = "By the CPU time of the program, which has one thread's worth of it: what others do on the machine is not in it. " + subWithout +
-		" leaves the preload out"
-	b.add(row, "preload-requests", groupPreload, "requests to node:http, 8 connections kept, a second of its CPU", perRequest)
-
-	row = interleave(10*b.scale.presses, time.Minute, starts...)
+	row := interleave(10*b.scale.presses, time.Minute, starts...)
 	if with, ok := row.of(subWeaver); ok {
 		if without, ok := row.of(subWithout); ok {
 			row.Base = without.Median
