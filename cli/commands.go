@@ -300,7 +300,7 @@ func commands() []command {
 			group: groupRun, help: "start a service that serves the files of a directory over HTTP", run: runServe,
 		},
 		{
-			name: "install", alias: "module:install module:update", args: "PACKAGE|ARCHIVE|.", max: -1,
+			name: "install", alias: "module:install module:update", wants: "module|git:/", args: "PACKAGE|ARCHIVE|.", min: 1, max: -1,
 			group: groupSet, help: "install modules of npm's and start them", run: runInstall,
 		},
 		{

@@ -58,7 +58,7 @@ func runPID(c *call) error {
 		for i := range list {
 			b.WriteString(strconv.Itoa(list[i].PID) + "\n")
 		}
-		c.out.data(b.String())
+		c.out.data(first(b.String(), "\n")) // PM2 has a line for nobody, too
 		return nil
 	}
 	at, err := app.Selector(c.args[0]).Match(list, c.env.Cwd)

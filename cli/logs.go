@@ -219,6 +219,11 @@ func (v *logView) chosen(list []app.Process) []int {
 			v.c.out.note("weaver: %v", err)
 			continue
 		}
+		for i := range list {
+			if list[i].ID.String() == t { // of a number, what has that name and what has that id
+				at = append(at, i)
+			}
+		}
 		for _, i := range at {
 			if !slices.Contains(out, i) {
 				out = append(out, i)

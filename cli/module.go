@@ -72,11 +72,7 @@ func runInstall(c *call) error {
 	if err := c.findHome(); err != nil {
 		return err
 	}
-	targets := c.args
-	if len(targets) == 0 {
-		targets = []string{"."}
-	}
-	for _, t := range targets {
+	for _, t := range c.args {
 		if err := c.install(t); err != nil {
 			return err
 		}

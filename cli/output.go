@@ -30,7 +30,7 @@ type output struct {
 }
 
 func newOutput(env *Env, noColor, silent bool) *output {
-	o := &output{stdout: env.Stdout, stderr: env.Stderr, silent: silent || env.Getenv("PM2_SILENT") == "true"}
+	o := &output{stdout: env.Stdout, stderr: env.Stderr, silent: silent || env.Getenv("PM2_SILENT") != ""}
 	cols, tty := env.IsTerminal(env.Stdout)
 	_, errTTY := env.IsTerminal(env.Stderr)
 	if tty {

@@ -86,6 +86,9 @@ func (c *call) againOne(verb app.Verb, target app.Selector) error {
 			return err
 		}
 	}
+	if err := c.renew(&r, c.env.Cwd); err != nil {
+		return err
+	}
 	return c.applyLocked(r)
 }
 

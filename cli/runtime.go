@@ -55,14 +55,14 @@ func runRuntime(c *call) error {
 	if c.isFile(target) {
 		loaded, err := c.load(target)
 		if err != nil {
-			return err
+			return c.runtimeFailed(err)
 		}
 		f.names = loaded.Names()
 		f.start = func(*foreground) error { return c.startLoaded(loaded) }
 	} else {
 		spec, err := c.runtimeSpec(target)
 		if err != nil {
-			return err
+			return c.runtimeFailed(err)
 		}
 		if form == rawLines && !isNull(spec.OutFile) && !isNull(spec.ErrorFile) {
 			f.files = []tail{{spec.OutFile, c.env.Stdout}, {spec.ErrorFile, c.env.Stderr}}
@@ -78,6 +78,16 @@ func runRuntime(c *call) error {
 	}
 	defer stop()
 	return f.run(true)
+}
+
+// runtimeFailed is what becomes of an error in what is to be started: an end that says so, but with WEAVER_STRICT_PM2=1, as PM2
+// ends.
+func (c *call) runtimeFailed(err error) error {
+	if c.env.Getenv("WEAVER_STRICT_PM2") != "1" {
+		return err
+	}
+	c.fail(err)
+	return nil
 }
 
 // runtimeSpec is the app of a script. Its lines pass through files on the way here: few, and only as many as it takes to

@@ -197,12 +197,11 @@ func (c *call) tellApp(m config.ModuleConf, section string) error {
 	if err != nil {
 		return err
 	}
-	env, _ := m.Env(section)
 	specs := map[app.ID]app.Spec{}
 	for i := range list {
 		if list[i].Name == section && list[i].Spec != nil {
 			spec := list[i].Spec.Clone()
-			spec.Env.Merge(env)
+			m.Tell(section, &spec.Env)
 			specs[list[i].ID] = spec
 		}
 	}
@@ -222,6 +221,41 @@ func (c *call) tellApp(m config.ModuleConf, section string) error {
 		return err
 	}
 	c.out.talk("Module %s restarted", section)
+	return nil
+}
+
+// renew has the apps that a request means start with what is set for them now.
+func (c *call) renew(r *api.ActRequest, cwd string) error {
+	m, err := config.LoadModuleConf(c.home)
+	if err != nil {
+		c.out.warn("%v", err)
+		return nil
+	}
+	list, err := c.client.List(c.ctx, true, cwd, r.Targets...)
+	if isAnswer(err) {
+		return nil // the daemon will say so when it is asked for more
+	} else if err != nil {
+		return err
+	}
+	for i := range list {
+		p := &list[i]
+		if p.Spec == nil {
+			continue
+		}
+		spec, ok := r.Specs[p.ID]
+		if !ok {
+			spec = *p.Spec
+		}
+		if !m.Untold(p.Name, spec.Env) {
+			continue
+		}
+		spec = spec.Clone()
+		m.Tell(p.Name, &spec.Env)
+		if r.Specs == nil {
+			r.Specs = map[app.ID]app.Spec{}
+		}
+		r.Specs[p.ID] = spec
+	}
 	return nil
 }
 

@@ -132,10 +132,15 @@ func (c *call) startKnown(target string, list []app.Process) error {
 		return err
 	}
 	r.Cwd = ""
-	if r.Specs, err = c.patched(list, r.Targets, ""); err != nil {
-		return err
+	if app.Selector(target) != app.All { // for all PM2 takes no notice of flags
+		if r.Specs, err = c.patched(list, r.Targets, ""); err != nil {
+			return err
+		}
 	}
 	c.schedule()
+	if err := c.renew(&r, ""); err != nil {
+		return err
+	}
 	if err := c.applyLocked(r); err != nil {
 		return err
 	}
@@ -372,8 +377,9 @@ func (c *call) configContext() config.Context {
 	}
 	return config.Context{
 		Cwd: c.env.Cwd, Env: app.ParseEnviron(c.env.Environ), Home: c.home, Stdin: c.env.Stdin, Talk: c.env.Stderr,
-		Engine: filepath.Join(filepath.Dir(c.env.SelfPath), "weaver-js"),
-		Strict: c.env.Getenv("WEAVER_STRICT_PM2") == "1",
+		Engine:  filepath.Join(filepath.Dir(c.env.SelfPath), "weaver-js"),
+		Runtime: c.cmd != nil && c.cmd.name == "runtime",
+		Strict:  c.env.Getenv("WEAVER_STRICT_PM2") == "1",
 	}
 }
 

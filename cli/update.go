@@ -58,8 +58,8 @@ func (c *call) updated(res api.UpdateResult, ping api.Ping) error {
 		})
 	}
 	if home.PersonaOf(c.env.Argv0) == home.PM2 {
-		c.out.talk(">>>>>>>>>> PM2 updated")
-		return nil
+		c.out.say(">>>>>>>>>> PM2 updated\n")
+		return c.after(nil)
 	}
 	if ping.PID != 0 {
 		c.out.data(fmt.Sprintf("updated the supervisor: %s -> %s (pid %d); %d processes run on\n", res.From, ping.Version, ping.PID, ping.Processes))

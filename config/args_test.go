@@ -160,7 +160,7 @@ func TestPatchChangesWhatWasGiven(t *testing.T) {
 	assert.Equal(t, "YYYY-MM-DDTHH:mm:ss", p.LogDateFormat)
 	assert.Equal(t, 2, p.Instances)
 	assert.Equal(t, s.OutFile, p.OutFile)
-	assert.Equal(t, "u", p.Username)
+	assert.Equal(t, self(t), p.Username)
 	v, _ := p.Env.Get("NEW")
 	assert.Equal(t, "1", v)
 	v, _ = p.Env.Get("USER")

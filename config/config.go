@@ -29,6 +29,8 @@ type Context struct {
 	Server string
 	// Runs tells where an app of that name was started, if it is known already; nil knows none.
 	Runs func(name string) (cwd string, ok bool)
+	// Runtime says that the apps run below pm2-runtime, which marks them in its own way.
+	Runtime bool
 	// Strict copies also those rules of PM2 that are plainly mistakes (WEAVER_STRICT_PM2=1).
 	Strict bool
 }

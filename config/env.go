@@ -45,9 +45,15 @@ func (c Context) inherited(filter []string) app.Env {
 			env = append(env, v)
 		}
 	}
-	// PM2's front end marks its own environment, and every app inherits that, unless it is filtered.
-	if !filtered("PM2_USAGE", filter) {
-		env.Set("PM2_USAGE", "CLI")
+	// PM2's programs mark their own environments, and every app inherits that, unless it is filtered.
+	marks := []app.Var{{Name: "PM2_USAGE", Value: "CLI"}}
+	if c.Runtime {
+		marks = []app.Var{{Name: "PM2_DISCRETE_MODE", Value: "true"}, {Name: "PM2_INTERACTOR_PROCESSING", Value: "true"}, {Name: "PM2_PROGRAMMATIC", Value: "true"}}
+	}
+	for _, m := range marks {
+		if !filtered(m.Name, filter) {
+			env.Set(m.Name, m.Value)
+		}
 	}
 	return env
 }

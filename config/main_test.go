@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"os/exec"
+	"os/user"
 	"path/filepath"
 	"testing"
 
@@ -90,4 +91,11 @@ func samples(t *testing.T) string {
 	dir, err := filepath.Abs("../testdata/ecosystem")
 	require.NoError(t, err)
 	return dir
+}
+
+// self is the name of the user that the tests run as.
+func self(t *testing.T) string {
+	me, err := user.Current()
+	require.NoError(t, err)
+	return me.Username
 }

@@ -180,6 +180,38 @@ func (m ModuleConf) Env(name string) (env app.Env, ok bool) {
 	return env, true
 }
 
+// Untold reports that env, which an app of that name has, is not what its settings are now.
+func (m ModuleConf) Untold(name string, env app.Env) bool {
+	now, set := m.root.get(name)
+	then, told := told(name, env)
+	if section, isObject := now.(object); set && isObject {
+		return !told || then != string(raw(section))
+	}
+	return told && len(then) > len("{}")
+}
+
+// Tell brings the environment of an app of that name up to its settings of now: what is not set any more goes.
+func (m ModuleConf) Tell(name string, env *app.Env) {
+	if text, ok := told(name, *env); ok {
+		var before map[string]json.RawMessage
+		if json.Unmarshal([]byte(text), &before) == nil {
+			for key := range before {
+				env.Unset(key)
+			}
+			env.Unset(name)
+		}
+	}
+	if now, ok := m.Env(name); ok {
+		env.Merge(now)
+	}
+}
+
+// told is what an app was told of its settings the last time, as JSON.
+func told(name string, env app.Env) (string, bool) {
+	text, ok := env.Get(name)
+	return text, ok && strings.HasPrefix(text, "{")
+}
+
 // The sections in which PM2 keeps what it installed.
 const (
 	moduleDB = "module-db-v2"

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"weaver/app"
 	"weaver/config/home"
 )
 
@@ -106,4 +107,29 @@ func FuzzModuleConf(f *testing.F) {
 		require.NoError(t, err, "%s", data)
 		assert.Equal(t, m.Sections(), again.Sections())
 	})
+}
+
+func TestAnAppIsToldItsSettingsOfNow(t *testing.T) {
+	m, err := ParseModuleConf("f", []byte(`{"web":{"A":"1","B":"2"},"other":{"X":"x"}}`))
+	require.NoError(t, err)
+	var env app.Env
+	env.Set("PATH", "/bin")
+	assert.True(t, m.Untold("web", env))
+	m.Tell("web", &env)
+	assert.False(t, m.Untold("web", env))
+	assert.ElementsMatch(t, []string{"PATH=/bin", "A=1", "B=2", `web={"A":"1","B":"2"}`}, env.Environ())
+
+	assert.True(t, m.Unset("web", "A"))
+	assert.True(t, m.Untold("web", env))
+	m.Tell("web", &env)
+	assert.ElementsMatch(t, []string{"PATH=/bin", "B=2", `web={"B":"2"}`}, env.Environ())
+
+	assert.True(t, m.Unset("", "web"))
+	assert.True(t, m.Untold("web", env))
+	m.Tell("web", &env)
+	assert.Equal(t, []string{"PATH=/bin"}, env.Environ(), "nothing is left of it")
+	assert.False(t, m.Untold("web", env))
+
+	env.Set("third", "{}") // what PM2 has there for an app without settings
+	assert.False(t, m.Untold("third", env))
 }

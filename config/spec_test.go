@@ -332,7 +332,7 @@ func TestWhatIsCarriedThrough(t *testing.T) {
 	assert.Equal(t, app.JSON, s.LogType)
 	assert.False(t, app.IsTrue(s.PMX))
 	assert.True(t, s.WaitReady)
-	assert.Equal(t, "u", s.Username)
+	assert.Equal(t, self(t), s.Username, "not what $USER says")
 	assert.Equal(t, "YYYY-MM-DDTHH:mm:ss", one(t, c, `{script: 'server.js', time: true, log_date_format: 'HH:mm'}`).LogDateFormat)
 }
 

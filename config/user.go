@@ -53,13 +53,13 @@ func own(name string) bool {
 
 // caller is who asked, for lists.
 func (c Context) caller() string {
+	if me, err := user.Current(); err == nil && me.Username != "" {
+		return me.Username
+	}
 	for _, name := range []string{"USER", "LOGNAME"} {
 		if v, _ := c.Env.Get(name); v != "" {
 			return v
 		}
-	}
-	if me, err := user.Current(); err == nil {
-		return me.Username
 	}
 	return ""
 }

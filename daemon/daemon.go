@@ -57,42 +57,47 @@ type Options struct {
 
 // daemon is the whole of it, while it runs.
 type daemon struct {
-	opts       Options
-	home       home.Home
-	identity   string // as long as it lives: whatever becomes of the home's path
-	env        pm2.EnvOptions
-	log        *zap.Logger
-	reopenLog  func() // its file, when the next line is written
-	link       *link
-	sup        *supervisor.Supervisor
-	spawner    *spawn.Spawner
-	logs       *logs.Engine
-	sampler    *procstat.Sampler
-	ipc        *nodeipc.Exchange
-	journal    *journal.Journal
-	found      journal.Found  // when it was opened
-	skipped    string         // what was left out of it, if anything was
-	left       map[string]int // descriptors of the former supervisor, by name
-	dump       *dump
-	audit      *audit
-	past       *past
-	tally      tally
-	settings   atomic.Pointer[config.Settings]
-	setting    sync.Mutex // held by who changes them
-	history    *history.Store
-	renderings *cache.Cache[view, rendering]
-	door       atomic.Pointer[hotDoor]
-	lender     lender
-	machine    gauge[api.HostStats]
-	memory     tidy
-	preload    *preload.File
-	wire       atomic.Pointer[wireDoor] // nil while PM2's sockets are not open
-	rotator    rotator
-	exposer    exposer
-	gate       gate
-	configs    configs
-	removed    removed
-	started    time.Time
+	opts        Options
+	home        home.Home
+	identity    string // as long as it lives: whatever becomes of the home's path
+	env         pm2.EnvOptions
+	log         *zap.Logger
+	reopenLog   func() // its file, when the next line is written
+	link        *link
+	sup         *supervisor.Supervisor
+	spawner     *spawn.Spawner
+	logs        *logs.Engine
+	sampler     *procstat.Sampler
+	ipc         *nodeipc.Exchange
+	journal     *journal.Journal
+	found       journal.Found  // when it was opened
+	skipped     string         // what was left out of it, if anything was
+	left        map[string]int // descriptors of the former supervisor, by name
+	dump        *dump
+	audit       *audit
+	past        *past
+	tally       tally
+	settings    atomic.Pointer[config.Settings]
+	setting     sync.Mutex // held by who changes them
+	history     *history.Store
+	renderings  *cache.Cache[view, rendering]
+	door        atomic.Pointer[hotDoor]
+	lender      lender
+	machine     gauge[api.HostStats]
+	memory      tidy
+	preload     *preload.File
+	wire        atomic.Pointer[wireDoor] // nil while PM2's sockets are not open
+	rotator     rotator
+	exposer     exposer
+	gate        gate
+	configs     configs
+	removed     removed
+	appSettings appSettings
+	started     time.Time
+	byMessage   bool // apps are asked to end by a message, unless they say otherwise
+	// nodeOptions are arguments of Node for all programs in fork mode, instanceVar is what they all find their number under.
+	nodeOptions []string
+	instanceVar string
 
 	active   atomic.Int64 // requests under way
 	socket   *keptSocket  // the API's
@@ -254,6 +259,9 @@ func (d *daemon) open() (err error) {
 	d.audit = &audit{path: d.home.Audit()}
 	d.past = &past{path: d.home.Events()}
 	d.preload = preload.Place(d.home.Dir, identity)
+	defaults := d.defaults(os.Getenv)
+	d.byMessage = defaults.ByMessage
+	d.nodeOptions, d.instanceVar = config.SplitArgs(os.Getenv("PM2_NODE_OPTIONS")), os.Getenv("PM2_PROCESS_INSTANCE_VAR")
 	d.sup = supervisor.New(supervisor.Options{
 		Spawner: d.spawner, Logs: d.logs, Sampler: d.sampler, IPC: d.ipc, Identity: identity, Home: d.home.Dir,
 		ChildEnv: d.childEnv, ChildArgs: d.childArgs,
@@ -262,6 +270,7 @@ func (d *daemon) open() (err error) {
 		Store:      d.link.store,
 		Journal:    d.journal,
 		FirstEvent: uint64(d.started.UnixMicro()),
+		Defaults:   defaults,
 	})
 	d.history = history.Open(d.home.Metrics())
 	if d.link.present() {
@@ -282,7 +291,9 @@ func (d *daemon) childEnv(p *app.Process) app.Env {
 		env.Set("PM2_HOME", d.home.Dir)
 	}
 	if d.looksInto(p) {
-		env.Set(preload.Variable, preload.Mode(p.Spec))
+		spec := *p.Spec
+		spec.ShutdownWithMessage = spec.ShutdownWithMessage || d.byMessage
+		env.Set(preload.Variable, preload.Mode(&spec))
 	}
 	return env
 }

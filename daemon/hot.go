@@ -166,16 +166,19 @@ func (d *daemon) hotTell(verb string, q hotQuery, to role) (hotAnswer, error) {
 
 // pids lists main processes, one a line: 0 for what does not run, an empty line for a name that nobody has.
 func (d *daemon) pids(args []string) []byte {
+	list := d.sup.Look()
+	byID := func(p *app.Process) bool {
+		id := p.ID.String()
+		return slices.Contains(args, id) && !slices.ContainsFunc(list, func(p *app.Process) bool { return p.Name == id })
+	}
 	var out []byte
-	n := 0
-	for _, p := range d.sup.Look() {
-		if len(args) == 0 || slices.Contains(args, p.Name) || slices.Contains(args, p.ID.String()) {
+	for _, p := range list {
+		if len(args) == 0 || slices.Contains(args, p.Name) || byID(p) {
 			out = strconv.AppendInt(out, int64(p.PID), 10)
 			out = append(out, '\n')
-			n++
 		}
 	}
-	if n == 0 && len(args) > 0 {
+	if len(out) == 0 {
 		out = append(out, '\n')
 	}
 	return out
@@ -263,11 +266,17 @@ func (d *daemon) hotDo(op *operation, word string, q hotQuery) (hotAnswer, error
 	if start && len(q.args) != 1 {
 		return hotAnswer{}, errNotHot // what is said comes after each
 	}
-	if op.again() == nil && !d.locksFit(q) {
-		return hotAnswer{}, errOtherLocks
+	again := verb == app.VerbRestart || verb == app.VerbReload
+	if op.again() == nil {
+		if !d.locksFit(q) {
+			return hotAnswer{}, errOtherLocks
+		}
+		if again && d.untold(q.args) {
+			return hotAnswer{}, errNotHot
+		}
 	}
 	var a hotAnswer
-	hints := !start && (verb == app.VerbRestart || verb == app.VerbReload)
+	hints := again && !start
 	if hints {
 		a.out = append(a.out, pm2.UpdateEnvHint...)
 	}

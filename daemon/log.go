@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"os"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
@@ -27,7 +28,7 @@ func openLog(path string, words bool) (log *zap.Logger, reopen, close func()) {
 	enc.TimeKey, enc.MessageKey = "time", "msg"
 	encoder := zapcore.NewJSONEncoder(enc)
 	if words {
-		encoder = pm2Encoder(enc)
+		encoder = pm2Encoder(enc, os.Getenv("PM2_LOG_DATE_FORMAT"))
 	}
 	core := zapcore.NewCore(encoder, zapcore.AddSync(out), zap.InfoLevel)
 	closeFile := func() { out.Close() }

@@ -9,13 +9,19 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"weaver/app"
+	"weaver/logs"
 	"weaver/pm2"
 )
 
 // pm2Encoder writes lines as they stand in PM2's pm2.log, which scripts search: "2026-11-23T13:24:13: PM2 log: text".
-func pm2Encoder(enc zapcore.EncoderConfig) zapcore.Encoder {
+// dates is the form of the time, as dayjs has it; "" is PM2's own.
+func pm2Encoder(enc zapcore.EncoderConfig, dates string) zapcore.Encoder {
 	enc.EncodeTime = func(t time.Time, a zapcore.PrimitiveArrayEncoder) {
-		a.AppendString(t.Format("2006-01-02T15:04:05") + ":")
+		if dates == "" {
+			a.AppendString(t.Format("2006-01-02T15:04:05") + ":")
+		} else {
+			a.AppendString(logs.FormatDate(t, dates) + ":")
+		}
 	}
 	enc.EncodeLevel = func(l zapcore.Level, a zapcore.PrimitiveArrayEncoder) {
 		word := "PM2 log:"

@@ -166,6 +166,8 @@ func (d *daemon) sendText(w http.ResponseWriter, r *http.Request) error {
 		return &api.Error{Kind: api.NotFound, Message: fmt.Sprintf("Process with ID <%s> unknown.", req.ID)}
 	case p.PID == 0:
 		return &api.Error{Kind: api.Conflict, Message: fmt.Sprintf("Process with ID <%s> offline.", req.ID)}
+	case p.Mode == app.Cluster: // as in PM2: workers have messages
+		return &api.Error{Kind: api.Invalid, Message: "Cannot send line to processes in cluster mode"}
 	}
 	op := d.operation(r, "send", p.Name)
 	defer op.end()

@@ -15,15 +15,19 @@ func (d *daemon) looksInto(p *app.Process) bool {
 
 // childArgs is what Node programs are started with besides their own arguments.
 func (d *daemon) childArgs(p *app.Process) []string {
+	var args []string
+	if p.Mode == app.Fork && preload.IsNode(p.Spec.Interpreter) {
+		args = d.nodeOptions
+	}
 	if d.looksInto(p) {
 		path, err := d.preload.Ready()
 		if err == nil {
-			return []string{"--require", path}
+			return append([]string{"--require", path}, args...)
 		}
 		d.log.Warn("a service is not looked into", zap.String("app", p.Name), zap.Error(err)) // it runs all the same
 	}
 	if preload.SourceMaps(p.Spec) {
-		return []string{"--enable-source-maps"}
+		return append([]string{"--enable-source-maps"}, args...)
 	}
-	return nil
+	return args
 }

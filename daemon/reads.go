@@ -82,7 +82,7 @@ func (d *daemon) processes(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (d *daemon) describe(w http.ResponseWriter, r *http.Request) error {
-	list, err := d.selected(selectors(r), "")
+	list, err := d.described(selectors(r))
 	if err != nil {
 		return err
 	}
@@ -98,6 +98,20 @@ func (d *daemon) describe(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	return answer(w, out)
+}
+
+// described are the processes that are to be described: of a number, what has that id and what has that name.
+func (d *daemon) described(targets []app.Selector) ([]app.Process, error) {
+	list := d.sup.List()
+	if len(targets) == 1 && targets[0].Numeric() {
+		text := string(targets[0])
+		other := func(p app.Process) bool { return p.Name != text && p.ID.String() != text }
+		if !slices.ContainsFunc(list, func(p app.Process) bool { return !other(p) }) {
+			return d.pick(list, targets, "")
+		}
+		return slices.DeleteFunc(list, other), nil
+	}
+	return d.pick(list, targets, "")
 }
 
 // description gathers what is known of one process, of which past is what happened. What the system does not tell is left out.

@@ -235,6 +235,7 @@ func (b *backend) Add(ctx context.Context, spec app.Spec, n int, up bool, known 
 	op := b.operation(ctx, "start", -1)
 	defer op.end()
 	op.target(spec.Name)
+	b.d.name(&spec)
 	ids, err := b.d.sup.Add(op.ctx, spec, n, up, known)
 	return ids, op.failed(err)
 }

@@ -23,6 +23,7 @@ func (d *daemon) start(w http.ResponseWriter, r *http.Request) error {
 	defer op.end()
 	for i := range req.Specs {
 		op.target(req.Specs[i].Name)
+		d.name(&req.Specs[i])
 	}
 	d.sup.Start(op.ctx, req.Specs, supervisor.StartOptions{
 		IfExists: req.IfExists, File: req.File, Parallel: req.Parallel, Detach: req.Detach,

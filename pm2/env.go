@@ -300,6 +300,9 @@ func (b *builder) life(p *app.Process, s *app.Spec) {
 
 // fromFile reports an app of a config file, or of a program: PM2 has no defaults of flags in the records of those.
 func fromFile(s *app.Spec) bool {
+	if s.From != nil {
+		return true
+	}
 	for _, mark := range []string{"PM2_JSON_PROCESSING", "PM2_PROGRAMMATIC"} {
 		if _, marked := s.Env.Get(mark); marked {
 			return true

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -57,12 +58,22 @@ func (s *Supervisor) Do(ctx context.Context, a Action, report func(app.Progress)
 		}
 	}
 	for _, t := range a.Targets {
-		ctx, keepers, err := s.meant(ctx, string(t), func() ([]*keeper, error) { return s.resolve(t, a.Cwd) })
+		ctx, keepers, err := s.meant(ctx, string(t), func() ([]*keeper, error) {
+			if id, err := strconv.Atoi(string(t)); err == nil && a.Verb == app.VerbReset {
+				if k := s.reg.get(app.ID(id)); k != nil { // to PM2's reset a number is no name, if it can be an id
+					return []*keeper{k}, nil
+				}
+			}
+			return s.resolve(t, a.Cwd)
+		})
 		if err != nil {
 			r.send(app.Progress{Step: app.StepFailed, Target: string(t), ID: -1, Kind: "invalid", Message: err.Error()})
 			return
 		}
 		if len(keepers) == 0 {
+			if a.Verb == app.VerbReset && t == app.All {
+				continue // PM2 minds nothing to reset as little
+			}
 			s.unknown(a.Verb, t, r)
 			return
 		}

@@ -65,7 +65,7 @@ func (h *host) adoptHere(p *app.Process, c lifecycle.Child, hd handle, left esta
 		hd.Extra = toldTo(former.PID, p.Spec)
 	}
 	k := &kid{
-		crew: h.crew, wholeTree: app.IsTrue(p.Spec.TreeKill), byMessage: p.Spec.ShutdownWithMessage, pidFile: p.PIDPath,
+		crew: h.crew, wholeTree: app.IsTrue(p.Spec.TreeKill), byMessage: h.opts.Defaults.byMessage(p.Spec), pidFile: p.PIDPath,
 		inodes: hd.Pipes, sampled: h.opts.Sampler != nil,
 	}
 	k.proxy, _ = strconv.Atoi(string(hd.Extra[proxyKey])) // 0 is none

@@ -109,7 +109,7 @@ func (k *keeper) outcome(gen uint64) error {
 	s, v := k.life.Load(), k.view.Load()
 	x := v.Exit
 	if s.Unready > gen && s.Cur.Gen != 0 && s.Cur.Gen <= gen {
-		return fmt.Errorf("reload of %s failed, the process from before goes on: %s", v.Name, notReady(policyOf(v.Spec).ReloadTimeout))
+		return fmt.Errorf("reload of %s failed, the process from before goes on: %s", v.Name, notReady(k.sup.opts.Defaults.policy(v.Spec).ReloadTimeout))
 	}
 	if x != nil && x.Gen > gen && s.Cur.Gen != 0 && s.Cur.Gen <= gen {
 		return fmt.Errorf("reload of %s failed, the process from before goes on: %s", v.Name, orElse(reasonOf(x), "exited with code 0"))

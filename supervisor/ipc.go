@@ -118,7 +118,7 @@ func (h *host) member(p *app.Process, gen uint64, env app.Env, held []int, hooks
 	policy, err := handOut(p.Spec, env)
 	m := nodeipc.Member{Group: groupOf(p.Spec), Slot: int(p.ID), Policy: policy, Held: held, Dir: p.Spec.Cwd}
 	id := p.ID // not p, as in hooks
-	if !policyOf(p.Spec).WaitReady {
+	if !h.opts.Defaults.policy(p.Spec).WaitReady {
 		m.Listening = func() {
 			if k := h.sup.reg.get(id); k != nil {
 				k.listens.Store(gen)

@@ -95,7 +95,7 @@ const exitLost = "its exit status is unknown"
 func newKeeper(sup *Supervisor, p app.Process) *keeper {
 	k := &keeper{
 		id: p.ID, sup: sup, done: make(chan struct{}),
-		proc: p, policy: policyOf(p.Spec), kids: make(map[uint64]child, 1),
+		proc: p, policy: sup.opts.Defaults.policy(p.Spec), kids: make(map[uint64]child, 1),
 		state: lifecycle.State{Restarts: p.Restarts, Born: p.Created},
 	}
 	k.mail = newMailbox(k.work)
@@ -292,7 +292,7 @@ func (k *keeper) current(do func(child) error) error {
 func (k *keeper) respecify(spec *app.Spec) {
 	k.proc.Spec = spec
 	k.proc.Name, k.proc.Namespace, k.proc.Mode = spec.Name, spec.NamespaceOrDefault(), spec.Mode
-	k.policy = policyOf(spec)
+	k.policy = k.sup.opts.Defaults.policy(spec)
 	k.publish()
 }
 
@@ -324,7 +324,7 @@ func (k *keeper) step(in lifecycle.Input) {
 	k.reap()
 	k.ungate()
 	if k.hurried && resting(&k.state) {
-		k.policy, k.hurried = policyOf(k.proc.Spec), false
+		k.policy, k.hurried = k.sup.opts.Defaults.policy(k.proc.Spec), false
 	}
 }
 

@@ -75,7 +75,7 @@ func (h *host) launchHere(p *app.Process, gen uint64, exited func(spawn.Exit)) (
 	if err != nil {
 		return nil, err
 	}
-	k := &kid{crew: h.crew, wholeTree: app.IsTrue(spec.TreeKill), byMessage: spec.ShutdownWithMessage, sampled: h.opts.Sampler != nil}
+	k := &kid{crew: h.crew, wholeTree: app.IsTrue(spec.TreeKill), byMessage: h.opts.Defaults.byMessage(spec), sampled: h.opts.Sampler != nil}
 	started := false
 	defer func() {
 		for _, pipe := range k.pipes {

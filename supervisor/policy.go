@@ -1,6 +1,8 @@
 package supervisor
 
 import (
+	"cmp"
+	"syscall"
 	"time"
 
 	"weaver/app"
@@ -18,8 +20,21 @@ const (
 	backoffReset         = 30 * time.Second
 )
 
-// policyOf translates what the user asked for into what the state machine goes by.
-func policyOf(s *app.Spec) lifecycle.Policy {
+// Defaults is what apps get that do not say otherwise. Where it is zero, they get PM2's.
+type Defaults struct {
+	KillSignal    syscall.Signal
+	KillTimeout   time.Duration
+	ListenTimeout time.Duration
+	DrainTimeout  time.Duration
+	BackoffReset  time.Duration
+	// ByMessage has all apps be asked to end by a message, instead of by a signal.
+	ByMessage bool
+}
+
+func (d *Defaults) byMessage(s *app.Spec) bool { return s.ShutdownWithMessage || d.ByMessage }
+
+// policy translates what the user asked for into what the state machine goes by.
+func (d *Defaults) policy(s *app.Spec) lifecycle.Policy {
 	p := lifecycle.Policy{
 		AutoRestart:   app.IsTrue(s.AutoRestart),
 		TreeKill:      app.IsTrue(s.TreeKill),
@@ -27,17 +42,17 @@ func policyOf(s *app.Spec) lifecycle.Policy {
 		MaxRestarts:   DefaultMaxRestarts,
 		RestartDelay:  s.RestartDelay.D(),
 		ExpBackoff:    s.ExpBackoff.D(),
-		BackoffReset:  backoffReset,
+		BackoffReset:  cmp.Or(d.BackoffReset, backoffReset),
 		StopExitCodes: s.StopExitCodes,
-		KillTimeout:   DefaultKillTimeout,
-		ListenTimeout: DefaultListenTimeout,
+		KillTimeout:   cmp.Or(d.KillTimeout, DefaultKillTimeout),
+		ListenTimeout: cmp.Or(d.ListenTimeout, DefaultListenTimeout),
 		ReloadTimeout: DefaultReloadTimeout,
 		WaitReady:     s.WaitReady || s.Health.WaitsReady(),
 		Overlap:       overlaps(s),
 		Gated:         gated(s),
 	}
 	if overlaps(s) {
-		p.DrainTimeout = DefaultDrainTimeout
+		p.DrainTimeout = cmp.Or(d.DrainTimeout, DefaultDrainTimeout)
 		if s.DrainTimeout != nil {
 			p.DrainTimeout = s.DrainTimeout.D()
 		}

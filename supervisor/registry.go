@@ -167,7 +167,7 @@ func (s *Supervisor) forget(k *keeper) {
 func (r *registry) process(spec *app.Spec, id app.ID, others []*keeper) app.Process {
 	p := app.Process{
 		ID: id, Name: spec.Name, Namespace: spec.NamespaceOrDefault(), Mode: spec.Mode, Spec: spec,
-		Instance: freeInstance(spec.Name, others), User: spec.Username, Version: spec.Version, UniqueID: newUUID(),
+		Instance: freeInstance(spec.Name, others), User: accountOf(spec), Version: spec.Version, UniqueID: newUUID(),
 		Created: time.Now(),
 	}
 	p.OutPath, p.ErrorPath, p.LogPath = spec.OutFile, spec.ErrorFile, spec.LogFile

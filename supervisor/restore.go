@@ -202,7 +202,7 @@ func readProcess(values map[string][]byte, text string, specs map[string]*app.Sp
 	}
 	p := remembered{specKey: r.Spec, exits: map[uint64]exitRecord{}, process: app.Process{
 		ID: app.ID(id), Name: spec.Name, Namespace: spec.NamespaceOrDefault(), Instance: r.Instance, Mode: spec.Mode, Spec: spec,
-		User: spec.Username, Version: spec.Version, UniqueID: r.UniqueID, NodeVersion: r.NodeVersion,
+		User: accountOf(spec), Version: spec.Version, UniqueID: r.UniqueID, NodeVersion: r.NodeVersion,
 		OutPath: r.OutPath, ErrorPath: r.ErrPath, LogPath: r.LogPath, PIDPath: r.PIDPath,
 	}}
 	if life, ok := values[keyLife+text]; ok {

@@ -62,8 +62,8 @@ type Options struct {
 	Journal *journal.Journal
 	// FirstEvent is where the numbers of events begin, about: after those of the last supervisor.
 	FirstEvent uint64
-	// KillSignal stops apps that name none; zero is SIGINT.
-	KillSignal syscall.Signal
+	// Defaults is what apps get that do not say otherwise.
+	Defaults Defaults
 
 	launcher launcher     // tests put a fake here
 	clock    func() epoch // epochNow when nil
@@ -360,8 +360,8 @@ func (s *Supervisor) stopSignal(spec *app.Spec) syscall.Signal {
 			return sig
 		}
 	}
-	if s.opts.KillSignal != 0 {
-		return s.opts.KillSignal
+	if s.opts.Defaults.KillSignal != 0 {
+		return s.opts.Defaults.KillSignal
 	}
 	return syscall.SIGINT
 }

@@ -44,8 +44,17 @@ func (s *stage) build(pm2, apps string) error {
 			return err
 		}
 	}
-	os.Remove(s.path("bin/pm2")) // of a stage that was kept
-	return os.Symlink(pm2, s.path("bin/pm2"))
+	for _, name := range []string{"pm2", "pm2-runtime", "pm2-docker", "pm2-dev"} {
+		to := pm2
+		if s.npm {
+			to = filepath.Join(filepath.Dir(pm2), name)
+		}
+		os.Remove(s.path("bin/" + name)) // of a stage that was kept
+		if err := os.Symlink(to, s.path("bin/"+name)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (s *stage) path(name string) string { return filepath.Join(s.dir, name) }
