@@ -70,7 +70,7 @@ func TestLookingNeedsNoDaemonAndMakesNoHome(t *testing.T) {
 		{"jlist", "[]"},
 		{"prettylist", "[]"},
 		{"list --json", "[]\n"},
-		{"pid", ""},
+		{"pid", "\n"},
 		{"pid web", "\n"},
 		{"id web", "[]\n"},
 		{"kill", "[PM2] [v] All Applications Stopped\n[PM2] [v] PM2 Daemon Stopped\n"},
