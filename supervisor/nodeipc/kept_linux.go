@@ -148,7 +148,25 @@ func (p *Primary) Inherit(claim func(name string) (fd int, ok bool), noted []byt
 	for _, v := range s.Servers {
 		p.inherit(v, claim, lost)
 	}
+	for at, g := range p.ports {
+		if g.close(); len(g.members) == 0 {
+			delete(p.ports, at)
+		}
+	}
 	return nil
+}
+
+// close closes the gaps of those that nobody kept, as the kernel did: the last is in the place of one that left.
+func (g *port) close() {
+	for i := 0; i < len(g.members); {
+		if g.members[i] != nil {
+			i++
+			continue
+		}
+		last := len(g.members) - 1
+		g.members[i] = g.members[last]
+		g.members = g.members[:last]
+	}
 }
 
 // inherit goes on with a server. If what was kept is lost, a socket that only we had is opened again.
@@ -175,15 +193,25 @@ func (p *Primary) inherit(v keptServer, claim func(string) (int, bool), lost boo
 				p.ports[at] = &port{at: at}
 			}
 			k.port = p.ports[at]
-			for len(k.port.members) <= c.Index {
-				k.port.members = append(k.port.members, nil)
-			}
-			k.port.members[c.Index] = k
+			k.port.place(c.Index, k)
 		}
 	}
 	if len(s.sockets) > 0 {
 		g.servers[s.key] = s
 	}
+}
+
+// place puts a socket where it was among those on its port.
+func (g *port) place(at int, k *socket) {
+	at = max(at, 0)
+	for len(g.members) <= at {
+		g.members = append(g.members, nil)
+	}
+	if g.members[at] != nil { // two cannot have been there
+		g.members = append(g.members, k)
+		return
+	}
+	g.members[at] = k
 }
 
 // reopen listens on an address again.
@@ -232,16 +260,7 @@ func (p *Primary) Settle() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, g := range p.ports {
-		whole := g.members[:0]
-		for _, k := range g.members {
-			if k != nil {
-				whole = append(whole, k)
-			}
-		}
-		g.members = whole
-		if len(whole) > 0 { // whatever the kernel was told before
-			whole[0].steer()
-		}
+		g.members[0].steer() // whatever the kernel was told before
 	}
 	for _, g := range p.groups {
 		p.settle(g)

@@ -114,6 +114,72 @@ func TestASlotScaledAwayTakesNothing(t *testing.T) {
 	}
 }
 
+// notingStore keeps copies, which the next primary finds, and what is noted.
+type notingStore struct {
+	slowStore
+	fds   map[string]int
+	noted *[]byte
+}
+
+func (s notingStore) Put(name string, fd int) (err error) {
+	s.fds[name], err = unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
+	return err
+}
+
+func (s notingStore) NoteCluster(text []byte) { *s.noted = text }
+
+// TestASlotThatNobodyKeptLeavesNoGap: supervisor, anchor and one worker died, and with them a socket. Its place is given away at once:
+// a worker may ask to listen before all are there.
+func TestASlotThatNobodyKeptLeavesNoGap(t *testing.T) {
+	for lost := range 4 {
+		t.Run(strconv.Itoa(lost), func(t *testing.T) {
+			p, s, all := slots(t, Slots, 4)
+			kept := notingStore{slowStore{t}, map[string]int{}, new([]byte)}
+			p.mu.Lock()
+			p.store, p.changed = kept, true
+			for _, k := range all {
+				require.NoError(t, kept.Put(k.name, k.fd))
+			}
+			p.save()
+			unix.Close(kept.fds[stateName])
+			all[lost].close() // of the kernel's own accord
+			delete(s.sockets, lost)
+			unix.Close(kept.fds[all[lost].name])
+			p.mu.Unlock()
+
+			x, err := New()
+			require.NoError(t, err)
+			next := NewPrimary(x, kept, func(_, text string) { t.Error(text) })
+			t.Cleanup(func() {
+				next.Close()
+				x.Close()
+			})
+			require.NoError(t, next.Inherit(func(name string) (int, bool) {
+				fd, ok := kept.fds[name]
+				return fd, ok && name != stateName && name != all[lost].name
+			}, *kept.noted))
+			next.mu.Lock()
+			defer next.mu.Unlock()
+			was := next.groups["web"].servers[s.key]
+			require.Len(t, was.sockets, 3)
+			address := "127.0.0.1"
+			r := &request{Address: &address, Port: number(s.at.Port), AddressType: []byte("4")}
+			k, err := was.open(nil, r, lost) // nothing is settled yet
+			require.NoError(t, err)
+			was.sockets[lost] = k
+			for _, away := range was.sockets {
+				away.turn(true)
+				connect(t, s, 40)
+				assert.Zero(t, waiting(away), "the numbers fit")
+				for _, k := range was.sockets {
+					waiting(k)
+				}
+				away.turn(false)
+			}
+		})
+	}
+}
+
 // TestAnAddressKeepsItsSlot: whatever becomes of other slots; and the addresses of one that is gone do not all go to the same.
 func TestAnAddressKeepsItsSlot(t *testing.T) {
 	p, s, all := slots(t, Sticky, 4)
