@@ -8,6 +8,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -98,10 +99,18 @@ func socketsOf(pid int) map[uint64]int {
 	return all
 }
 
+// execPatience is for a process in the midst of execve(2), of which there is nothing to read: the kernel has closed its descriptors and not
+// made its environment yet. Nobody else has an empty one.
+const execPatience = time.Second
+
 // toldTo is what the journal would say of a process, had its supervisor lived to write it down: it was told the same.
 func toldTo(pid int, spec *app.Spec) map[string]json.RawMessage {
 	dir := "/proc/" + strconv.Itoa(pid)
 	block, err := os.ReadFile(dir + "/environ")
+	for end := time.Now().Add(execPatience); err == nil && len(block) == 0 && time.Now().Before(end); {
+		time.Sleep(time.Millisecond)
+		block, err = os.ReadFile(dir + "/environ")
+	}
 	if err != nil {
 		return nil // it is gone
 	}

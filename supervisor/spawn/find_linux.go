@@ -154,13 +154,30 @@ func carriersOf(root, marker string) map[string][]process {
 		if err != nil || pid == os.Getpid() {
 			continue
 		}
-		if rest, ok := carriesPrefix(pid, entry); ok && !elsewhere(pid) {
+		rest, ok := carriesPrefix(pid, entry)
+		for end := time.Now().Add(execPatience); !ok && executes(pid) && time.Now().Before(end); rest, ok = carriesPrefix(pid, entry) {
+			time.Sleep(time.Millisecond)
+		}
+		if ok && !elsewhere(pid) {
 			if p, err := readProcess(pid); err == nil {
 				found[root+"/"+rest] = append(found[root+"/"+rest], p)
 			}
 		}
 	}
 	return found
+}
+
+// execPatience is how long a process may take between its old environment and its new one.
+const execPatience = time.Second
+
+// executes reports whether a process is in the midst of execve(2): its program is there and has no environment yet.
+func executes(pid int) bool {
+	p, err := readProcess(pid)
+	if err != nil || p.dead || p.envEnd != 0 {
+		return false
+	}
+	_, err = os.Readlink(procfs + strconv.Itoa(pid) + "/exe") // threads of the kernel have none
+	return err == nil
 }
 
 // unborn reports whether a process is weaver between fork and exec.
