@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	ucli "github.com/urfave/cli/v2"
 
@@ -34,6 +35,8 @@ type call struct {
 	quiet bool
 	// changed are files that were changed without the supervisor, or were to be: settings, modules, init systems.
 	changed []string
+	// stuck is set off if this takes long.
+	stuck *time.Timer
 }
 
 // errReported says that what went wrong has been told already.
@@ -86,6 +89,7 @@ func (c *call) findHome() error {
 			errors.New("a PM2 runs in it"))
 	}
 	c.home, c.client.Socket = h, h.Socket()
+	c.watchAnchor()
 	return nil
 }
 

@@ -70,6 +70,7 @@ func Run(ctx context.Context, env Env, args []string) int {
 	}
 	c := newCall(ctx, &env, args)
 	defer c.client.Close()
+	defer c.unwatch()
 	c.client.Revive = c.ensureDaemon
 	if len(args) > 0 && args[0] == "supervise" { // what follows is not for this grammar
 		return env.Supervise(ctx, args[1:])

@@ -320,3 +320,22 @@ func TestStoppedSupervisorIsReplaced(t *testing.T) {
 	require.NoError(t, err)
 	assert.Contains(t, string(log), "goroutine ", "where it hung is in the log")
 }
+
+// A stopped anchor keeps its lock and the sockets, and starts nobody: whoever waits for the supervisor has it go on.
+func TestStoppedAnchorGoesOn(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("waits as long as a command does before it looks")
+	}
+	h := newHouse(t)
+	before := h.writing()
+	p := h.ping()
+	require.NoError(t, syscall.Kill(p.Anchor, syscall.SIGSTOP))
+	require.NoError(t, syscall.Kill(p.PID, syscall.SIGKILL))
+	out, err := h.run("list")
+	require.NoError(t, err, out)
+	assert.Contains(t, out, "it goes on")
+	assert.Equal(t, p.Anchor, h.ping().Anchor)
+	h.unchanged(before)
+	h.stopWriting()
+}

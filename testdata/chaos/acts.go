@@ -22,7 +22,7 @@ type act struct {
 
 // acts are what may happen, as often as their weights say.
 var acts = []act{
-	{name: "kill supervisor", weight: 6, do: func(w *world) (*service, error) { return nil, w.killOne("supervisor") }},
+	{name: "kill supervisor", weight: 5, do: func(w *world) (*service, error) { return nil, w.killOne("supervisor") }},
 	{name: "kill anchor", weight: 5, do: func(w *world) (*service, error) { return nil, w.killOne("anchor") }},
 	{name: "kill both", weight: 3, do: func(w *world) (*service, error) {
 		now, err := w.look()
@@ -178,6 +178,17 @@ var acts = []act{
 			return nil, w.command("ping")
 		}
 		return nil, nil
+	}},
+	{name: "stop the anchor and kill the supervisor", weight: 1, lasts: 20 * time.Second, do: func(w *world) (*service, error) {
+		now, err := w.look()
+		if err != nil {
+			return nil, err
+		}
+		if err := syscall.Kill(now.anchor, syscall.SIGSTOP); err != nil {
+			return nil, err
+		}
+		kill(now.supervisor)
+		return nil, w.command("list") // which has it go on
 	}},
 	{name: "stop the supervisor's process", weight: 1, lasts: 20 * time.Second, do: func(w *world) (*service, error) {
 		if err := w.command("ping"); err != nil { // one that is stopped while it begins has a minute
