@@ -64,7 +64,7 @@ oracle: ## the npm pm2's answers to every session that is new or has changed ($$
 	go test ./pm2/oracle -run Record -record -v -timeout 2h
 
 oracle-check: ## every session replayed against weaver
-	go test ./pm2/oracle -run Sessions -all -parallel 4 -timeout 20m # they wait, mostly
+	go test ./pm2/oracle -run Sessions -all -timeout 20m
 
 oracle-live: ## ten sessions, others each time, asked of the npm pm2 again: it says what is recorded
 	go test ./pm2/oracle -run Live -live 10 -v -timeout 10m
