@@ -149,15 +149,15 @@ func (p *Primary) Inherit(claim func(name string) (fd int, ok bool), noted []byt
 		p.inherit(v, claim, lost)
 	}
 	for at, g := range p.ports {
-		if g.close(); len(g.members) == 0 {
+		if g.closeGaps(); len(g.members) == 0 {
 			delete(p.ports, at)
 		}
 	}
 	return nil
 }
 
-// close closes the gaps of those that nobody kept, as the kernel did: the last is in the place of one that left.
-func (g *port) close() {
+// closeGaps closes the gaps of those that nobody kept, as the kernel did: the last is in the place of one that left.
+func (g *port) closeGaps() {
 	for i := 0; i < len(g.members); {
 		if g.members[i] != nil {
 			i++
