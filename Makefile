@@ -74,6 +74,7 @@ lint:
 	go tool staticcheck ./...
 
 check: lint vet test race ## what must hold before a commit
+	WEAVER_TEST_SEED=random go test -count 1 -run TestLinesMeanWhatTheyMeanToPM2 ./cli
 	$(MAKE) fuzz FUZZTIME=2s
 
 FAULTS ?= 1

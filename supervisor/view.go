@@ -67,6 +67,9 @@ func (k *keeper) publish() {
 
 // note keeps what the view says and the machine does not remember.
 func (k *keeper) note(in lifecycle.Input) {
+	if was := k.life.Load(); was.Unready != k.state.Unready { // told at once: the one that was late may take its time to leave
+		k.proc.Reason = failedReload(notReady(k.policy.ReloadTimeout))
+	}
 	e, ok := in.(lifecycle.Exited)
 	if !ok || k.state.Exit.Gen != e.Gen {
 		return
@@ -88,8 +91,13 @@ func (k *keeper) note(in lifecycle.Input) {
 		if k.state.Unready == e.Gen {
 			reason = notReady(k.policy.ReloadTimeout)
 		}
-		k.proc.Reason = "the last reload failed: " + orElse(reason, "exited with code 0")
+		k.proc.Reason = failedReload(reason)
 	}
+}
+
+// failedReload is the reason of a process that should have been replaced.
+func failedReload(why string) string {
+	return "the last reload failed: " + orElse(why, "exited with code 0")
 }
 
 // reasonOf says in words how an incarnation ended, when that is worth saying.
