@@ -38,16 +38,9 @@ fuzz: ## every fuzz target for FUZZTIME
 	done
 
 SERVICES ?= 5000
-FUZZLONG ?= 60s
-fuzz-long: ## all targets in turn on one core, FUZZLONG each, those that had least first; goes on where it was left, and after a crash
-	@mkdir -p bin; touch bin/fuzz-long.log; \
-	git grep -o '^func Fuzz[A-Za-z0-9_]*' -- '*_test.go' | sed 's|/[^/]*:func | |; s|^|weaver/|' > bin/fuzz-long.targets; \
-	awk 'FILENAME == ARGV[1] { had[$$1 " " $$2]++; next } { print had[$$0] + 0, $$0 }' bin/fuzz-long.log bin/fuzz-long.targets | sort -sn -k1,1 | \
-	while read -r _ pkg f; do \
-	  out=$$(GOMAXPROCS=1 nice -n 19 go test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZLONG) -parallel 1 $$pkg 2>&1) && how=ok || how=FAILED; \
-	  echo "$$pkg $$f $(FUZZLONG) $$how $$(echo "$$out" | grep -o 'execs: [0-9]* .*' | tail -1)" | tee -a bin/fuzz-long.log; \
-	  [ $$how = ok ] || echo "$$out"; \
-	done; ! grep -w FAILED bin/fuzz-long.log
+FUZZLONG ?= 10m
+fuzz-long: ## each target gets FUZZLONG of CPU in all, those that had least first; goes on from the table in bench/fuzz.txt
+	nice -n 19 go run ./testdata/fuzz -cpu $(FUZZLONG)
 
 bench: all ## weaver, its rivals and the floor, side by side: table and picture in bench/
 	go run ./testdata/bench
