@@ -19,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -266,6 +267,7 @@ func TestSessions(t *testing.T) {
 	}
 	rand.Shuffle(len(jobs), func(i, j int) { jobs[i], jobs[j] = jobs[j], jobs[i] })
 	var mu sync.Mutex
+	var again []job
 	late := 0
 	t.Run("all", func(t *testing.T) {
 		for _, j := range jobs {
@@ -284,13 +286,31 @@ func TestSessions(t *testing.T) {
 					mu.Unlock()
 					t.Skip("the time is up: this machine is busy")
 				}
-				got, err := c.play(j.s)
-				require.NoError(t, err)
+				problems := j.replay(c, &mu, string(page))
+				if len(problems) == 0 {
+					return
+				}
 				mu.Lock()
 				defer mu.Unlock()
-				j.b.compare(t, j.s, rec, got, string(page))
+				again = append(again, j)
+				t.Logf("played again at the end, since it differs:\n%s", strings.Join(problems, "\n"))
 			})
 		}
+	})
+	// What differs on a busy machine and is equal when it is alone is told, and is no failure as long as it is rare.
+	t.Run("again", func(t *testing.T) {
+		for _, j := range again {
+			t.Run(j.b.name+"/"+j.s.name, func(t *testing.T) {
+				problems := j.replay(c, &mu, string(page))
+				for _, p := range problems {
+					t.Error(p)
+				}
+				if len(problems) == 0 {
+					fmt.Printf("unsteady: session %s/%s differed at first\n", j.b.name, j.s.name)
+				}
+			})
+		}
+		assert.LessOrEqual(t, len(again), mostUnsteady, "sessions that differed at first")
 	})
 	t.Logf("%d sessions played, %d left out for want of time", len(jobs)-late, late)
 	if *accept {
@@ -304,14 +324,29 @@ func TestSessions(t *testing.T) {
 	}
 }
 
+// mostUnsteady bounds the sessions that may differ when they are played beside others, and not when they are played alone.
+const mostUnsteady = 6
+
+// replay plays the session and tells in what its answers are not those that it should have.
+func (j job) replay(c *cast, mu *sync.Mutex, page string) []string {
+	got, err := c.play(j.s)
+	if err != nil {
+		return []string{err.Error()}
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	return j.b.compare(j.s, j.b.pm2[j.s.name], got, page)
+}
+
 // isDue says whether a session is played on a day.
 func isDue(name string, day time.Time) bool {
 	const parts = 6
 	return crc32.ChecksumIEEE([]byte(name))%parts == uint32(day.YearDay()%parts)
 }
 
-// compare compares weaver's answers with PM2's, and those that are marked to differ with weaver's own of before.
-func (b *book) compare(t *testing.T, s *session, rec *recording, got []answer, page string) {
+// compare compares weaver's answers with PM2's, and those that are marked to differ with weaver's own of before. It returns what is not as it should be.
+func (b *book) compare(s *session, rec *recording, got []answer, page string) (problems []string) {
+	problem := func(format string, args ...any) { problems = append(problems, fmt.Sprintf(format, args...)) }
 	before := b.weaver[s.name]
 	mine := &recording{name: s.name, answers: make([]answer, len(got))}
 	marked := false
@@ -319,7 +354,7 @@ func (b *book) compare(t *testing.T, s *session, rec *recording, got []answer, p
 		mine.answers[i] = answer{}
 		for part, reason := range st.differs {
 			if !strings.Contains(page, reason) {
-				t.Errorf("%s\n! %s: %s: docs/pm2.md has no such words", st.line, part, reason)
+				problem("%s\n! %s: %s: docs/pm2.md has no such words", st.line, part, reason)
 			}
 		}
 		for _, part := range parts {
@@ -331,15 +366,15 @@ func (b *book) compare(t *testing.T, s *session, rec *recording, got []answer, p
 			same := strings.TrimRight(want, "\n") == strings.TrimRight(have, "\n")
 			if part == "stdout" && st.differs["more"] != "" {
 				if missing := lacking(want, have); len(missing) > 0 {
-					t.Errorf("%s\n%s lacks:\n%s", st.line, part, strings.Join(missing, "\n")+"\n\nit has:\n"+have)
+					problem("%s\n%s lacks:\n%s", st.line, part, strings.Join(missing, "\n")+"\n\nit has:\n"+have)
 				} else if same {
-					t.Errorf("%s\n%s is marked to have more, and has not", st.line, part)
+					problem("%s\n%s is marked to have more, and has not", st.line, part)
 				}
 				continue
 			}
 			if st.differs[part] == "" {
 				if !same {
-					t.Errorf("%s\n%s:\n%s", st.line, part, diff(want, have))
+					problem("%s\n%s:\n%s", st.line, part, diff(want, have))
 				}
 				continue
 			}
@@ -347,12 +382,12 @@ func (b *book) compare(t *testing.T, s *session, rec *recording, got []answer, p
 			mine.answers[i][part] = have
 			switch {
 			case same:
-				t.Errorf("%s\n%s is marked to differ, and does not", st.line, part)
+				problem("%s\n%s is marked to differ, and does not", st.line, part)
 			case *accept:
 			case before == nil || i >= len(before.answers):
-				t.Errorf("%s\n%s: weaver's answer is not recorded: go test ./pm2/oracle -accept\n%s", st.line, part, diff(want, have))
+				problem("%s\n%s: weaver's answer is not recorded: go test ./pm2/oracle -accept\n%s", st.line, part, diff(want, have))
 			case strings.TrimRight(before.answers[i][part], "\n") != strings.TrimRight(have, "\n"):
-				t.Errorf("%s\n%s: not what weaver said before:\n%s", st.line, part, diff(before.answers[i][part], have))
+				problem("%s\n%s: not what weaver said before:\n%s", st.line, part, diff(before.answers[i][part], have))
 			}
 		}
 	}
@@ -362,6 +397,7 @@ func (b *book) compare(t *testing.T, s *session, rec *recording, got []answer, p
 			b.weaver[s.name] = mine
 		}
 	}
+	return problems
 }
 
 // lacking are the lines of want that have has not, in their order.
