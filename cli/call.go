@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"syscall"
 	"time"
 
 	ucli "github.com/urfave/cli/v2"
@@ -83,6 +84,9 @@ func (c *call) findHome() error {
 	if n := len(h.Socket()); n > maxSocketPath {
 		return c.cannot("set a home with a shorter path", "use the home "+h.Dir,
 			fmt.Errorf("the path of its socket has %d bytes, and %d is the most that the system takes", n, maxSocketPath))
+	}
+	if info, err := os.Stat(h.Dir); err == nil && !info.IsDir() {
+		return c.cannot("set a home that is a directory, or does not exist yet", "use the home "+h.Dir, syscall.ENOTDIR)
 	}
 	if !c.besidePM2 && livesPM2(h) {
 		return c.cannot("weaver migrate takes its processes over; nothing was changed", "use the home "+h.Dir,

@@ -96,6 +96,15 @@ func TestHomesThatCannotWork(t *testing.T) {
 			assert.Contains(t, o.stderr, "hint: set a home with a shorter path\n")
 		}
 	})
+	t.Run("a file", func(t *testing.T) {
+		r := anchored(t, "touch ran")
+		require.NoError(t, os.WriteFile(r.home, nil, 0o600))
+		for _, args := range []string{"ping", "list"} {
+			o := r.run(args)
+			assert.Equal(t, 1, o.code)
+			assert.Contains(t, o.stderr, "weaver: cannot use the home "+r.home+": not a directory\nhint: ")
+		}
+	})
 	t.Run("below a file", func(t *testing.T) {
 		r := anchored(t, "touch ran")
 		require.NoError(t, os.WriteFile(r.home, nil, 0o600))
