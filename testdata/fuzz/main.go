@@ -2,7 +2,7 @@
 //
 // Go's -fuzztime counts the wall clock; what finds something is the CPU. So slices are run, those of the target that had least
 // first, until each has had -cpu; what they took is added up in a table (-table), from which the next run goes on. Inputs that
-// reach new code stay in Go's build cache; one that fails is written to the target's testdata by go test, and ends the run.
+// reach new code stay in Go's build cache; one that fails is written to the target's testdata by go test, and the others go on.
 package main
 
 import (
@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -38,33 +39,40 @@ func main() {
 }
 
 func run(table string, each, slice, long time.Duration) error {
-	targets, err := find()
+	all, err := find()
 	if err != nil {
 		return err
 	}
-	if err := recall(table, targets); err != nil {
+	targets := slices.Clone(all)
+	if err := recall(table, all); err != nil {
 		return err
 	}
-	for start := time.Now(); long == 0 || time.Since(start) < long; {
+	var failed []string
+	for start := time.Now(); len(targets) > 0 && (long == 0 || time.Since(start) < long); {
 		sort.SliceStable(targets, func(i, j int) bool { return targets[i].cpu < targets[j].cpu })
 		t := targets[0]
 		if t.cpu >= each {
 			break
 		}
 		done := 0
-		for _, o := range targets {
+		for _, o := range all {
 			if o.cpu >= each {
 				done++
 			}
 		}
 		fmt.Printf("%s %d of %d have had %s; next: %s %s, which has had %s\n",
-			time.Now().Format(time.TimeOnly), done, len(targets), each, t.pkg, t.name, t.cpu.Round(time.Second))
+			time.Now().Format(time.TimeOnly), done, len(all), each, t.pkg, t.name, t.cpu.Round(time.Second))
 		if err := t.fuzz(slice); err != nil {
+			fmt.Println(err)
+			failed = append(failed, t.pkg+" "+t.name)
+			targets = targets[1:]
+		}
+		if err := write(table, all); err != nil {
 			return err
 		}
-		if err := write(table, targets); err != nil {
-			return err
-		}
+	}
+	if len(failed) > 0 {
+		return fmt.Errorf("failed: %s", strings.Join(failed, ", "))
 	}
 	return nil
 }
@@ -132,7 +140,7 @@ func recall(table string, targets []*target) error {
 
 // write writes the table, in the order of names.
 func write(table string, targets []*target) error {
-	list := append([]*target(nil), targets...)
+	list := slices.Clone(targets)
 	sort.Slice(list, func(i, j int) bool { return list[i].pkg+" "+list[i].name < list[j].pkg+" "+list[j].name })
 	var b strings.Builder
 	b.WriteString("# What each fuzz target has had: package, target, seconds of CPU, inputs tried (make fuzz-long)\n")
