@@ -27,6 +27,8 @@ type Client struct {
 	// Revive starts a daemon when the one that was asked to change something has died, and nobody is there to take its
 	// place. Nil is to wait for one.
 	Revive func() error
+	// Version is told of which version the daemon is that has answered. It may be called at the same time.
+	Version func(string)
 	// Dial opens a connection, if not to Socket. What breaks is not asked for again then.
 	Dial func(context.Context) (net.Conn, error)
 

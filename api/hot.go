@@ -5,8 +5,8 @@ package api
 //	GET  /v1/hot/<verb>?a=<argument>&a=…&w=<columns, 0 no terminal>&c=<1 colour>&p=<persona>&f=<flag>… HTTP/1.1
 //	POST /v1/hot/<verb>?…     for verbs that change something; the locks' descriptors come with it by SCM_RIGHTS
 //
-// A 200 answer has three headers: Weaver-Exit, the exit code; Weaver-Err, how many bytes at the start of the body belong
-// on stderr (the rest on stdout); Content-Length. Any other answer means: not a hot form, exec the full front end.
+// A 200 answer has these headers: Weaver-Exit, the exit code; Weaver-Err, how many bytes at the start of the body belong
+// on stderr (the rest on stdout); Weaver-Version, as every answer of the daemon; Content-Length. Any other answer means: not a hot form, exec the full front end.
 //
 // A verb that changes something may have l=1: the locks that came along are those of the apps named like the arguments. If
 // the arguments mean other apps, the answer is 409 and nothing was done.
@@ -24,6 +24,8 @@ package api
 const (
 	HeaderExit = "Weaver-Exit"
 	HeaderErr  = "Weaver-Err"
+	// HeaderVersion is the daemon's.
+	HeaderVersion = "Weaver-Version"
 )
 
 // FrontProtocol is what a connection goes on with after POST /v1/front.

@@ -189,6 +189,9 @@ func (c *Client) exchange(ctx context.Context, w *wire, method, path string, que
 		}
 		return fail(err)
 	}
+	if c.Version != nil {
+		c.Version(resp.Header.Get(HeaderVersion))
+	}
 	rc := &answerBody{body: resp.Body, header: resp.Header, stop: stop, wire: w}
 	if !resp.Close {
 		rc.pool = &c.pool

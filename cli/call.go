@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -29,7 +30,7 @@ type call struct {
 	// sum is of the config file of a service, before it was read.
 	sum string
 	// skewTold: that the supervisor is of another version.
-	skewTold bool
+	skewTold *atomic.Bool
 	// besidePM2 is for commands that have business in a home where a real PM2 runs.
 	besidePM2 bool
 	// quiet is for commands whose standard output and error are those of apps: it says nothing of the supervisor's start.

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	ucli "github.com/urfave/cli/v2"
@@ -72,6 +73,7 @@ func Run(ctx context.Context, env Env, args []string) int {
 	defer c.client.Close()
 	defer c.unwatch()
 	c.client.Revive = c.ensureDaemon
+	c.client.Version = c.skew
 	if len(args) > 0 && args[0] == "supervise" { // what follows is not for this grammar
 		return env.Supervise(ctx, args[1:])
 	}
@@ -110,7 +112,7 @@ func newCall(ctx context.Context, env *Env, args []string) *call {
 		op = env.Op
 	}
 	return &call{
-		ctx: ctx, env: env, client: &api.Client{Op: op, Dial: env.Dial},
+		ctx: ctx, env: env, client: &api.Client{Op: op, Dial: env.Dial}, skewTold: new(atomic.Bool),
 		line: strings.Join(append([]string{program(env)}, args...), " "),
 	}
 }

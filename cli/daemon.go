@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"sync"
 	"time"
 
 	"weaver/api"
@@ -117,12 +118,35 @@ func (c *call) kill() error {
 // awaitGone waits until the anchor has let go of the home, so that the next command finds it free.
 func (c *call) awaitGone() error {
 	ctx, cancel := context.WithTimeout(c.ctx, killTimeout)
+	var wait sync.WaitGroup
+	defer wait.Wait()
 	defer cancel()
+	wait.Go(func() { c.endSuccessor(ctx) })
 	l, err := lock.Acquire(ctx, c.home.DaemonLock(), lock.Holder{PID: os.Getpid(), Command: c.line, Since: time.Now()})
 	if err != nil {
 		return c.cannot("see "+c.home.AnchorLog(), "see the supervisor end", err)
 	}
 	return l.Release()
+}
+
+// successorPeriod is how often it is asked whether a supervisor that should be gone has a successor.
+const successorPeriod = 300 * time.Millisecond
+
+// endSuccessor asks a supervisor to end that has come after the one that was asked: that one, or its anchor, was killed before
+// it could tell the anchor to end, too. Such a successor finds nothing to look after.
+func (c *call) endSuccessor(ctx context.Context) {
+	tick := time.NewTicker(successorPeriod)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+		if list, err := c.client.List(ctx, false, ""); err == nil && len(list) == 0 {
+			c.client.Kill(ctx, func(app.Progress) {}) // the lock says what came of it
+		}
+	}
 }
 
 func runCache(c *call) error {

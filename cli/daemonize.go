@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"weaver/api"
+	"weaver/cli/hot"
 	"weaver/config/home"
 	"weaver/lock"
 )
@@ -82,11 +83,10 @@ func forbidden(err error) bool {
 
 // skew says, once, that the supervisor is of another version than this front end.
 func (c *call) skew(version string) {
-	if version == "" || version == c.env.Version || c.skewTold || c.cmd != nil && c.cmd.name == "update" {
+	if version == "" || version == c.env.Version || c.out == nil || c.cmd != nil && c.cmd.name == "update" || c.skewTold.Swap(true) {
 		return
 	}
-	c.skewTold = true
-	c.out.note("weaver: the supervisor is weaver %s and this is %s: `%s update` brings them together", version, c.env.Version, program(c.env))
+	c.out.note("%s", hot.Skew(version, c.env.Version, program(c.env)))
 }
 
 // prepareHome makes the home, and refuses one that cannot work or is not ours.
@@ -159,8 +159,25 @@ func (c *call) furnish() error {
 	return nil
 }
 
-// startDaemon starts the anchor, detached from this terminal, and waits for its word.
+// errKilled is the end of an anchor that somebody killed before it had said anything.
+var errKilled = errors.New("it was killed")
+
+// maxStarts is how often an anchor is started that is killed meanwhile.
+const maxStarts = 4
+
+// startDaemon starts the anchor, and once more if that is killed: its supervisor may have taken its place by then, which the
+// next one says.
 func (c *call) startDaemon(ctx context.Context) error {
+	for try := 1; ; try++ {
+		err := c.startAnchor(ctx)
+		if !errors.Is(err, errKilled) || try == maxStarts || ctx.Err() != nil {
+			return err
+		}
+	}
+}
+
+// startAnchor starts the anchor, detached from this terminal, and waits for its word.
+func (c *call) startAnchor(ctx context.Context) error {
 	const doing = "start the supervisor"
 	self, anchor, err := c.executables()
 	if err != nil {
@@ -221,8 +238,11 @@ func (c *call) anchorSays(ctx context.Context, cmd *exec.Cmd, word string, readE
 		return c.cannot(hint, doing, fmt.Errorf("it has not answered within %v", readyTimeout))
 	}
 	err := cmd.Wait()
-	if err == nil {
+	switch {
+	case err == nil:
 		err = errors.New("it ended without a word")
+	case !cmd.ProcessState.Exited():
+		err = fmt.Errorf("%w (%w)", errKilled, err)
 	}
 	if last := lastLine(c.home.AnchorLog()); last != "" {
 		err = fmt.Errorf("%w: %s", err, last)

@@ -49,6 +49,21 @@ func TestAnAnchorThatDiesIsNotWaitedFor(t *testing.T) {
 	assert.Contains(t, o.stderr, "weaver: cannot start the supervisor: exit status 3: cannot breathe\n")
 }
 
+// Who kills an anchor that is just starting has killed no start: there is another one.
+func TestAnAnchorThatIsKilledIsStartedAgain(t *testing.T) {
+	r := anchored(t, `echo >> tries; test $(wc -l < tries) -ge 3 || kill -9 $$; echo "ok 4711" >&3`)
+	o := r.run("ping")
+	assert.Contains(t, o.stderr, "weaver: started the supervisor (pid 4711")
+	tries, err := os.ReadFile(filepath.Join(r.home, "tries"))
+	require.NoError(t, err)
+	assert.Len(t, tries, 3)
+
+	r = anchored(t, `echo >> tries; kill -9 $$`)
+	o = r.run("ping")
+	assert.Equal(t, 1, o.code)
+	assert.Contains(t, o.stderr, "weaver: cannot start the supervisor: it was killed (signal: killed)\n")
+}
+
 // Another anchor may hold the home whose daemon does not answer yet.
 func TestADaemonThatIsJustStartingIsWaitedFor(t *testing.T) {
 	r := anchored(t, "echo held 77 >&3; touch ran")

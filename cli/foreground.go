@@ -45,6 +45,9 @@ type foreground struct {
 // of this home, a container that was started again, are forgotten first.
 func (f *foreground) run(fresh bool) error {
 	c := f.c
+	ctx, calm := quits(c.ctx)
+	defer calm()
+	c.ctx = ctx
 	up, err := c.daemonUp()
 	if err != nil {
 		return err
@@ -67,7 +70,7 @@ func (f *foreground) run(fresh bool) error {
 		io.WriteString(c.env.Stdout, time.Now().Format("2006-01-02T15:04:05")+": PM2 log: Launching in no daemon mode\n")
 		tails = append(slices.Clone(tails), tail{c.home.DaemonLog(), c.env.Stdout})
 	}
-	ctx, cancel := context.WithCancel(c.ctx)
+	ctx, cancel := context.WithCancel(ctx)
 	// What asks us to end must not cut off what the apps say when they are asked to.
 	showing, hide := context.WithCancel(context.WithoutCancel(c.ctx))
 	defer f.lines.Wait()

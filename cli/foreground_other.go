@@ -3,12 +3,15 @@
 package cli
 
 import (
+	"context"
 	"os"
 	"os/signal"
 )
 
 // forwarded: there are no signals here that are meant for the apps.
 func forwarded() (<-chan string, func()) { return nil, func() {} }
+
+func quits(ctx context.Context) (context.Context, func()) { return context.WithCancel(ctx) }
 
 func interrupts() (<-chan os.Signal, func()) {
 	signals := make(chan os.Signal, 1)

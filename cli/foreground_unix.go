@@ -3,6 +3,7 @@
 package cli
 
 import (
+	"context"
 	"os"
 	"os/signal"
 	"syscall"
@@ -33,10 +34,15 @@ func forwarded() (<-chan string, func()) {
 	return names, func() { signal.Stop(signals); close(done) }
 }
 
+// quits is a context that SIGQUIT ends, too: images of containers name it as their signal to stop.
+func quits(ctx context.Context) (context.Context, func()) {
+	return signal.NotifyContext(ctx, syscall.SIGQUIT)
+}
+
 // interrupts are the signals that ask us to end, from now on.
 func interrupts() (<-chan os.Signal, func()) {
 	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGQUIT)
 	return signals, func() { signal.Stop(signals) }
 }
 

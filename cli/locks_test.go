@@ -60,6 +60,25 @@ func TestKillDoesNotEndBeforeTheAnchor(t *testing.T) {
 	assert.Empty(t, o.stdout)
 }
 
+// Supervisor or anchor may be killed when all is stopped and the anchor does not know that it is to end: what starts then is asked
+// to end, too.
+func TestKillEndsASuccessor(t *testing.T) {
+	d := newFake(t)
+	held, err := lock.Try(filepath.Join(d.home, "daemon.lock"), lock.Holder{PID: os.Getpid()})
+	require.NoError(t, err)
+	kills := 0
+	d.during = func() {
+		if kills++; kills == 1 {
+			first := d.down
+			d.down = func() { first(); os.Remove(filepath.Join(d.home, "weaver.sock")); d.serve() }
+			return
+		}
+		held.Release()
+	}
+	assert.Contains(t, d.runner().good("kill"), "[PM2] [v] PM2 Daemon Stopped\n")
+	assert.Equal(t, 2, kills)
+}
+
 func TestLocksAreHeldWhileTheDaemonWorks(t *testing.T) {
 	d := newFake(t, process(0, "a/b", 100), process(1, "api", 101))
 	path := filepath.Join(d.home, "locks", hot.LockName("a/b")+".lock")

@@ -2,6 +2,8 @@ package cli
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"strconv"
 	"time"
 
@@ -31,6 +33,9 @@ func runtimeFlags() []flag {
 func runRuntime(c *call) error {
 	if len(c.args) == 0 {
 		return &usageError{"missing required argument `FILE'", program(c.env) + " runtime app.js"}
+	}
+	if c.args[0] == "start" && len(c.args) > 1 && !present(filepath.Join(c.env.Cwd, "start")) { // the word that pm2-runtime has here
+		c.args = c.args[1:]
 	}
 	if err := c.findHome(); err != nil {
 		return err
@@ -78,6 +83,11 @@ func runRuntime(c *call) error {
 	}
 	defer stop()
 	return f.run(true)
+}
+
+func present(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
 
 // runtimeFailed is what becomes of an error in what is to be started: an end that says so, but with WEAVER_STRICT_PM2=1, as PM2

@@ -196,11 +196,12 @@ func writePIDFile(path string) error {
 	return errors.Join(err, f.Close())
 }
 
-// noticed has memory given back some time after the last request.
+// noticed says of which version we are, and has memory given back some time after the last request.
 func (d *daemon) noticed(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		d.active.Add(1)
 		defer d.active.Add(-1)
+		w.Header().Set(api.HeaderVersion, d.opts.Version)
 		next.ServeHTTP(w, r)
 		d.memory.sometime()
 	})
@@ -427,6 +428,9 @@ func (d *daemon) wait(ctx context.Context, door *hotDoor) error {
 			return fmt.Errorf("serve %s: %w", d.home.Socket(), err)
 		case <-lost:
 			lost = nil
+			if d.isStopping() { // there is nothing to look after any more
+				return nil
+			}
 			err := d.becomeAnchor()
 			d.log.Error("the anchor is gone: supervision goes on, but nobody restarts the supervisor if it dies", zap.Error(err))
 		case <-d.leaving:
@@ -494,6 +498,15 @@ func (d *daemon) end(server *http.Server, door *hotDoor) {
 
 // stop has the daemon end, once what is being answered has been.
 func (d *daemon) stop() { d.stopOnce.Do(func() { close(d.stopping) }) }
+
+func (d *daemon) isStopping() bool {
+	select {
+	case <-d.stopping:
+		return true
+	default:
+		return false
+	}
+}
 
 // streaming is the context of an answer without end: it ends with the peer or with the daemon.
 func (d *daemon) streaming(r *http.Request) context.Context {

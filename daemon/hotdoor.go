@@ -283,7 +283,7 @@ func (h *hotDoor) answer(c *conn, r hotRequest) (more bool) {
 	} else {
 		a, err = h.d.hotTell(r.verb, r.query, c.role)
 	}
-	head := make([]byte, 0, 128)
+	head := make([]byte, 0, 160)
 	if err != nil {
 		status := 501
 		var e *api.Error
@@ -302,6 +302,8 @@ func (h *hotDoor) answer(c *conn, r hotRequest) (more bool) {
 	head = strconv.AppendInt(head, int64(a.code), 10)
 	head = append(head, "\r\n"+api.HeaderErr+": "...)
 	head = strconv.AppendInt(head, int64(len(a.errOut)), 10)
+	head = append(head, "\r\n"+api.HeaderVersion+": "...)
+	head = append(head, h.d.opts.Version...)
 	head = append(head, "\r\nContent-Length: "...)
 	head = strconv.AppendInt(head, int64(len(a.errOut)+len(a.out)), 10)
 	head = append(head, "\r\n\r\n"...)

@@ -12,6 +12,8 @@ type head struct {
 	errLen int64 // Weaver-Err
 	length int64 // of the body; -1 without Content-Length
 	close  bool  // no second request on this connection
+	// version is the daemon's, "" if it does not say.
+	version string
 }
 
 // errOdd says that an answer is none that the hot door gives.
@@ -64,6 +66,8 @@ func parseHead(b []byte) (h head, n int, err error) {
 			if errLen = number(value); errLen < 0 {
 				return h, 0, errOdd
 			}
+		case is(name, "weaver-version"):
+			h.version = string(value)
 		case is(name, "content-length"):
 			if h.length != -1 {
 				return h, 0, errOdd

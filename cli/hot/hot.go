@@ -52,6 +52,11 @@ func Try(version string, argv, env []string) (code int, handled bool, rest []str
 	return code, handled, env
 }
 
+// Skew is what is said where the supervisor is of another version than the front end, whose name is program.
+func Skew(supervisor, front, program string) string {
+	return "weaver: the supervisor is weaver " + supervisor + " and this is " + front + ": `" + program + " update` brings them together"
+}
+
 // patience is how long the daemon may take to accept, and to answer what changes nothing. After it the full front end
 // has its turn, and says what is wrong.
 const patience = 5 * time.Second

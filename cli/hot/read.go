@@ -23,6 +23,7 @@ func (t *try) read(r request) (code int, handled bool) {
 	case err != nil:
 		return 0, false
 	case fits:
+		t.compare(h)
 		t.print(t.stderr, body[:h.errLen])
 		t.print(t.stdout, body[h.errLen:])
 		return h.exit, true
@@ -32,6 +33,7 @@ func (t *try) read(r request) (code int, handled bool) {
 
 // stream prints a body that is too long for the buffer while it comes.
 func (t *try) stream(c *conn, h head, r request) (code int, handled bool) {
+	t.compare(h)
 	left, errLeft := h.length, h.errLen
 	for left > 0 {
 		if c.off == c.end {
@@ -61,6 +63,13 @@ func (t *try) stream(c *conn, h head, r request) (code int, handled bool) {
 		left -= int64(len(part))
 	}
 	return h.exit, true
+}
+
+// compare says of a daemon of another version that it is one.
+func (t *try) compare(h head) {
+	if h.version != "" && h.version != t.version {
+		t.print(t.stderr, []byte(Skew(h.version, t.version, string(t.persona))+"\n"))
+	}
 }
 
 // broken says that the daemon went away in the middle.

@@ -234,8 +234,11 @@ func TestUpdate(t *testing.T) {
 	h.unchanged(before)
 	h.killSupervisor()
 	h.unchanged(before)
-	out, err := h.run("save") // of the older front end
-	require.NoError(t, err, out)
+	for _, words := range [][]string{{"save"}, {"list"}, {"describe", "writer"}, {"reset", "writer"}, {"why", "writer"}} { // of the older front end
+		out, err := h.run(words...)
+		require.NoError(t, err, out)
+		assert.Equal(t, 1, strings.Count(out, "the supervisor is weaver 9.9.9 and this is 1.2.3-test: "), "%s: %s", words, out)
+	}
 	h.stopWriting()
 }
 
