@@ -302,6 +302,35 @@ func TestWorkersSeeTheClusterModule(t *testing.T) {
 	assert.Equal(t, `"true,false,2,unset"`, string(next("is").Data))
 }
 
+// TestEachWorkerHasAnInspectorOfItsOwn: the options are the same for all, and only one could listen where they say. The worker that
+// a reload brings has one beside that of its predecessor.
+func TestEachWorkerHasAnInspectorOfItsOwn(t *testing.T) {
+	r, port := newReal(t), aPort(t)
+	spec := r.cluster("looked-into", `
+		const at = new URL(require('inspector').url() || 'ws://none:1').port
+		require('http').createServer((q, res) => res.end(process.env.NODE_APP_INSTANCE + ' ' + at + ' ' + process.debugPort)).listen(+process.env.PORT)
+	`, 2, port)
+	base := aPort(t)
+	spec.InterpreterArgs = []string{"--inspect=" + strconv.Itoa(base)}
+	spec.Env.Set("NODE_APP_INSTANCE", "?")
+	r.up(spec)
+	at := func() map[string]bool {
+		seen := map[string]bool{}
+		r.await("each has answered", func() bool {
+			if text, err := get(port); err == nil {
+				seen[text] = true
+			}
+			return len(seen) == 2
+		})
+		return seen
+	}
+	assert.Equal(t, map[string]bool{fmt.Sprintf("? %d %[1]d", base): true, fmt.Sprintf("? %d %[1]d", base+1): true}, at())
+	assert.Empty(t, r.do(app.VerbReload, "looked-into"))
+	for text := range at() {
+		assert.NotContains(t, text, " 1 ", "no inspector")
+	}
+}
+
 func dialed(network, address string) string {
 	c, err := net.Dial(network, address)
 	if err != nil {

@@ -71,7 +71,7 @@ func (h *host) launchHere(p *app.Process, gen uint64, exited func(spawn.Exit)) (
 	if h.opts.ChildArgs != nil {
 		first = h.opts.ChildArgs(p)
 	}
-	path, argv, err := command(spec, env, first)
+	path, argv, err := command(spec, env, first, portOf(p, env))
 	if err != nil {
 		return nil, err
 	}
@@ -219,8 +219,8 @@ func credentials(spec *app.Spec, env *app.Env) (*spawn.User, error) {
 }
 
 // command returns what to exec. A bare interpreter is looked for in the app's own PATH, at each start, so that it follows
-// upgrades. first goes before its own arguments.
-func command(spec *app.Spec, env app.Env, first []string) (path string, argv []string, err error) {
+// upgrades. first goes before its own arguments, and last after them.
+func command(spec *app.Spec, env app.Env, first, last []string) (path string, argv []string, err error) {
 	if spec.Interpreter == "" || spec.Interpreter == "none" {
 		return spec.Script, append([]string{spec.Script}, spec.Args...), nil
 	}
@@ -233,6 +233,7 @@ func command(spec *app.Spec, env app.Env, first []string) (path string, argv []s
 	}
 	argv = append([]string{spec.Interpreter}, first...)
 	argv = append(argv, spec.InterpreterArgs...)
+	argv = append(argv, last...)
 	argv = append(argv, spec.Script)
 	return path, append(argv, spec.Args...), nil
 }
