@@ -377,7 +377,7 @@ func TestPM2IOWorksInAProgram(t *testing.T) {
 	dir := modules(t, "@pm2/io")
 	script := c.write("io.js", fmt.Sprintf(`
 const io = require(%q);
-io.init({ metrics: { http: true } });
+io.init({ metrics: { http: true, v8: false, eventLoop: false } });
 io.metric({ name: 'Users', value: () => 42 });
 io.action('greet', (done) => done({ hello: 'you' }));
 io.notifyError(new Error('told'));
@@ -400,6 +400,15 @@ setInterval(() => {}, 1000);
 		}
 		return false
 	}, 60*time.Second, 20*time.Millisecond)
+	r := listed(t, ours)[0].Reported
+	for _, o := range r.Options {
+		if o.Key == "metrics" {
+			assert.JSONEq(t, `{"http":true,"v8":false,"eventLoop":false}`, string(o.Value), "as the program said")
+		}
+	}
+	for _, m := range r.Metrics {
+		assert.NotContains(t, m.Key, "Heap", "the program does not want it told")
+	}
 	out := c.ok("trigger", "io", "greet")
 	assert.Contains(t, out, `[io:0:default]={"hello":"you"}`)
 	lines, err := ours.Trigger(t.Context(), api.TriggerRequest{Target: "io", Action: "greet"})

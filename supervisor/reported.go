@@ -24,6 +24,10 @@ const (
 	topicMetrics = "axm:monitor"
 	topicPID     = "axm:option:setPID"
 	topicOptions = "axm:option:configuration"
+
+	// What holds unless the program says otherwise, and figures that are told no more; said by what runs before the program.
+	topicDefaults  = "weaver:options"
+	topicWithdrawn = "weaver:withdrawn"
 )
 
 // report gathers what one incarnation says of itself. What it returns is never changed afterwards.
@@ -35,7 +39,7 @@ type report struct {
 // about reports whether messages of a type are about the process itself, and nothing else.
 func (*report) about(topic string) bool {
 	switch topic {
-	case topicAction, topicMetrics, topicPID, topicOptions:
+	case topicAction, topicMetrics, topicPID, topicOptions, topicDefaults, topicWithdrawn:
 		return true
 	}
 	return false
@@ -48,9 +52,13 @@ func (r *report) add(topic string, data []byte) *app.Reported {
 	case topicAction:
 		changed = r.action(data)
 	case topicMetrics:
-		r.now.Metrics, changed = r.merge(r.now.Metrics, data)
+		r.now.Metrics, changed = r.merge(r.now.Metrics, data, true)
+	case topicWithdrawn:
+		r.now.Metrics, changed = r.without(r.now.Metrics, data)
 	case topicOptions:
-		r.now.Options, changed = r.merge(r.now.Options, data)
+		r.now.Options, changed = r.merge(r.now.Options, data, true)
+	case topicDefaults:
+		r.now.Options, changed = r.merge(r.now.Options, data, false)
 	case topicPID:
 		text := skim.Text(data)
 		if text == "" {
@@ -117,12 +125,13 @@ func actionName(data []byte) (name string) {
 	return name
 }
 
-// merge sets the members of an object in fields, those that are new at the end.
-func (r *report) merge(fields []app.Field, object []byte) ([]app.Field, bool) {
+// merge sets the members of an object in fields, those that are new at the end. What is known already is replaced if that is wished.
+func (r *report) merge(fields []app.Field, object []byte, replace bool) ([]app.Field, bool) {
 	out, changed := slices.Clone(fields), false
 	skim.Members(object, func(key string, value []byte) {
 		i := slices.IndexFunc(out, func(f app.Field) bool { return f.Key == key })
 		switch {
+		case i >= 0 && !replace:
 		case i >= 0 && r.fits(len(value)-len(out[i].Value)):
 			out[i].Value = json.RawMessage(slices.Clone(value))
 			changed = true
@@ -132,6 +141,21 @@ func (r *report) merge(fields []app.Field, object []byte) ([]app.Field, bool) {
 		}
 	})
 	return out, changed
+}
+
+// without leaves out what an object has members of.
+func (r *report) without(fields []app.Field, object []byte) ([]app.Field, bool) {
+	out := slices.Clone(fields)
+	skim.Members(object, func(key string, _ []byte) {
+		out = slices.DeleteFunc(out, func(f app.Field) bool {
+			if f.Key != key {
+				return false
+			}
+			r.size -= len(f.Key) + len(f.Value)
+			return true
+		})
+	})
+	return out, len(out) != len(fields)
 }
 
 // fits takes room for n more bytes, if there is.

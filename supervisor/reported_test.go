@@ -6,6 +6,9 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"weaver/app"
 )
 
 func TestReportsAreBounded(t *testing.T) {
@@ -34,10 +37,28 @@ func TestReportsAreNotChangedInPlace(t *testing.T) {
 	assert.Equal(t, 12, r.add(topicPID, []byte(`"12"`)).MeasuredPID)
 	assert.Nil(t, r.add(topicPID, []byte(`"no"`)))
 	for _, junk := range []string{`[]`, `null`, `"x"`, `{}`} {
-		for _, topic := range []string{topicAction, topicMetrics, topicOptions, topicPID} {
+		for _, topic := range []string{topicAction, topicMetrics, topicOptions, topicPID, topicDefaults, topicWithdrawn} {
 			assert.Nil(t, r.add(topic, []byte(junk)), "%s %s", topic, junk)
 		}
 	}
+}
+
+// TestWhatTheProgramSaysOfItselfCounts: what runs before it says what holds without it, whoever is heard first.
+func TestWhatTheProgramSaysOfItselfCounts(t *testing.T) {
+	var r report
+	r.add(topicOptions, []byte(`{"error":false}`))
+	r.add(topicDefaults, []byte(`{"error":true,"latency":true}`))
+	last := r.add(topicOptions, []byte(`{"latency":{"x":1}}`))
+	assert.Equal(t, []app.Field{{Key: "error", Value: []byte(`false`)}, {Key: "latency", Value: []byte(`{"x":1}`)}}, last.Options)
+
+	for range 3 * maxReports {
+		r.add(topicMetrics, []byte(`{"a":1,"b":{"value":2}}`))
+		last = r.add(topicWithdrawn, []byte(`{"a":0,"c":0}`))
+		require.NotNil(t, last)
+		assert.Equal(t, []app.Field{{Key: "b", Value: []byte(`{"value":2}`)}}, last.Metrics)
+	}
+	assert.Less(t, r.size, 100, "the room is free again")
+	assert.Nil(t, r.add(topicWithdrawn, []byte(`{"a":0}`)))
 }
 
 func TestNewName(t *testing.T) {

@@ -160,7 +160,7 @@ const server = http.createServer((q, s) => setTimeout(() => s.end('x'), 5)).list
   http.get({ port: server.address().port }, (r) => r.resume().on('end', ask));
 });`)
 	assert.Equal(t, map[string]any{"action_name": "km:heapdump", "action_type": "internal", "arity": 2.0}, p.told("axm:action"))
-	assert.Equal(t, "weaver", p.told("axm:option:configuration")["apm"].(map[string]any)["type"])
+	assert.Equal(t, "weaver", p.told("weaver:options")["apm"].(map[string]any)["type"])
 	all := map[string]any{}
 	for _, ok := all["Event Loop Latency p95"]; !ok || all["HTTP"] == nil; _, ok = all["Event Loop Latency p95"] {
 		for name, m := range p.told("axm:monitor") {
@@ -186,6 +186,29 @@ const server = http.createServer((q, s) => setTimeout(() => s.end('x'), 5)).list
 	}
 	assert.Greater(t, all["HTTP"].(map[string]any)["value"], 60.0, "requests a minute")
 	assert.GreaterOrEqual(t, all["HTTP Mean Latency"].(map[string]any)["value"], 4.0, "each takes five milliseconds")
+}
+
+// TestFiguresOfALibraryAreLeftToIt: what was told before it was there is taken back.
+func TestFiguresOfALibraryAreLeftToIt(t *testing.T) {
+	p := run(t, ".cjs", "1", `
+process.on('message', () => { globalThis[Symbol.for('@pm2/io')] = {}; });
+`)
+	assert.Contains(t, p.told("axm:monitor"), "Heap Size")
+	p.send(`"now"`)
+	assert.Contains(t, p.told("weaver:withdrawn"), "Heap Size")
+	p.conn.Close()
+	require.NoError(t, p.end())
+
+	p = run(t, ".cjs", "1", `
+globalThis[Symbol.for('@pm2/io')] = {};
+process.on('message', () => process.exit());
+`)
+	assert.Equal(t, true, p.told("weaver:options")["error"])
+	p.send(`"end"`)
+	require.NoError(t, p.end())
+	for p.in.Scan() {
+		assert.NotContains(t, p.in.Text(), "axm:monitor")
+	}
 }
 
 func TestExceptionsAreToldAndEndTheProgramAsEver(t *testing.T) {

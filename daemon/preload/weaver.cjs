@@ -38,13 +38,19 @@ function watch(options) {
     process.once('disconnect', () => process.emit('message', 'shutdown', undefined));
   });
 
-  // The figures: often while something happens, seldom while nothing does, and only those that have changed.
+  // The figures: often while something happens, seldom while nothing does, and only those that have changed. None when the program
+  // has PM2's own library, which tells the same ones, and as the program wants them.
   const busy = 1000, idle = 5000;
   let measure = null;
-  const last = new Map();
+  const last = new Map(), library = Symbol.for('@pm2/io');
   let announced = false;
   const tick = () => {
     if (!process.connected) return;
+    if (globalThis[library]) {
+      if (!announced) announce(post, tell);
+      if (last.size > 0) tell('weaver:withdrawn', Object.fromEntries(last));
+      return;
+    }
     measure = measure || figures(requests);
     requests.more();
     let active = Date.now() - started < 10000;
@@ -75,7 +81,7 @@ function announce(send, tell) {
   for (const action_name of actions) {
     tell('axm:action', { action_name, action_type: 'internal', arity: /stop$/.test(action_name) ? 1 : 2 });
   }
-  tell('axm:option:configuration', {
+  tell('weaver:options', {
     error: true, heapdump: true, 'feature.profiler.heapsnapshot': true, 'feature.profiler.heapsampling': true,
     'feature.profiler.cpu_js': true, latency: true, catchExceptions: true, profiling: true,
     metrics: { v8: true, network: false, eventLoop: true, runtime: true, http: true }, standalone: false,
