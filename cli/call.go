@@ -25,6 +25,7 @@ type call struct {
 	args   []string
 	rest   []string
 	line   string    // as it was typed, for whoever waits for our locks
+	typed  []string  // its words, without what the program was called by
 	home   home.Home // found by findHome
 	client *api.Client
 	// sum is of the config file of a service, before it was read.

@@ -113,7 +113,7 @@ func newCall(ctx context.Context, env *Env, args []string) *call {
 	}
 	return &call{
 		ctx: ctx, env: env, client: &api.Client{Op: op, Dial: env.Dial}, skewTold: new(atomic.Bool),
-		line: strings.Join(append([]string{program(env)}, args...), " "),
+		line: strings.Join(append([]string{program(env)}, args...), " "), typed: args,
 	}
 }
 

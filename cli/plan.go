@@ -162,6 +162,11 @@ func envFrom(have, want *app.Spec) app.Env {
 	if have.From != nil {
 		env = slices.DeleteFunc(env, func(v app.Var) bool { return slices.Contains(have.From.Env, v.Name) })
 	}
+	for _, name := range want.From.Env { // those that it takes away
+		if _, set := want.Env.Get(name); !set {
+			env.Unset(name)
+		}
+	}
 	for i := range want.Env {
 		v := want.Env[i]
 		if _, had := env.Get(v.Name); slices.Contains(want.From.Env, v.Name) || !had && strings.HasPrefix(v.Name, "PM2_") {

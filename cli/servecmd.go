@@ -36,9 +36,8 @@ func runServe(c *call) error {
 			dir = a
 		}
 	}
-	if word := c.lastWord("port"); word != "" {
-		port = word
-	}
+	port = first(c.env.Getenv("PM2_SERVE_PORT"), c.lastWord("port"), port) // the environment counts most, as with PM2: images are told by it
+	dir = first(c.env.Getenv("PM2_SERVE_PATH"), dir)
 	if n, err := strconv.Atoi(port); err != nil || n < 0 || n > 65535 {
 		return pm2Error("", "port %s is none", port)
 	}

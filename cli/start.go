@@ -326,7 +326,9 @@ func (c *call) startAll(loaded *config.Loaded, exists app.IfExists) (err error) 
 	}
 	for _, f := range loaded.Failed {
 		c.out.fail("[PM2][ERROR] Error: " + f.Err.Error())
-		c.out.hint("this is about " + f.Name)
+		if f.Name != "" {
+			c.out.hint("this is about " + f.Name)
+		}
 		c.out.failed = append(c.out.failed, jsonFailure{ID: -1, Name: f.Name, Kind: string(api.Invalid), Message: f.Err.Error()})
 	}
 	c.folders(loaded.Apps...)
@@ -377,10 +379,26 @@ func (c *call) configContext() config.Context {
 	}
 	return config.Context{
 		Cwd: c.env.Cwd, Env: app.ParseEnviron(c.env.Environ), Home: c.home, Stdin: c.env.Stdin, Talk: c.env.Stderr,
+		Argv:    append([]string{c.calledBy()}, c.typed...),
 		Engine:  filepath.Join(filepath.Dir(c.env.SelfPath), "weaver-js"),
 		Runtime: c.cmd != nil && c.cmd.name == "runtime",
 		Strict:  c.env.Getenv("WEAVER_STRICT_PM2") == "1",
 	}
+}
+
+// calledBy is the path by which this program was called.
+func (c *call) calledBy() string {
+	name := c.env.Argv0
+	if strings.ContainsRune(name, filepath.Separator) {
+		return c.abs(name)
+	}
+	for _, dir := range filepath.SplitList(c.env.Getenv("PATH")) {
+		path := filepath.Join(c.abs(dir), name)
+		if info, err := os.Stat(path); name != "" && err == nil && info.Mode().IsRegular() {
+			return path
+		}
+	}
+	return name
 }
 
 // fileContext is that of config files, in which "serve" stands for weaver's own server.

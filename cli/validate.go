@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"weaver/config"
 )
@@ -66,7 +67,14 @@ func (c *call) validate(path string) validated {
 	for _, p := range loaded.Problems {
 		v.Warnings = append(v.Warnings, p.String())
 	}
+	if loaded.Deploy != nil && slices.Equal(v.Apps, []string{""}) {
+		v.Apps, loaded.Failed = []string{}, nil // it is about deployments alone
+	}
 	for _, f := range loaded.Failed {
+		if f.Name == "" {
+			v.Errors = append(v.Errors, f.Err.Error())
+			continue
+		}
 		v.Errors = append(v.Errors, fmt.Sprintf("%s: %v", f.Name, f.Err))
 	}
 	var invalid *config.Invalid

@@ -29,6 +29,9 @@ type Context struct {
 	Server string
 	// Runs tells where an app of that name was started, if it is known already; nil knows none.
 	Runs func(name string) (cwd string, ok bool)
+	// Argv is the command line that reads config files, which find it in
+	// process.argv, as with PM2: the path of the program, and its words.
+	Argv []string
 	// Runtime says that the apps run below pm2-runtime, which marks them in its own way.
 	Runtime bool
 	// Strict copies also those rules of PM2 that are plainly mistakes (WEAVER_STRICT_PM2=1).

@@ -2,6 +2,7 @@ package config
 
 import (
 	"encoding/json"
+	"math"
 	"strings"
 
 	"weaver/app"
@@ -71,7 +72,9 @@ func filtered(name string, filter []string) bool {
 func filterWords(v any) []string {
 	switch v := v.(type) {
 	case string:
-		return []string{"=" + v}
+		if v != "" {
+			return []string{"=" + v}
+		}
 	case []any:
 		var words []string
 		for _, e := range v {
@@ -88,13 +91,36 @@ func envOf(v any) app.Env {
 	env := make(app.Env, 0, len(o))
 	for _, m := range o {
 		bare := false
-		switch m.val.(type) {
-		case float64, bool:
+		switch v := m.val.(type) {
+		case float64:
+			if math.IsNaN(v) || math.IsInf(v, 0) {
+				continue // which JSON cannot say: to PM2's programs it is not there
+			}
+			bare = true
+		case bool:
 			bare = true
 		}
 		env = append(env, app.Var{Name: m.key, Value: text(m.val), Bare: bare})
 	}
 	return env
+}
+
+// overlay puts a section for one environment, a deploy target's or an "env_NAME", over env: null takes a variable away, as with PM2.
+func overlay(env *app.Env, v any) {
+	o, _ := v.(object)
+	var gone []string
+	set := make(object, 0, len(o))
+	for _, m := range o {
+		if m.val == nil {
+			gone = append(gone, m.key)
+		} else {
+			set = append(set, m)
+		}
+	}
+	env.Merge(envOf(set))
+	for _, name := range gone {
+		env.Unset(name)
+	}
 }
 
 // profiles are the "env_NAME" sections of an app.
@@ -109,13 +135,4 @@ func profiles(in object) map[string]json.RawMessage {
 		}
 	}
 	return out
-}
-
-// profile returns the section that --env NAME means.
-func profile(in object, name string) (app.Env, bool) {
-	v, ok := in.get("env_" + name)
-	if !ok {
-		return nil, false
-	}
-	return envOf(v), true
 }

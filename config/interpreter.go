@@ -180,14 +180,22 @@ func (c Context) typeScript(cwd, script string) (Interpreter, error) {
 		}
 		missing = err
 	}
-	for dir := filepath.Dir(script); ; dir = filepath.Dir(dir) {
+	if path := runnerOfTypes(script); path != "" {
+		return Interpreter{Path: path}, nil
+	}
+	return Interpreter{}, missing
+}
+
+// runnerOfTypes is what the project that a file belongs to has for running TypeScript, or "".
+func runnerOfTypes(file string) string {
+	for dir := filepath.Dir(file); ; dir = filepath.Dir(dir) {
 		for _, runner := range []string{"tsx", "ts-node"} {
 			if path := filepath.Join(dir, "node_modules", ".bin", runner); executable(path) == nil {
-				return Interpreter{Path: path}, nil
+				return path
 			}
 		}
 		if dir == filepath.Dir(dir) {
-			return Interpreter{}, missing
+			return ""
 		}
 	}
 }

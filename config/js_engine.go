@@ -27,7 +27,7 @@ func evalEngine(ctx context.Context, c Context, path string) (any, error) {
 	ctx, cancel := context.WithTimeout(ctx, engineDeadline)
 	defer cancel()
 	marker := "weaver-" + rand.Text()
-	cmd := exec.CommandContext(ctx, c.Engine, path, marker, strconv.Itoa(c.cpus()))
+	cmd := exec.CommandContext(ctx, c.Engine, append([]string{path, marker, strconv.Itoa(c.cpus())}, c.Argv...)...)
 	cmd.Dir, cmd.Env = c.Cwd, c.Env.Environ()
 	cmd.WaitDelay = time.Second
 	out, errs := &limited{most: source.MaxFile + 1<<20}, &limited{most: 64 << 10}

@@ -30,14 +30,15 @@ func evalNode(ctx context.Context, c Context, node, path string) (any, error) {
 	var flags []string
 	if isTypeScript(path) {
 		var err error
-		if flags, err = stripTypes(ctx, c, node); err != nil {
+		if flags, err = stripTypes(ctx, c, node); err != nil && runnerOfTypes(path) == "" { // else the script has that do it
 			return nil, err
 		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, nodeDeadline)
 	defer cancel()
 	marker := "weaver-" + rand.Text()
-	cmd := exec.CommandContext(ctx, node, append(flags, "-e", evalScript, path, marker)...)
+	args := append(flags, "-e", evalScript, path, marker)
+	cmd := exec.CommandContext(ctx, node, append(args, c.Argv...)...)
 	cmd.Dir, cmd.Env = c.Cwd, c.Env.Environ()
 	cmd.WaitDelay = time.Second
 	out, errs := &limited{most: source.MaxFile + 1<<20}, &limited{most: 64 << 10}
@@ -109,7 +110,11 @@ type nodeFault struct {
 // explain finds the place: the head that node puts before the stack of a syntax error ("file:3", the line, a caret),
 // else the first frame within a file that is not node's own.
 func (f *nodeFault) explain(path string) error {
-	e := &SyntaxError{File: path, Message: strings.TrimSpace(f.Name + ": " + firstLine(f.Message))}
+	said := firstLine(f.Message)
+	if more := firstLine(strings.TrimPrefix(f.Message[len(said):], "\n")); strings.HasSuffix(said, ":") && more != "" {
+		said += " " + clip(strings.TrimSpace(more)) // a headline alone says nothing
+	}
+	e := &SyntaxError{File: path, Message: strings.TrimSpace(f.Name + ": " + said)}
 	if f.Code == "ERR_UNKNOWN_FILE_EXTENSION" {
 		e.Message += " (this node cannot read it)"
 	}

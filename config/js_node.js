@@ -1,6 +1,7 @@
 const fs = require('fs'), url = require('url')
-const [file, marker] = process.argv.slice(-2)
-process.argv.length = 2
+const [file, marker] = process.argv.splice(1, 2)
+const readsTypes = process.features.typescript || process.execArgv.includes('--experimental-strip-types')
+process.execArgv.length = 0
 const write = text => {
   const data = Buffer.from(text)
   for (let at = 0; at < data.length;) {
@@ -33,7 +34,19 @@ const answer = a => {
   write(marker + text)
   process.exit(0)
 }
+// A node that does not read TypeScript itself learns it from what the project has for that.
+const learnTypes = async () => {
+  const find = name => require.resolve(name, {paths: [require('path').dirname(file)]})
+  let tsx
+  try {
+    tsx = find('tsx')
+  } catch {
+    return require(find('ts-node/register/transpile-only'))
+  }
+  await import(url.pathToFileURL(tsx))
+}
 const load = async () => {
+  if (/\.[cm]?ts$/.test(file) && !readsTypes) await learnTypes()
   if (/\.m[jt]s$/.test(file)) return import(url.pathToFileURL(file))
   try {
     return require(file)

@@ -44,6 +44,7 @@ func eval(t *testing.T, c Context, name, source string) (string, error) {
 func TestBothEnginesReadAlike(t *testing.T) {
 	engines(t, func(t *testing.T, c Context) {
 		c.Env.Set("STAGE", "blue")
+		c.Argv = []string{"/usr/bin/pm2", "start", "x.config.js", "--env", "x", "--", "-e"}
 		write(t, c.Cwd, "shared.json", `{"apps": [1]}`, 0o644)
 		write(t, c.Cwd, "lib/part.js", `exports.name = 'part'; exports.here = __dirname.split('/').pop()`, 0o644)
 		write(t, c.Cwd, "lib/esm.mjs", "export const two = 2\nexport default 'std'\n", 0o644)
@@ -54,6 +55,7 @@ func TestBothEnginesReadAlike(t *testing.T) {
 				`{"apps":[{"at":"1970-01-01T00:00:00.000Z","env":{"A":"\"1970-01-01T00:00:00.000Z\"","B":"{}","D":{"x":"1970-01-01T00:00:00.000Z"},"E":1},"env_x":{"A":"\"1970-01-01T00:00:00.000Z\""}}]}`,
 			},
 			{"js", `exports.apps = [process.env.STAGE, process.cwd() === __dirname, process.platform.length > 0]`, `{"apps":["blue",true,true]}`},
+			{"js", `module.exports = process.argv.slice(1).concat(process.execArgv)`, `["/usr/bin/pm2","start","x.config.js","--env","x","--","-e"]`},
 			{"js", `module.exports = require('./shared.json')`, `{"apps":[1]}`},
 			{"js", `module.exports = require('./lib/part')`, `{"name":"part","here":"lib"}`},
 			{"js", `module.exports = () => ({called: true})`, `{"called":true}`},
@@ -195,6 +197,32 @@ func TestANodeThatCannotRunIsNoNode(t *testing.T) {
 	}
 	_, err = eval(t, c, "x.config.ts", `export default []`)
 	assert.ErrorContains(t, err, "a TypeScript config needs node")
+}
+
+func TestTypeScriptConfigsByWhatTheProjectHas(t *testing.T) {
+	c := newContext(t)
+	node := realNode(t)
+	c.Node = func() string { return node }
+	if _, err := stripTypes(context.Background(), c, node); err == nil {
+		t.Skip("this node reads TypeScript itself")
+	}
+	text := "const name: string = 'a'\nmodule.exports = {apps: [{name, script: 'server.js'}]}"
+	_, err := eval(t, c, "x.config.ts", text)
+	assert.ErrorContains(t, err, "TypeScript apps require")
+	hook := `require.extensions['.ts'] = (m, f) => m._compile(require('fs').readFileSync(f, 'utf8').replace(': string', ''), f)`
+	for runner, files := range map[string]map[string]string{
+		"ts-node": {"register/transpile-only.js": hook},
+		"tsx":     {"loader.mjs": "import { createRequire } from 'node:module'\nconst require = createRequire(import.meta.url)\n" + hook, "package.json": `{"exports": {".": "./loader.mjs"}}`},
+	} {
+		write(t, c.Cwd, "node_modules/.bin/"+runner, "#!/bin/sh\n", 0o755)
+		for name, text := range files {
+			write(t, c.Cwd, "node_modules/"+runner+"/"+name, text, 0o644)
+		}
+		got, err := eval(t, c, "x.config.ts", text)
+		require.NoError(t, err, runner)
+		assert.Equal(t, `{"apps":[{"name":"a","script":"server.js"}]}`, got, runner)
+		require.NoError(t, os.RemoveAll(filepath.Join(c.Cwd, "node_modules")))
+	}
 }
 
 func TestSourcesOutsideOfBoundsAreNotRequired(t *testing.T) {

@@ -70,7 +70,7 @@ func (c Context) apps(l Loaded, tree any, f Flags) (Loaded, error) {
 	}
 	var invalid Invalid
 	var requests []request
-	under := deployEnv(tree, f.Env)
+	deployed := deployEnv(tree, f.Env)
 	for _, in := range chosen(apps, f.Only) {
 		in = slices.Clone(in)
 		for _, m := range used {
@@ -82,7 +82,7 @@ func (c Context) apps(l Loaded, tree any, f Flags) (Loaded, error) {
 		vals, warnings, errs := check(in, c)
 		l.Problems = append(l.Problems, warnings...)
 		invalid.Problems = append(invalid.Problems, errs...)
-		requests = append(requests, request{in: in, vals: vals, envName: f.Env, under: under, fromFile: true})
+		requests = append(requests, request{in: in, vals: vals, envName: f.Env, deployed: deployed, fromFile: true})
 	}
 	if f.Only != "" && len(requests) == 0 {
 		l.Problems = append(l.Problems, Problem{Message: fmt.Sprintf("no app of %s is named %s", filepath.Base(l.File), clip(f.Only))})
@@ -208,8 +208,10 @@ func (l *Loaded) sections(c Context, tree any) ([]object, error) {
 					tree = apps
 				}
 			}
-		case l.Deploy != nil || l.Static != nil:
+		case l.Static != nil:
 			tree = []any{}
+		case l.Deploy != nil:
+			tree = object{} // to PM2 the file is an app, and has no script
 		case filepath.Base(l.File) == "package.json":
 			name, _ := root.get("name")
 			tree = object{{"name", name}} // it has no script, which is said of it by this name
@@ -250,15 +252,15 @@ func chosen(apps []object, only string) []object {
 	})
 }
 
-// deployEnv is the environment of a deploy target, which lies below everything.
-func deployEnv(tree any, name string) app.Env {
+// deployEnv is the section "env" of a deploy target.
+func deployEnv(tree any, name string) any {
 	root, _ := tree.(object)
 	deploy, _ := root.get("deploy")
 	targets, _ := deploy.(object)
 	target, _ := targets.get(name)
 	settings, _ := target.(object)
 	env, _ := settings.get("env")
-	return envOf(env)
+	return env
 }
 
 // noScript says that an app has none, and which of its unknown keys may be meant for it.

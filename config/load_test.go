@@ -181,7 +181,7 @@ func TestShapesOfAFile(t *testing.T) {
 		`{pm2: {apps: [{script: 'server.js'}]}}`:         1,
 		`[{script: 'server.js'}, {script: 'server.js'}]`: 2,
 		`{script: 'server.js'}`:                          1,
-		`{deploy: {}}`:                                   0,
+		`{static: []}`:                                   0,
 		`[]`:                                             0,
 	} {
 		l, err := load(t, c, "x.json", text, Flags{})
@@ -199,6 +199,10 @@ func TestShapesOfAFile(t *testing.T) {
 	l, err := load(t, c, "x.json", "{}", Flags{})
 	require.NoError(t, err)
 	assert.EqualError(t, l.Failed[0].Err, "No script path - aborting")
+	l, err = load(t, c, "x.json", "{deploy: {}}", Flags{})
+	require.NoError(t, err)
+	assert.EqualError(t, l.Failed[0].Err, "No script path - aborting")
+	assert.NotNil(t, l.Deploy)
 	l, err = load(t, c, "package.json", `{"name": "p", "scripts": {}}`, Flags{})
 	require.NoError(t, err)
 	assert.EqualError(t, l.Failed[0].Err, "No script path - aborting")

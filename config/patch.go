@@ -116,11 +116,11 @@ func (c Context) patchEnv(s *app.Spec, f Flags, v values) error {
 		if !ok {
 			return saidf("Using --env [env] without passing the ecosystem.config.js does not work")
 		}
-		var env app.Env
-		if err := json.Unmarshal(section, &env); err != nil {
+		env, err := parseJSONish("env_"+f.Env, section)
+		if err != nil {
 			return fmt.Errorf("read env_%s of %s: %w", f.Env, s.Name, err)
 		}
-		s.Env.Merge(env)
+		overlay(&s.Env, env)
 	}
 	return c.account(s, v)
 }

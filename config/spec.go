@@ -20,7 +20,7 @@ type request struct {
 	scriptArgs []string // after "--"
 	scriptSet  bool     // scriptArgs replace "args"
 	envName    string   // of --env
-	under      app.Env  // below everything: the deploy section's
+	deployed   any      // the environment of the deploy target, over the app's own
 	fromFile   bool
 }
 
@@ -188,11 +188,11 @@ func shellArgs(command, more []string) []string {
 	return command
 }
 
-// environment is the caller's, without what is filtered, below the app's own, below its section for --env.
+// environment is the caller's, without what is filtered, below the app's own, below the deploy target's, below its section
+// for --env.
 func (c Context) environment(s *app.Spec, r request, in Interpreter) *Problem {
 	s.FilterEnv = filterWords(r.vals["filter_env"])
-	s.Env = r.under.Clone()
-	s.Env.Merge(c.inherited(s.FilterEnv))
+	s.Env = c.inherited(s.FilterEnv)
 	if r.fromFile && !filtered("PM2_JSON_PROCESSING", s.FilterEnv) {
 		s.Env.Set("PM2_JSON_PROCESSING", "true") // PM2's front end marks its environment with this one, too
 	}
@@ -204,23 +204,22 @@ func (c Context) environment(s *app.Spec, r request, in Interpreter) *Problem {
 		declared.Set("PORT", fmt.Sprint(*s.Port))
 	}
 	s.Env.Merge(declared)
-	if r.fromFile {
-		s.From = &app.Origin{Env: namesOf(r.under, declared)}
-	}
 	s.EnvProfiles = profiles(r.in)
 	if _, set := s.Env.Get("PYTHONUNBUFFERED"); in.Python() && !set {
 		s.Env.Set("PYTHONUNBUFFERED", "1")
 	}
-	if r.envName == "" {
-		return nil
+	overlay(&s.Env, r.deployed)
+	var section any
+	defined := r.envName == ""
+	if !defined {
+		section, defined = r.in.get("env_" + r.envName)
+		overlay(&s.Env, section)
 	}
-	section, ok := profile(r.in, r.envName)
-	if !ok {
-		return &Problem{Key: "env_" + r.envName, Message: fmt.Sprintf("Environment [%s] is not defined in process file", clip(r.envName)), PM2: true}
-	}
-	s.Env.Merge(section)
 	if r.fromFile {
-		s.From.Env = namesOf(r.under, declared, section)
+		s.From = &app.Origin{Env: namesOf(declared, envOf(r.deployed), envOf(section))}
+	}
+	if !defined {
+		return &Problem{Key: "env_" + r.envName, Message: fmt.Sprintf("Environment [%s] is not defined in process file", clip(r.envName)), PM2: true}
 	}
 	return nil
 }

@@ -225,26 +225,27 @@ func TestEnvironmentInLayers(t *testing.T) {
 		{Name: "WEAVER_SERVICE", Value: "x"},
 		{Name: "NOTIFY_SOCKET", Value: "/n"},
 		{Name: "RELEASE", Value: "shell"},
+		{Name: "GONE", Value: "shell"},
 		{Name: "name", Value: "kept"},
 	})
 	l, err := load(t, c, "x.json", `{
 		apps: [{name: 'x', script: 'server.js', port: 5, filter_env: ['AWS'], append_env_to_name: true,
-			env: {BOTH: 'app', N: null, L: [1, 'a'], O: {x: 1}, T: true, F: 1.50, PORT: 1, AWS_OWN: 1},
-			env_p: {T: 'profile', PORT: 80}, env_q: {}}],
-		deploy: {p: {env: {RELEASE: 'deploy', BELOW: 'deploy'}}},
+			env: {BOTH: 'app', INF: Infinity, N: null, L: [1, 'a'], O: {x: 1}, T: true, F: 1.50, PORT: 1, AWS_OWN: 1},
+			env_p: {T: 'profile', PORT: 80, GONE: null}, env_q: {}}],
+		deploy: {p: {env: {RELEASE: 'deploy', BOTH: 'deploy', T: 'deploy', AWS_OWN: null}}},
 	}`, Flags{Env: "p"})
 	require.NoError(t, err)
 	s := l.Apps[0]
 	assert.Equal(t, "x-p", s.Name)
 	for name, want := range map[string]string{
-		"SHELL_ONLY": "s", "BOTH": "app", "N": "null", "L": `[1,"a"]`, "O": `{"x":1}`, "T": "profile", "F": "1.5", "PORT": "80",
-		"AWS_OWN": "1", "RELEASE": "shell", "BELOW": "deploy", "name": "kept",
+		"SHELL_ONLY": "s", "BOTH": "deploy", "N": "null", "L": `[1,"a"]`, "O": `{"x":1}`, "T": "profile", "F": "1.5", "PORT": "80",
+		"RELEASE": "deploy", "name": "kept",
 	} {
 		got, ok := s.Env.Get(name)
 		assert.True(t, ok, name)
 		assert.Equal(t, want, got, name)
 	}
-	for _, name := range []string{"AWS_KEY", "NODE_CHANNEL_FD", "WEAVER_SERVICE", "NOTIFY_SOCKET"} {
+	for _, name := range []string{"AWS_KEY", "NODE_CHANNEL_FD", "WEAVER_SERVICE", "NOTIFY_SOCKET", "GONE", "AWS_OWN", "INF"} {
 		_, ok := s.Env.Get(name)
 		assert.False(t, ok, name)
 	}

@@ -158,11 +158,11 @@ type noWord struct{}
 // typeName is what PM2 calls the type of v in its messages.
 func typeName(v any) string {
 	switch v.(type) {
-	case string, noWord:
+	case string:
 		return "[object String]"
 	case float64:
 		return "[object Number]"
-	case bool:
+	case bool, noWord:
 		return "[object Boolean]"
 	case []any:
 		return "[object Array]"

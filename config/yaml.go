@@ -23,6 +23,7 @@ func parseYAML(file string, data []byte) (any, error) {
 	if err := source.Nested(file, data); err != nil {
 		return nil, err
 	}
+	data = bytes.TrimPrefix(data, []byte("\ufeff")) // editors of Windows begin files with it
 	parsed, err := parser.ParseBytes(bytes.ToValidUTF8(data, []byte("\ufffd")), 0)
 	if err != nil {
 		return nil, y.explain(err)

@@ -33,6 +33,7 @@ type Request struct {
 	Path    string   // absolute
 	Cwd     string   // absolute
 	Environ []string // "NAME=value"
+	Argv    []string // process.argv after its first
 	CPUs    int      // how many are told to the config
 	Talk    io.Writer
 }

@@ -24,8 +24,8 @@ type answer struct {
 // Main is the program: PATH MARKER CPUS, in the caller's directory and environment. Stdout gets what the config prints, then the
 // marker, then the answer as JSON.
 func Main(args []string, stdout, stderr io.Writer) int {
-	if len(args) != 3 {
-		io.WriteString(stderr, "usage: "+Name+" FILE MARKER CPUS\nIt reads JavaScript configs for weaver where there is no node.\n") //nolint:errcheck // nobody to tell
+	if len(args) < 3 {
+		io.WriteString(stderr, "usage: "+Name+" FILE MARKER CPUS [ARGV…]\nIt reads JavaScript configs for weaver where there is no node.\n") //nolint:errcheck // nobody to tell
 		return 2
 	}
 	cwd, err := os.Getwd()
@@ -37,7 +37,7 @@ func Main(args []string, stdout, stderr io.Writer) int {
 		cpus = 1
 	}
 	var a answer
-	a.Value, err = Eval(context.Background(), Request{Path: args[0], Cwd: cwd, Environ: os.Environ(), CPUs: max(1, cpus), Talk: stdout})
+	a.Value, err = Eval(context.Background(), Request{Path: args[0], Cwd: cwd, Environ: os.Environ(), CPUs: max(1, cpus), Argv: args[3:], Talk: stdout})
 	if err != nil && !errors.As(err, &a.Place) {
 		a.Error = err.Error()
 	}

@@ -42,7 +42,12 @@ func globals(vm *goja.Runtime, r Request) {
 	put(process, "env", env)
 	put(process, "platform", nodePlatform())
 	put(process, "arch", nodeArch())
-	put(process, "argv", vm.NewArray("node"))
+	argv := []any{"node"}
+	for _, word := range r.Argv {
+		argv = append(argv, word)
+	}
+	put(process, "argv", vm.NewArray(argv...))
+	put(process, "execArgv", vm.NewArray())
 	put(process, "pid", os.Getpid())
 	put(process, "versions", vm.NewObject())
 	put(process, "cwd", func() string { return r.Cwd })
