@@ -36,19 +36,20 @@ func (b *bench) memory() error {
 		all := b.managers(b.dirs.home, what, withPM2)
 		private, dirty, rss, count := &row{}, &row{}, &row{}, &row{}
 		for _, m := range all {
-			f, t, err := b.weigh(m, n)
+			w, err := b.weigh(m, n)
 			if err != nil {
 				b.skip(what+", "+m.name, err)
 				continue
 			}
-			private.add(m.name, series{f.private}, nil)
-			dirty.add(m.name, series{f.dirty}, nil)
-			rss.add(m.name, series{f.rss}, nil)
-			count.add(m.name, series{float64(t)}, nil)
+			private.add(m.name, w.private, nil)
+			dirty.add(m.name, w.dirty, nil)
+			rss.add(m.name, w.rss, nil)
+			count.add(m.name, w.threads, nil)
 		}
 		endAll(all)
 		private.bound(memory, memoryBase+memoryPerChild*float64(n))
-		private.Note = "Private memory is Private_Clean + Private_Dirty of smaps_rollup, what is no program file Private_Dirty alone, of weaver's anchor and supervisor together"
+		private.Note = "Private memory is Private_Clean + Private_Dirty of smaps_rollup, what is no program file Private_Dirty alone, of weaver's anchor and supervisor together. " +
+			fmt.Sprintf("They are read each second for %v, while nobody asks anything", b.scale.sampleFor)
 		count.bound(threads, threadLimit)
 		count.Base = 0 // PM2 wins no picture by its threads
 		count.Note = "Threads are those of the process that has most"
@@ -61,23 +62,34 @@ func (b *bench) memory() error {
 	return nil
 }
 
-// weigh has n services run and takes the daemon's weight.
-func (b *bench) weigh(m *manager, n int) (f footprint, threads int, err error) {
+// weights are a daemon's, reading after reading.
+type weights struct{ private, dirty, rss, threads series }
+
+// weigh has n services run and takes the daemon's weight again and again: it depends on what it has just been doing.
+func (b *bench) weigh(m *manager, n int) (w weights, err error) {
 	if n > 0 {
 		if err := m.startAll(n, b.floor.service); err != nil {
-			return f, 0, err
+			return w, err
 		}
 	}
 	pids, err := m.pids(m)
 	if err != nil {
-		return f, 0, err
+		return w, err
 	}
 	time.Sleep(b.scale.settle) // idle means that nobody asked anything for a while
-	if f, err = footprints(pids); err != nil {
-		return f, 0, err
+	for began := time.Now(); time.Since(began) < b.scale.sampleFor; time.Sleep(time.Second) {
+		f, err := footprints(pids)
+		if err != nil {
+			return w, err
+		}
+		n, err := threadCount(pids)
+		if err != nil {
+			return w, err
+		}
+		w.private, w.dirty, w.rss = append(w.private, f.private), append(w.dirty, f.dirty), append(w.rss, f.rss)
+		w.threads = append(w.threads, float64(n))
 	}
-	threads, err = threadCount(pids)
-	return f, threads, err
+	return w, nil
 }
 
 // sampling measures the CPU time of the daemon while nobody asks it anything.
