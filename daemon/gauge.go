@@ -9,7 +9,7 @@ const (
 	// gaugeEvery is how old a reading may be.
 	gaugeEvery = time.Second
 	// gaugeIdle is how long a gauge goes on reading after it was last asked.
-	gaugeIdle = 10 * time.Second
+	gaugeIdle = 2500 * time.Millisecond
 )
 
 // gauge keeps a reading that is expensive compared with an answer that has it. While somebody keeps asking it is taken once

@@ -17,6 +17,8 @@ const (
 	// settled is how long after a collection the stacks that it has shrunk have grown again. Scanning, shrinking and growing them
 	// the runtime reads tables all over the program's file: 4 MB that nobody needs before the next one.
 	settled = 1100 * time.Millisecond
+	// quiet is how long after it has become calm nothing is left that goes on for a while after somebody has asked.
+	quiet = gaugeIdle + gaugeEvery - calm + 500*time.Millisecond
 )
 
 // The garbage that may pile up. Nobody waits for a supervisor that is calm, so it may collect more often, and keeps less.
@@ -92,9 +94,10 @@ func (t *tidy) run() {
 		t.mu.Unlock()
 	}
 	t.release()
+	time.AfterFunc(quiet, t.release)
 }
 
-// release gives the program's pages back, and again some time after each collection for as long as it is calm.
+// release gives the program's pages back if it is calm, and again some time after each collection for as long as it is.
 func (t *tidy) release() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
