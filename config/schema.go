@@ -3,6 +3,8 @@ package config
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
+	"slices"
 	"strings"
 )
 
@@ -73,6 +75,7 @@ func attributeSchemas() object {
 			}
 		}
 	}
+	properties.set("logs", nestedSchema(properties))
 	properties.set("$schema", object{{"type", "string"}})
 	variables := object{{"type", "object"}, {"additionalProperties", ref("text")}}
 	return object{
@@ -84,6 +87,16 @@ func attributeSchemas() object {
 	}
 }
 
+// nestedSchema is the object "logs", whose members stand for other attributes.
+func nestedSchema(attributes object) object {
+	members := object{{"directory", object{{"type", "string"}}}}
+	for _, name := range slices.Sorted(maps.Keys(nestedLogs)) {
+		as, _ := attributes.get(nestedLogs[name])
+		members.set(name, as)
+	}
+	return object{{"type", "object"}, {"properties", members}, {"additionalProperties", false}}
+}
+
 // schema is what may be written for a.
 func (a *attribute) schema() object {
 	switch a.key {
@@ -91,7 +104,7 @@ func (a *attribute) schema() object {
 		return object{{"enum", []any{"fork", "cluster", "fork_mode", "cluster_mode"}}}
 	case "max_cpu":
 		return object{{"anyOf", []any{
-			object{{"type", "number"}, {"minimum", 0}},
+			object{{"type", "number"}, {"minimum", 1.0}},
 			object{{"type", "string"}, {"pattern", `^\s*[0-9]+(\.[0-9]+)?%?\s*$`}},
 		}}}
 	case "log_type":

@@ -142,6 +142,52 @@ func plainTree(t *testing.T, v any) any {
 	return out
 }
 
+// wellFormed is what draft 7 says about the words that ours uses: tools refuse a schema as a whole where one is of another type.
+func wellFormed(t *testing.T, at string, s any) {
+	if _, ok := s.(bool); ok {
+		return
+	}
+	require.IsType(t, map[string]any{}, s, at)
+	for word, v := range s.(map[string]any) {
+		here := at + "/" + word
+		switch word {
+		case "$schema", "$id", "$ref", "title", "description":
+			assert.IsType(t, "", v, here)
+		case "pattern":
+			_, err := regexp.Compile(v.(string))
+			assert.NoError(t, err, here)
+		case "type":
+			for _, one := range append(asList(v), v) {
+				if text, ok := one.(string); ok {
+					assert.Contains(t, []string{"array", "boolean", "integer", "null", "number", "object", "string"}, text, here)
+				} else {
+					assert.NotEmpty(t, asList(one), here)
+				}
+			}
+		case "minimum":
+			assert.IsType(t, 0.0, v, here)
+		case "enum", "required":
+			assert.NotEmpty(t, asList(v), here)
+		case "anyOf":
+			assert.NotEmpty(t, asList(v), here)
+			for _, one := range asList(v) {
+				wellFormed(t, here, one)
+			}
+		case "definitions", "properties", "patternProperties":
+			require.IsType(t, map[string]any{}, v, here)
+			for name, one := range asMap(v) {
+				wellFormed(t, here+"/"+name, one)
+			}
+		case "items", "additionalProperties", "propertyNames":
+			wellFormed(t, here, v)
+		default:
+			assert.Fail(t, "no word of a schema that is looked at here", here)
+		}
+	}
+}
+
+func TestTheSchemaIsOne(t *testing.T) { wellFormed(t, "#", readSchema(t)) }
+
 func TestTheSchemaKnowsEverySpelling(t *testing.T) {
 	app := asMap(asMap(asMap(readSchema(t))["definitions"])["app"])
 	for _, key := range knownKeys() {
@@ -175,7 +221,9 @@ func TestTheSchemaAgreesWithTheReader(t *testing.T) {
 		`{"script":"x","watch":true}`, `{"script":"x","watch":5}`, `{"script":"x","args":["a"]}`, `{"script":"x","args":{}}`,
 		`{"script":"x","autorestart":"yes"}`, `{"script":"x","env":{"A":1}}`, `{"script":"x","env_prod":{"A":null}}`, `{"script":"x","env_prod":3}`,
 		`{"script":"x","port":8080}`, `{"script":"x","max_restarts":1.5}`, `{"script":"x","max_restarts":-1}`, `{"name":"no script"}`,
-		`{"script":"x","stop_exit_codes":[0,3]}`, `{"cmd":"x","maxRestarts":3}`,
+		`{"script":"x","stop_exit_codes":[0,3]}`, `{"script":"x","max_cpu":0.5}`, `{"script":"x","max_cpu":"150%"}`,
+		`{"script":"x","logs":{"directory":"l","max_size":"5M","compress":true}}`, `{"script":"x","logs":{"stdout":"x"}}`, `{"script":"x","logs":true}`,
+		`{"cmd":"x","maxRestarts":3}`,
 	} {
 		tree, err := parseJSONish("t", []byte(row))
 		require.NoError(t, err)

@@ -97,6 +97,8 @@ func (w *writer) nomadGroup(h *hcl, job string, p *product) {
 	w.nomadRestart(h, p)
 	if port > 0 && !p.job() {
 		w.nomadService(h, p)
+	} else if p.alive() != nil || p.ready() != nil {
+		w.say(p, "health: Nomad looks at services, and a service has a port: give the app one (port, or PORT in env)")
 	}
 	w.nomadTask(h, job, p)
 	h.end()

@@ -90,16 +90,23 @@ func (u *unit) output(s *service, k *setting, value string) {
 	if k.key == "StandardError" {
 		key = "error_file"
 	}
+	to := func(path string) {
+		s.set(key, path)
+		if e := u.last("StandardError"); key == "out_file" && (e == nil || e.value == "inherit") {
+			s.set("error_file", path) // errors go where the rest goes, unless something else is said
+		}
+	}
 	kind, path, _ := strings.Cut(value, ":")
 	switch {
 	case kind == "null":
-		s.set(key, "/dev/null")
+		to("/dev/null")
 	case (kind == "file" || kind == "append" || kind == "truncate") && filepath.IsAbs(path):
 		if kind != "append" {
 			u.note(k, "%s: weaver appends", clip(kind))
 		}
-		s.set(key, path)
+		to(path)
 		s.set("merge_logs", true) // by exactly this name
+	case kind == "inherit" && u.last("StandardOutput") != nil:
 	case kind == "journal" || kind == "inherit":
 		u.note(k, "%s: weaver logs %s shows what weaver keeps", clip(kind), s.name)
 	default:
