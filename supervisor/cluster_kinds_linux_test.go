@@ -98,6 +98,11 @@ var servers = []struct {
 		ask:     func(s *site) (string, error) { return asked("unix", filepath.Join(s.dir, "web.sock")) },
 	},
 	{
+		name:    "a name that is no file's",
+		program: `require('net').createServer(s => s.end('' + process.pid)).listen('\0weaver-' + process.env.PORT)`,
+		ask:     func(s *site) (string, error) { return asked("unix", "@weaver-"+strconv.Itoa(s.port)) },
+	},
+	{
 		name:    "any port", // the same for all of them
 		program: `const a = require('net').createServer(s => s.end('' + process.pid)).listen(0, '127.0.0.1', () => { require('fs').writeFileSync('port.tmp', '' + a.address().port); require('fs').renameSync('port.tmp', 'port') })`,
 		ask: func(s *site) (string, error) {

@@ -33,6 +33,9 @@ func Mode(s *app.Spec) string {
 	if s.ShutdownWithMessage {
 		mode += ",shutdown-message"
 	}
+	if s.Mode == app.Cluster {
+		mode += ",worker"
+	}
 	return mode
 }
 

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -199,10 +200,19 @@ process.on('message', () => { globalThis[Symbol.for('@pm2/io')] = {}; });
 	p.conn.Close()
 	require.NoError(t, p.end())
 
-	p = run(t, ".cjs", "1", `
+	p = run(t, ".cjs", "1,worker", `
 globalThis[Symbol.for('@pm2/io')] = {};
 process.on('message', () => process.exit());
+process.send(parseInt(process.versions.node));
 `)
+	require.True(t, p.in.Scan())
+	first := p.in.Text() // of Nodes to whose names of sockets zeros belong
+	if first[0] == '{' {
+		require.True(t, p.in.Scan())
+	}
+	major, err := strconv.Atoi(p.in.Text())
+	require.NoError(t, err)
+	assert.Equal(t, major < 22, first == `{"cmd":"NODE_CLUSTER","act":"pads"}`, first)
 	assert.Equal(t, true, p.told("weaver:options")["error"])
 	p.send(`"end"`)
 	require.NoError(t, p.end())
@@ -292,6 +302,7 @@ func TestWhoIsLookedInto(t *testing.T) {
 	assert.Equal(t, "1,source-maps", Mode(&app.Spec{Interpreter: "node"}))
 	assert.Equal(t, "1", Mode(&app.Spec{Interpreter: "node", DisableSourceMaps: true}))
 	assert.Equal(t, "1", Mode(&app.Spec{Interpreter: "node", SourceMaps: &off}))
+	assert.Equal(t, "1,worker", Mode(&app.Spec{Interpreter: "node", DisableSourceMaps: true, Mode: app.Cluster}))
 	f := &File{path: "x"}
 	assert.False(t, f.ReadableBy(&app.Spec{User: "www-data"}))
 	assert.True(t, f.ReadableBy(&app.Spec{}))

@@ -22,6 +22,8 @@ function watch(options) {
     send.call(process, message, () => { waiting--; });
   };
   const tell = (type, data) => post({ type, data });
+  // Before it can ask for a socket: older ones have a longer name for what is no file.
+  if (options.includes('worker') && parseInt(process.versions.node, 10) < 22) post({ cmd: 'NODE_CLUSTER', act: 'pads' });
   const requests = countRequests();
   const sessions = followSessions();
   catchErrors(tell, options);

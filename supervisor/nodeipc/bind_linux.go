@@ -7,6 +7,8 @@ import (
 	"net/netip"
 	"os"
 	"strconv"
+	"strings"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -93,6 +95,9 @@ func zone(name string) uint32 {
 	return 0
 }
 
+// maxPath is how long the name of a Unix socket can be.
+const maxPath = len(unix.RawSockaddrUnix{}.Path)
+
 func bindPath(e Endpoint) (int, error) {
 	path := e.Address
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
@@ -100,7 +105,11 @@ func bindPath(e Endpoint) (int, error) {
 		return -1, fmt.Errorf("open a socket for %s: %w", path, err)
 	}
 	sa := &unix.SockaddrUnix{Name: path}
-	err = unix.Bind(fd, sa)
+	if e.abstract() {
+		err = bindName(fd, path, e.Padded)
+	} else {
+		err = unix.Bind(fd, sa)
+	}
 	if errors.Is(err, unix.EADDRINUSE) && abandoned(sa) {
 		if err = os.Remove(path); err == nil {
 			err = unix.Bind(fd, sa)
@@ -117,6 +126,14 @@ func bindPath(e Endpoint) (int, error) {
 		return -1, fmt.Errorf("bind %s: %w", path, err)
 	}
 	return fd, nil
+}
+
+// bindName is for what is no file.
+func bindName(fd int, name string, padded bool) error {
+	if padded && len(name) < maxPath {
+		name += strings.Repeat("\x00", maxPath-len(name))
+	}
+	return syscall.Bind(fd, &syscall.SockaddrUnix{Name: name}) // x/sys does not take the longest ones
 }
 
 // open lets others use the file of a path, if they are meant to.

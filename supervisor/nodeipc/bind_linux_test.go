@@ -4,6 +4,8 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -59,4 +61,23 @@ func TestOnlyAbandonedSocketsAreReplaced(t *testing.T) {
 	require.NoError(t, Listen(fd, 0))
 	_, err = Bind(abstract)
 	require.ErrorIs(t, err, unix.EADDRINUSE)
+
+	abstract.Padded = true // is another name
+	padded, err := Bind(abstract)
+	require.NoError(t, err)
+	defer closeFD(padded)
+	require.NoError(t, Listen(padded, 0))
+	client, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	require.NoError(t, err)
+	defer closeFD(client)
+	longest := abstract.Address + strings.Repeat("\x00", maxPath-len(abstract.Address))
+	require.NoError(t, syscall.Connect(client, &syscall.SockaddrUnix{Name: longest}))
+}
+
+// TestNamesThatAreNoFiles: a worker has its directory before them, as if they were.
+func TestNamesThatAreNoFiles(t *testing.T) {
+	for given, want := range map[string]string{"/work/dir/\x00name": "\x00name", "\x00name": "\x00name", "x.sock": "/here/x.sock", "/x.sock": "/x.sock"} {
+		r := request{Address: &given, AddressType: []byte("-1")}
+		require.Equal(t, want, r.endpoint("/here").Address, given)
+	}
 }

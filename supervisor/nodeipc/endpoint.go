@@ -10,7 +10,7 @@ import (
 type Endpoint struct {
 	// Network is "tcp", "udp" or "unix".
 	Network string `json:"network"`
-	// Address is an IP address, "" for all, or a path.
+	// Address is an IP address, "" for all, or a path. One that begins with a zero byte is a name of Linux' and no file.
 	Address string `json:"address,omitempty"`
 	Port    int    `json:"port,omitempty"`
 	// V6 asks for the IPv6 family where the address does not say, V6Only for no IPv4 beside it.
@@ -23,7 +23,12 @@ type Endpoint struct {
 	// Readable and Writable let everybody read and write the file of a path.
 	Readable bool `json:"readable,omitempty"`
 	Writable bool `json:"writable,omitempty"`
+	// Padded has such a name go on in zeros for as long as it may be, which is another name than without.
+	Padded bool `json:"padded,omitempty"`
 }
+
+// abstract reports a name that is no file's.
+func (e Endpoint) abstract() bool { return e.Network == "unix" && e.Address != "" && e.Address[0] == 0 }
 
 // defaultBacklog is Node's.
 const defaultBacklog = 511
@@ -54,7 +59,10 @@ func (r *request) endpoint(dir string) Endpoint {
 	case "-1":
 		e.Network, e.Port = "unix", 0
 		e.Readable, e.Writable = bool(r.ReadableAll), bool(r.WritableAll)
-		if e.Address != "" && e.Address[0] != 0 && !filepath.IsAbs(e.Address) {
+		// Workers take every name for that of a file, and put their directory before it.
+		if i := strings.IndexByte(e.Address, 0); i >= 0 {
+			e.Address = e.Address[i:]
+		} else if e.Address != "" && !filepath.IsAbs(e.Address) {
 			e.Address = filepath.Join(dir, e.Address)
 		}
 	case "udp4", "udp6":

@@ -80,6 +80,7 @@ type Worker struct {
 	waiting   []request          // those wishes
 	standsIn  bool               // it was held, and serves in somebody's place
 	listening bool
+	pads      bool        // its Node has names that are no files' padded
 	asked     bool        // for a sign of life
 	asking    *time.Timer // until the first is given up
 	answers   bool        // it gave one
@@ -229,6 +230,8 @@ func (w *Worker) hear(r *request) {
 				w.m.Listening()
 			}
 		}
+	case "pads": // said by what runs before the program
+		w.pads = true
 	case "close":
 		s := w.servers[r.Key]
 		if s == nil {

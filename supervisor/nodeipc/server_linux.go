@@ -50,6 +50,7 @@ type socket struct {
 func newServer(w *Worker, key string, r *request) *server {
 	p, g := w.p, w.g
 	s := &server{p: p, g: g, key: key, at: r.endpoint(w.m.Dir), policy: g.policy, sockets: map[int]*socket{}}
+	s.at.Padded = w.pads && s.at.abstract()
 	switch {
 	case s.at.Network != "udp" && (r.descriptor() >= 0 || w.heldFor(s.at) >= 0):
 		s.held = true
@@ -77,7 +78,7 @@ func (w *Worker) heldFor(e Endpoint) int {
 		case *unix.SockaddrInet6:
 			return e.meets(sa.Port, netip.AddrFrom16(sa.Addr))
 		case *unix.SockaddrUnix:
-			return e.Network == "unix" && e.Address == sa.Name
+			return e.Network == "unix" && (e.Address == sa.Name || e.abstract() && sa.Name == "@"+e.Address[1:])
 		}
 		return false
 	})
@@ -356,7 +357,7 @@ func (k *socket) close() {
 	k.s.p.changed = true
 	_ = k.s.p.store.Remove(k.name) // a name that is not used any more does no harm
 	closeFD(k.fd)
-	if k.s.at.Network == "unix" && !k.s.held {
+	if k.s.at.Network == "unix" && !k.s.at.abstract() && !k.s.held {
 		os.Remove(k.s.at.Address)
 	}
 }
