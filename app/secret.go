@@ -1,6 +1,9 @@
 package app
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Redacted stands where a secret was.
 const Redacted = "***"
@@ -71,6 +74,13 @@ func (s *Spec) Redacted() *Spec {
 		c.Health = h.redacted()
 	}
 	return &c
+}
+
+// RedactArgs is args as they may be shown.
+func RedactArgs(args []string) []string {
+	args = slices.Clone(args)
+	redactArgs(args)
+	return args
 }
 
 // redactArgs does to arguments what Redact does to a line.

@@ -167,14 +167,14 @@ func commands() []command {
 			lent:  lentRead, group: groupLook, help: "show who asked for what, and what came of it", run: runAudit,
 		},
 		{
-			name: "jlist", args: "[" + targetArgs + "]", max: -1,
+			name: "jlist", args: "[" + targetArgs + "]", max: -1, flags: secretsFlag(),
 			lent: lentRead, group: groupLook, help: "print all processes as JSON, in PM2's shape", run: runJList,
-			hot: hotForm{verb: "jlist", flags: "no-color no-cache"},
+			hot: hotForm{verb: "jlist", flags: "show-secrets no-color no-cache"},
 		},
 		{
-			name: "prettylist", max: 0,
+			name: "prettylist", max: 0, flags: secretsFlag(),
 			lent: lentRead, group: groupLook, help: "the same, for people", run: runPrettyList,
-			hot: hotForm{verb: "prettylist", flags: "no-color no-cache"},
+			hot: hotForm{verb: "prettylist", flags: "show-secrets no-color no-cache"},
 		},
 		{
 			name: "env", talk: true, wants: "id", args: "ID", min: 1, max: 1, flags: secretsFlag(),

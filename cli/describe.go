@@ -17,6 +17,11 @@ func runDescribe(c *call) error {
 	if err != nil {
 		return err
 	}
+	if !c.showSecrets() {
+		for i := range all {
+			redactArguments(&all[i])
+		}
+	}
 	if c.out.json {
 		if !c.showSecrets() {
 			for i := range all {

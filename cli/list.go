@@ -114,8 +114,13 @@ func runJList(c *call) error {
 	if err != nil {
 		return err
 	}
-	c.out.bytes(pm2.AppendJList(nil, list, pm2.EnvOptions{Home: c.home.Dir}))
+	c.out.bytes(pm2.AppendJList(nil, list, c.recordOptions()))
 	return nil
+}
+
+// recordOptions are those of records that are shown.
+func (c *call) recordOptions() pm2.EnvOptions {
+	return pm2.EnvOptions{Home: c.home.Dir, Hide: !c.showSecrets()}
 }
 
 func runPrettyList(c *call) error {
@@ -123,6 +128,6 @@ func runPrettyList(c *call) error {
 	if err != nil {
 		return err
 	}
-	c.out.bytes(pm2.AppendPrettyList(nil, list, pm2.EnvOptions{Home: c.home.Dir}))
+	c.out.bytes(pm2.AppendPrettyList(nil, list, c.recordOptions()))
 	return nil
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"weaver/api"
 	"weaver/app"
 	"weaver/config/home"
 )
@@ -15,6 +16,18 @@ func (c *call) showSecrets() bool {
 func redact(p *app.Process) {
 	if p.Spec != nil {
 		p.Spec = p.Spec.Redacted()
+	}
+}
+
+// redactArguments strikes secrets out of the command lines of a description. Its environment is compared before it is shown.
+func redactArguments(d *api.Description) {
+	if d.Process.Spec != nil {
+		spec := *d.Process.Spec
+		spec.Args, spec.InterpreterArgs = app.RedactArgs(spec.Args), app.RedactArgs(spec.InterpreterArgs)
+		d.Process.Spec = &spec
+	}
+	for i := range d.Tree {
+		d.Tree[i].Command = app.Redact(d.Tree[i].Command)
 	}
 }
 

@@ -84,7 +84,7 @@ func (c *call) monitor(w http.ResponseWriter, r *http.Request) {
 	}
 	json.NewEncoder(w).Encode(map[string]any{
 		"system_info": system, "monit": monit,
-		"processes": json.RawMessage(pm2.AppendJList(nil, list, pm2.EnvOptions{Home: c.home.Dir})),
+		"processes": json.RawMessage(pm2.AppendJList(nil, list, c.recordOptions())),
 	})
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"weaver/api"
 	"weaver/app"
+	"weaver/config/home"
 	"weaver/pm2"
 	"weaver/supervisor"
 )
@@ -24,8 +25,9 @@ type hotQuery struct {
 	json  bool
 	flags []string // all of them, as they came: name or name=value
 	// locked says that the locks of the apps named like the arguments came along.
-	locked bool
-	op     string // its id, if it may be asked for again
+	locked  bool
+	persona string // by which name the front end was called
+	op      string // its id, if it may be asked for again
 }
 
 // value is what a flag was given, "" if nothing.
@@ -38,11 +40,14 @@ func (h *hotQuery) value(flag string) string {
 	return ""
 }
 
+// secrets reports that they may be shown: that was asked for, or PM2 was called, whose answers are the same.
+func (h *hotQuery) secrets() bool { return h.has("show-secrets") || h.persona == string(home.PM2) }
+
 // has reports a flag without a value.
 func (h *hotQuery) has(flag string) bool { return slices.Contains(h.flags, flag) }
 
 func readHot(q url.Values) hotQuery {
-	h := hotQuery{args: q["a"], color: q.Get("c") == "1", flags: q["f"], locked: q.Get("l") == "1", op: q.Get(api.QueryOp)}
+	h := hotQuery{args: q["a"], color: q.Get("c") == "1", flags: q["f"], locked: q.Get("l") == "1", persona: q.Get("p"), op: q.Get(api.QueryOp)}
 	h.width, _ = strconv.Atoi(q.Get("w")) // 0 is no terminal
 	h.width = min(max(h.width, 0), 1000)
 	for _, f := range q["f"] {
@@ -142,7 +147,7 @@ func (d *daemon) hotTell(verb string, q hotQuery, to role) (hotAnswer, error) {
 		} else if verb == "list" && q.mini {
 			kind = "mini"
 		}
-		out, err := d.render(view{kind, q.width, q.color, q.value("sort"), verb != "list" && to < administrator})
+		out, err := d.render(view{kind, q.width, q.color, q.value("sort"), verb != "list" && to < administrator, verb != "list" && !q.secrets()})
 		return hotAnswer{out: out}, err
 	case "pid":
 		return hotAnswer{out: d.pids(q.args)}, nil

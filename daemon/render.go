@@ -21,6 +21,8 @@ type view struct {
 	sort  string // as --sort has it
 	// struck says that secrets are not in it, in those of which it matters: a table has none.
 	struck bool
+	// hidden says that what looks secret is struck out of it, as for everybody who has not asked to see that.
+	hidden bool
 }
 
 // rendering is what one looked like, at one version of the list.
@@ -56,11 +58,13 @@ func (d *daemon) renderNow(key view) (rendering, error) {
 		list = shown(list, stranger)
 	}
 	var err error
+	env := d.env
+	env.Hide = key.hidden
 	switch key.kind {
 	case "jlist":
-		r.bytes = pm2.AppendJList(nil, list, d.env)
+		r.bytes = pm2.AppendJList(nil, list, env)
 	case "prettylist":
-		r.bytes = pm2.AppendPrettyList(nil, list, d.env)
+		r.bytes = pm2.AppendPrettyList(nil, list, env)
 	case "json":
 		for i := range list {
 			list[i].Spec = nil

@@ -207,7 +207,11 @@ func TestRolesDecideWhatOthersMay(t *testing.T) {
 	_, text := as(readers).say("GET", "/v1/hot/jlist", "")
 	assert.Contains(t, text, `"PLAIN":"yes"`)
 	assert.Contains(t, text, `"API_TOKEN":"***"`)
+	_, text = as(readers).say("GET", "/v1/hot/jlist?f=show-secrets", "")
+	assert.NotContains(t, text, "hush")
 	_, text = as(admins).say("GET", "/v1/hot/jlist", "")
+	assert.NotContains(t, text, "hush", "nobody has asked for it")
+	_, text = as(admins).say("GET", "/v1/hot/jlist?f=show-secrets", "")
 	assert.Contains(t, text, "hush", "who may start anything could read it anyway")
 	assert.Equal(t, "hush", list(t, c)[0].Spec.Env[0].Value, "nothing is struck out of the specs themselves")
 

@@ -16,6 +16,8 @@ type EnvOptions struct {
 	// Monitored says whether somebody asked PM2 to monitor a process, and whether anybody said anything of it; nil knows
 	// of nobody.
 	Monitored func(app.ID) (on, said bool)
+	// Hide strikes out what looks secret in environments and arguments.
+	Hide bool
 }
 
 // Env makes PM2's record of a process, its pm2_env: PM2's keys, types and order, and no other key. It is flat and open:
@@ -34,6 +36,9 @@ type builder struct {
 	keys   []string
 	// dump makes the record for a dump: what was asked for, rather than what is.
 	dump bool
+	hide bool
+	// seen are the variables that were looked at for secrets: programs of one supervisor share most of theirs.
+	seen map[app.Var]string
 }
 
 func (b *builder) build(p *app.Process, o EnvOptions) {
@@ -42,6 +47,7 @@ func (b *builder) build(p *app.Process, o EnvOptions) {
 		spec = &app.Spec{}
 	}
 	b.record.members = b.record.members[:0]
+	b.hide = o.Hide
 	b.settings(p, spec, o)
 	b.paths(p, spec)
 	b.variables(p, spec)
@@ -133,13 +139,13 @@ func (b *builder) settings(p *app.Process, s *app.Spec, o EnvOptions) {
 	b.text("namespace", namespace(p, s))
 	b.extra(s, "install_url", "cwd")
 	if s.Args != nil {
-		b.texts("args", s.Args)
+		b.texts("args", b.arguments(s.Args))
 	}
 	if interpreterGiven(s) {
 		b.text("exec_interpreter", s.Interpreter)
 	}
 	if len(s.InterpreterArgs) > 0 {
-		b.texts("node_args", s.InterpreterArgs)
+		b.texts("node_args", b.arguments(s.InterpreterArgs))
 	}
 	b.flagIf("disable_logs", s.DisableLogs)
 	b.textIf("log_type", string(s.LogType))
@@ -211,7 +217,7 @@ func (b *builder) profiles(s *app.Spec) {
 	}
 	slices.Sort(b.keys)
 	for _, key := range b.keys {
-		b.value(key, parseRaw(s.EnvProfiles[key]))
+		b.value(key, b.profile(parseRaw(s.EnvProfiles[key])))
 	}
 	b.keys = b.keys[:0]
 	for key := range s.Extra {

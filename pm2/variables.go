@@ -15,7 +15,7 @@ func (b *builder) environment(p *app.Process, s *app.Spec, o EnvOptions) {
 	home := o.Home == ""
 	for _, v := range s.Env {
 		home = home || v.Name == "PM2_HOME"
-		b.env.add(v.Name, variable(s, v))
+		b.env.add(v.Name, variable(s, b.variable(v)))
 	}
 	if !home {
 		b.env.add("PM2_HOME", String(o.Home))

@@ -310,6 +310,7 @@ func (k *keeper) raiseBy(ctx context.Context, in lifecycle.Input, detach bool, b
 // it logs, and what its own instance got from increment_var.
 func inherit(spec app.Spec, old *app.Process) *app.Spec {
 	s := spec.Clone()
+	s.Env = referred(s.Env)
 	s.OutFile, s.ErrorFile, s.LogFile, s.PIDFile = old.Spec.OutFile, old.Spec.ErrorFile, old.Spec.LogFile, old.Spec.PIDFile
 	s.MergeLogs = old.Spec.MergeLogs
 	if s.IncrementVar != "" && s.IncrementVar == old.Spec.IncrementVar {

@@ -254,7 +254,7 @@ func (r *prober) act(ctx context.Context, p *app.Probe, round int, why string) {
 
 // target is how probes see an incarnation.
 func (k *keeper) target(v *app.Process, c child, spec *app.Spec) *health.Target {
-	t := &health.Target{PID: v.PID, Dir: spec.Cwd, Env: spec.Env.Environ(), Ports: func() []int { return ports(c) }}
+	t := &health.Target{PID: v.PID, Dir: spec.Cwd, Env: revealed(spec.Env).Environ(), Ports: func() []int { return ports(c) }}
 	t.User = func(c *health.Command) error { return asUser(spec, c) }
 	if engine := k.sup.opts.Logs; engine != nil {
 		t.Lines = func(ctx context.Context, f func(string)) { follow(ctx, engine, v, f) }
@@ -272,7 +272,7 @@ func (s *Supervisor) Probe(ctx context.Context, id app.ID, p *app.Probe) error {
 		return errGone
 	}
 	v := k.view.Load()
-	t := &health.Target{PID: v.PID, Dir: v.Spec.Cwd, Env: v.Spec.Env.Environ()}
+	t := &health.Target{PID: v.PID, Dir: v.Spec.Cwd, Env: revealed(v.Spec.Env).Environ()}
 	t.Ports = func() []int { return s.Ports(id) }
 	t.User = func(c *health.Command) error { return asUser(v.Spec, c) }
 	return health.Check(ctx, p, t)

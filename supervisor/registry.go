@@ -177,6 +177,11 @@ func (r *registry) process(spec *app.Spec, id app.ID, others []*keeper) app.Proc
 		}
 	}
 	p.PIDPath = app.PIDFileWithID(spec.PIDFile, id)
+	if env := referred(spec.Env); len(env) > 0 && &env[0] != &spec.Env[0] {
+		own := *spec
+		own.Env = env
+		spec, p.Spec = &own, &own
+	}
 	if spec.IncrementVar != "" {
 		own := spec.Clone()
 		own.Env.Set(spec.IncrementVar, strconv.Itoa(nextIncrement(spec, others)))

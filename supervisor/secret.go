@@ -35,6 +35,34 @@ func resolveSecrets(env app.Env) error {
 	return nil
 }
 
+// referred is env where a variable of the supervisor's that something in it refers to is a reference, too: front ends send their whole
+// environment along, and what is saved would hold the secret itself beside the reference to it.
+func referred(env app.Env) app.Env {
+	out := env
+	for _, v := range env {
+		name, ok := strings.CutPrefix(v.Value, secretEnv)
+		if !ok {
+			continue
+		}
+		if value, there := out.Get(name); there && !strings.HasPrefix(value, "secret://") {
+			if len(out) > 0 && &out[0] == &env[0] {
+				out = env.Clone()
+			}
+			out.Set(name, secretEnv+name)
+		}
+	}
+	return out
+}
+
+// revealed is env as programs see it that look at a service. What cannot be resolved they find as it is.
+func revealed(env app.Env) app.Env {
+	out := env.Clone()
+	for i := range out {
+		_ = resolveSecrets(out[i : i+1])
+	}
+	return out
+}
+
 func secret(ref string) (string, error) {
 	if name, ok := strings.CutPrefix(ref, secretEnv); ok {
 		value, ok := os.LookupEnv(name)

@@ -20,6 +20,20 @@ func TestSecretsAreResolvedInPlace(t *testing.T) {
 	assert.Equal(t, app.Env{{Name: "A", Value: "plain"}, {Name: "B", Value: "hunter2"}, {Name: "C", Value: "from the supervisor"}}, env)
 }
 
+// What a reference names is in the environment of who starts the app, too, and must not be saved from there.
+func TestWhatIsReferredToIsAReference(t *testing.T) {
+	env := app.Env{{Name: "VAULT", Value: "hunter2"}, {Name: "A", Value: "hunter3"}, {Name: "TOKEN", Value: "secret://env/VAULT"}, {Name: "NONE", Value: "secret://env/NOBODY"}}
+	assert.Equal(t, app.Env{{Name: "VAULT", Value: "secret://env/VAULT"}, env[1], env[2], env[3]}, referred(env))
+	assert.Equal(t, "hunter2", env[0].Value, "it is the caller's")
+	plain := app.Env{{Name: "A", Value: "1"}}
+	assert.Same(t, &plain[0], &referred(plain)[0])
+	assert.Empty(t, referred(nil))
+
+	t.Setenv("VAULT", "hunter2")
+	assert.Equal(t, "hunter2", revealed(env)[2].Value)
+	assert.Equal(t, "secret://env/NOBODY", revealed(env)[3].Value)
+}
+
 func TestSecretsThatAreNotThereFailTheLaunch(t *testing.T) {
 	dir := t.TempDir()
 	big := filepath.Join(dir, "big")

@@ -72,6 +72,7 @@ var forms = [...]form{
 		words: []string{"jlist"},
 		verb:  "jlist", mutates: false, min: 0, max: 0,
 		flags: []flag{
+			{"--show-secrets", "show-secrets"},
 			{"--no-color", "no-color"},
 			{"--no-cache", "no-cache"},
 		},
@@ -80,6 +81,7 @@ var forms = [...]form{
 		words: []string{"prettylist"},
 		verb:  "prettylist", mutates: false, min: 0, max: 0,
 		flags: []flag{
+			{"--show-secrets", "show-secrets"},
 			{"--no-color", "no-color"},
 			{"--no-cache", "no-cache"},
 		},
