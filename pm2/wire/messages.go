@@ -72,8 +72,11 @@ func (s *Server) sendData(_ context.Context, c axon.Call) (any, error) {
 		}
 	})
 	to, err := pm2.Parse(id)
-	if err != nil || to.IsNull() || !skim.Truthy(data) || !skim.Truthy(topic) {
+	if err != nil || data == nil || !skim.Truthy(topic) { // any data will do, null too
 		return nil, errors.New("ID, DATA or TOPIC field is missing") //nolint:staticcheck // PM2's words
+	}
+	if to.IsNull() {
+		return nil, errors.New("Process with ID <null> unknown.") //nolint:staticcheck // PM2's words
 	}
 	p, err := s.alive(to, nil)
 	if err != nil {

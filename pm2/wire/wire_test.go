@@ -429,6 +429,28 @@ func TestWhatWouldEndPM2IsRefused(t *testing.T) {
 	}
 }
 
+// TestAnyDataCanBeSent: only what is left out is missing, but for the topic, as in PM2.
+func TestAnyDataCanBeSent(t *testing.T) {
+	k := &keeper{}
+	s := New(k, pm2.EnvOptions{})
+	_, err := k.Add(t.Context(), app.Spec{Name: "a", Script: "/a", Cwd: "/"}, 1, true, nil)
+	require.NoError(t, err)
+	k.list[0].ID, k.list[0].PID, k.list[0].Status = 0, 1, app.Online
+	for packet, want := range map[string]string{
+		`{"id":0,"topic":"t","data":0}`: "", `{"id":"0","topic":"t","data":null}`: "", `{"id":0,"topic":"t","data":""}`: "",
+		`{"id":0,"topic":"t"}`: "ID, DATA or TOPIC field is missing", `{"topic":"t","data":1}`: "ID, DATA or TOPIC field is missing",
+		`{"id":0,"topic":"","data":1}`:     "ID, DATA or TOPIC field is missing",
+		`{"id":null,"topic":"t","data":1}`: "Process with ID <null> unknown.",
+	} {
+		_, err := s.Call(t.Context(), axon.Call{Method: "sendDataToProcessId", Args: []json.RawMessage{[]byte(packet)}})
+		if want == "" {
+			require.NoError(t, err, packet)
+		} else {
+			require.EqualError(t, err, want, packet)
+		}
+	}
+}
+
 func TestKillHasNoReply(t *testing.T) {
 	k := &keeper{}
 	s := New(k, pm2.EnvOptions{})
