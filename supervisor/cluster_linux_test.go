@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"weaver/app"
+	"weaver/supervisor/nodeipc"
 )
 
 // web answers with its slot and pid.
@@ -101,6 +102,54 @@ func TestClusterSharesPorts(t *testing.T) {
 			assert.ElementsMatch(t, r.pids(0, 1), keys(got))
 		})
 	}
+}
+
+// TestTwoAppsShareAPort as under PM2, whichever comes and goes; each connection is somebody's.
+func TestTwoAppsShareAPort(t *testing.T) {
+	r, port := newReal(t), aPort(t)
+	spec := r.cluster("one", web, 1, port)
+	r.up(spec)
+	spec.Name = "two"
+	r.up(spec)
+	reached := map[string]int{}
+	r.await("both serve", func() bool {
+		if text, err := get(port); err == nil {
+			_, pid, _ := strings.Cut(text, " ")
+			reached[pid]++
+		}
+		return len(reached) == 2
+	})
+	l := newLoad(4, func() error { _, err := get(port); return err })
+	assert.Empty(t, r.do(app.VerbReload, "one"))
+	done, failed := l.stop()
+	assert.Empty(t, failed)
+	assert.Positive(t, done)
+	assert.Empty(t, r.do(app.VerbStop, "one"))
+	assert.Equal(t, r.pids(1), keys(r.reached(port, 20)))
+	assert.Empty(t, r.do(app.VerbStart, "one"))
+	r.await("it serves again", func() bool { return len(r.reached(port, 20)) == 2 })
+	assert.Empty(t, r.do(app.VerbDelete, "one"))
+	assert.Equal(t, r.pids(1), keys(r.reached(port, 20)))
+}
+
+// TestHowConnectionsAreHandedOut: as the app's file says, else as its environment tells Node.
+func TestHowConnectionsAreHandedOut(t *testing.T) {
+	for _, tc := range []struct {
+		spec, env string
+		want      nodeipc.Policy
+	}{
+		{"", "", nodeipc.Slots},
+		{"", "rr", nodeipc.RoundRobin},
+		{"", "none", nodeipc.Shared},
+		{"", "what Node does not know", nodeipc.Slots},
+		{"sticky", "rr", nodeipc.Sticky},
+	} {
+		got, err := handOut(&app.Spec{ClusterPolicy: tc.spec}, app.Env{{Name: "NODE_CLUSTER_SCHED_POLICY", Value: tc.env}})
+		require.NoError(t, err)
+		assert.Equal(t, tc.want, got, tc)
+	}
+	_, err := handOut(&app.Spec{ClusterPolicy: "x"}, nil)
+	assert.Error(t, err)
 }
 
 // TestReloadLosesNothing is the short form of `make reload-proof`.
