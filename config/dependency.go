@@ -85,6 +85,9 @@ func dependencyList(key string, given any) ([]app.Dependency, error) {
 		}
 	}
 	for i := range list {
+		if list[i].Name == "" {
+			return nil, fmt.Errorf("%s names a dependency without a name", key)
+		}
 		if err := checkName(key, list[i].Name); err != nil {
 			return nil, err
 		}
