@@ -43,10 +43,11 @@ func (s *Server) unmonitor(_ context.Context, c axon.Call) (any, error) {
 }
 
 func (s *Server) setMonitored(c axon.Call, on bool) (any, error) {
-	p, ok := s.find(arg(c, 0))
+	id := arg(c, 0)
+	p, ok := s.find(id)
 	if !ok {
 		return nil, errors.New("Unknown pm_id") //nolint:staticcheck // PM2's words
 	}
 	s.mark(p.ID, on)
-	return json.RawMessage(`{"success":true,"pm_id":` + p.ID.String() + `}`), nil
+	return json.RawMessage(`{"success":true,"pm_id":` + string(id.AppendJSON(nil)) + `}`), nil // as it was given
 }

@@ -468,8 +468,11 @@ func TestMonitoredIsInTheRecord(t *testing.T) {
 	_, err := k.Add(t.Context(), app.Spec{Name: "a", Script: "/a", Cwd: "/"}, 1, true, nil)
 	require.NoError(t, err)
 	for method, want := range map[string]string{"monitor": "true", "unmonitor": "false"} {
-		_, err := s.Call(t.Context(), axon.Call{Method: method, Args: []json.RawMessage{[]byte("0")}})
-		require.NoError(t, err)
+		for _, id := range []string{"0", `"0"`} {
+			said, err := s.Call(t.Context(), axon.Call{Method: method, Args: []json.RawMessage{[]byte(id)}})
+			require.NoError(t, err)
+			assert.Equal(t, `{"success":true,"pm_id":`+id+`}`, string(said[0]))
+		}
 		list, err := s.Call(t.Context(), axon.Call{Method: "getMonitorData"})
 		require.NoError(t, err)
 		assert.Contains(t, string(list[0]), `"_km_monitored":`+want)
