@@ -8,7 +8,7 @@ SEED     ?= 1
 CHAOS    ?= 10m
 PREFIX   ?= /usr/local
 
-.PHONY: all test race script cgroup2 many fuzz fuzz-long faults chaos bench oracle oracle-check oracle-live reload-proof lint vet check demo soak compare install clean
+.PHONY: all test race script cgroup2 many fuzz fuzz-long faults chaos bench oracle oracle-check oracle-live explore reload-proof lint vet check demo soak compare install clean
 
 all: ## static executables in bin/
 	$(BUILD) -o bin/weaver ./cmd/weaver
@@ -61,6 +61,10 @@ oracle-check: ## every session replayed against weaver
 
 oracle-live: ## ten sessions, others each time, asked of the npm pm2 again: it says what is recorded
 	go test ./pm2/oracle -run Live -live 10 -v -timeout 10m
+
+N ?= 20
+explore: ## N random sessions (20), played with the npm pm2 and with weaver, and where they differ; SEED: which ones ($$WEAVER_TEST_PM2)
+	go test ./pm2/oracle -run Explore -explore $(N) -seed $(SEED) -v -timeout 2h
 
 lint:
 	@files=$$(go tool gofumpt -l $$(git ls-files '*.go')); if [ -n "$$files" ]; then echo "not gofumpt-ed:"; echo "$$files"; exit 1; fi

@@ -17,14 +17,10 @@ func WithID(path string, id ID) string {
 	return numbered().ReplaceAllString(path, "-"+id.String()+".log")
 }
 
-// PIDFileWithID puts "-<id>" before a final ".pid", or at the end.
+var numberedPID = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(-\d+)?\.pid$`) })
+
+// PIDFileWithID returns the pid file of one process. PM2 has the rule of log files: web-7 with the id 0 has web-0.pid, and a
+// file of another name is left alone.
 func PIDFileWithID(path string, id ID) string {
-	if path == "" {
-		return ""
-	}
-	base, cut := strings.CutSuffix(path, ".pid")
-	if cut {
-		return base + "-" + id.String() + ".pid"
-	}
-	return path + "-" + id.String()
+	return numberedPID().ReplaceAllString(path, "-"+id.String()+".pid")
 }

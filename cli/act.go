@@ -170,6 +170,9 @@ func runScale(c *call) error {
 	name, word := c.args[0], c.args[1]
 	n, err := strconv.Atoi(word)
 	if err != nil {
+		if list, listErr := c.client.List(c.ctx, false, ""); listErr == nil && !slices.ContainsFunc(list, func(p app.Process) bool { return p.Name == name }) {
+			return pm2Error("", "Application %s not found", name)
+		}
 		return pm2Error(fmt.Sprintf("%q is no number of instances: N, +N or -N", word), "Nothing to do")
 	}
 	r := api.ScaleRequest{Name: name, N: n, Relative: strings.ContainsAny(word[:1], "+-")}

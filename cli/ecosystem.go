@@ -87,6 +87,9 @@ func runPaid(c *call) error {
 		return nil
 	}
 	// monitor and unmonitor mark processes for the service; everything is measured here anyway.
+	if c.cmd.name == "unmonitor" && len(c.args) == 0 {
+		return pm2Error("", "Please specify an <app_name|pm_id>")
+	}
 	list, err := c.processes(false, nil)
 	if err != nil {
 		return err

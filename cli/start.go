@@ -178,6 +178,9 @@ func (c *call) startScript(target string) error {
 	if err != nil {
 		return c.configError(err)
 	}
+	if c.str("cron-restart") == "0" {
+		c.out.talk(pm2.Unscheduled) // PM2 says it of what has no schedule yet, too
+	}
 	c.schedules(spec)
 	c.folders(spec)
 	exists := app.Refuse
@@ -382,6 +385,7 @@ func (c *call) configContext() config.Context {
 		Argv:    append([]string{c.calledBy()}, c.typed...),
 		Engine:  filepath.Join(filepath.Dir(c.env.SelfPath), "weaver-js"),
 		Runtime: c.cmd != nil && c.cmd.name == "runtime",
+		Silent:  c.out != nil && c.out.silent,
 		Strict:  c.env.Getenv("WEAVER_STRICT_PM2") == "1",
 	}
 }

@@ -34,6 +34,8 @@ type Context struct {
 	Argv []string
 	// Runtime says that the apps run below pm2-runtime, which marks them in its own way.
 	Runtime bool
+	// Silent says that nothing is to be said, which PM2 marks the environment with, too.
+	Silent bool
 	// Strict copies also those rules of PM2 that are plainly mistakes (WEAVER_STRICT_PM2=1).
 	Strict bool
 }

@@ -51,6 +51,9 @@ func (c Context) inherited(filter []string) app.Env {
 	if c.Runtime {
 		marks = []app.Var{{Name: "PM2_DISCRETE_MODE", Value: "true"}, {Name: "PM2_INTERACTOR_PROCESSING", Value: "true"}, {Name: "PM2_PROGRAMMATIC", Value: "true"}}
 	}
+	if c.Silent && !c.Runtime {
+		marks = append(marks, app.Var{Name: "PM2_DISCRETE_MODE", Value: "true"})
+	}
 	for _, m := range marks {
 		if !filtered(m.Name, filter) {
 			env.Set(m.Name, m.Value)

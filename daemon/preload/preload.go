@@ -39,9 +39,11 @@ func Mode(s *app.Spec) string {
 	return mode
 }
 
-// SourceMaps reports that stacks are to be translated. As in PM2 that is what happens unless it is switched off.
+// SourceMaps reports that stacks are to be translated. As in PM2 that is what happens unless it is switched off, and unless
+// the program is left alone; then it has to be asked for.
 func SourceMaps(s *app.Spec) bool {
-	return IsNode(s.Interpreter) && app.IsTrue(s.SourceMaps) && !s.DisableSourceMaps
+	wanted := app.IsTrue(s.SourceMaps) && (app.IsTrue(s.PMX) || s.SourceMaps != nil)
+	return IsNode(s.Interpreter) && wanted && !s.DisableSourceMaps
 }
 
 // File is where the script is on disk.

@@ -303,6 +303,9 @@ func TestWhoIsLookedInto(t *testing.T) {
 	assert.Equal(t, "1", Mode(&app.Spec{Interpreter: "node", DisableSourceMaps: true}))
 	assert.Equal(t, "1", Mode(&app.Spec{Interpreter: "node", SourceMaps: &off}))
 	assert.Equal(t, "1,worker", Mode(&app.Spec{Interpreter: "node", DisableSourceMaps: true, Mode: app.Cluster}))
+	on := true
+	assert.False(t, SourceMaps(&app.Spec{Interpreter: "node", PMX: &off}), "it is left alone")
+	assert.True(t, SourceMaps(&app.Spec{Interpreter: "node", PMX: &off, SourceMaps: &on}))
 	f := &File{path: "x"}
 	assert.False(t, f.ReadableBy(&app.Spec{User: "www-data"}))
 	assert.True(t, f.ReadableBy(&app.Spec{}))

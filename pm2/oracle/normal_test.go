@@ -214,6 +214,15 @@ func (s *stage) variables(data []byte) string {
 
 // seen is what a program told of itself, its environment sorted.
 func (s *stage) seen(args []string) answer {
+	if args[0] == "*" {
+		var b strings.Builder
+		files, _ := filepath.Glob(s.path("w/seen-*[0-9]"))
+		for _, file := range files {
+			id := strings.TrimPrefix(filepath.Base(file), "seen-")
+			fmt.Fprintf(&b, "process %s\n%s", id, s.seen(append([]string{id}, args[1:]...))["seen"])
+		}
+		return answer{"seen": b.String()}
+	}
 	path := s.path("w/seen-" + args[0])
 	if a := s.wait(func() bool { _, err := os.Stat(path); return err == nil }); a["wait"] != "" {
 		return answer{"seen": "nothing"}

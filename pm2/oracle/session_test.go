@@ -22,8 +22,9 @@ import (
 //	! stdout: text          the step above differs there, and a row of docs/pm2.md has this text
 //	wait command line       until it succeeds
 //	status name status [n]  until all of that name are so, n restarts in all
+//	settle                  until nothing changes any more
 //	list [key…]             jlist, without what changes from run to run; only these keys of pm2_env
-//	seen id [key…]          what the process id saw of its environment and arguments, by seen.js or seen.sh
+//	seen id [key…]          what the process id saw of its environment and arguments, by seen.js or seen.sh; * is all
 //	home                    the files of the home
 //	# remark
 //	-- file --              up to the next file or session
@@ -115,7 +116,7 @@ func readSessions(path string) ([]*session, error) {
 				st.differs = map[string]string{}
 			}
 			st.differs[part] = reason
-		case slices.Contains([]string{"$", "wait", "status", "list", "seen", "home"}, word):
+		case slices.Contains([]string{"$", "wait", "status", "settle", "list", "seen", "home"}, word):
 			cur.steps = append(cur.steps, step{line: line})
 		default:
 			return nil, at("what is %q?", word)

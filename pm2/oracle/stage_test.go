@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -130,6 +131,8 @@ func (s *stage) play(ses *session) ([]answer, error) {
 			answers[i] = s.wait(func() bool { return s.shell(rest)["code"] == "0" })
 		case "status":
 			answers[i] = s.wait(func() bool { return s.status(strings.Fields(rest)) })
+		case "settle":
+			answers[i] = s.settle()
 		case "list":
 			answers[i] = s.list(strings.Fields(rest))
 		case "seen":
@@ -169,8 +172,10 @@ func (s *stage) shell(line string) answer {
 	return answer{"code": code, "stdout": stdout.String(), "stderr": stderr.String()}
 }
 
-func (s *stage) wait(done func() bool) answer {
-	deadline := time.Now().Add(patience)
+func (s *stage) wait(done func() bool) answer { return s.waitFor(patience, done) }
+
+func (s *stage) waitFor(most time.Duration, done func() bool) answer {
+	deadline := time.Now().Add(most)
 	for !done() {
 		if time.Now().After(deadline) {
 			return answer{"wait": "in vain"}
@@ -238,6 +243,65 @@ func (s *stage) status(args []string) bool {
 		found = true
 	}
 	return found
+}
+
+// settle waits until nothing changes any more: what ends by itself has ended, what tells what it saw has told, and two
+// looks in a row see the same.
+func (s *stage) settle() answer {
+	const quiet = 300 * time.Millisecond
+	last, since := "", time.Now()
+	return s.waitFor(patience/3, func() bool {
+		look, calm := s.look()
+		if look != last || !calm {
+			last, since = look, time.Now()
+		}
+		return time.Since(since) > quiet
+	})
+}
+
+// endsByItself are the scripts and command lines of programs that do not stay.
+var endsByItself = regexp.MustCompile(`exit|crash|later|echo done|no-such|nosuch`)
+
+// look is what is to be seen of all processes and their logs, and whether it is not about to change.
+func (s *stage) look() (string, bool) {
+	list, err := s.entries()
+	if err != nil {
+		return err.Error(), false
+	}
+	var b strings.Builder
+	calm := true
+	for _, e := range list {
+		var env struct {
+			Status      string
+			RestartTime int             `json:"restart_time"`
+			Path        string          `json:"pm_exec_path"`
+			Started     float64         `json:"pm_uptime"`
+			Interpreter string          `json:"exec_interpreter"`
+			Args        json.RawMessage `json:"args"`
+		}
+		json.Unmarshal(e.Env, &env)
+		fmt.Fprintln(&b, e.ID, env.Status, env.RestartTime, env.Started)
+		switch env.Status {
+		case "stopped", "errored":
+		case "online":
+			if endsByItself.MatchString(filepath.Base(env.Path) + string(env.Args)) {
+				calm = false
+			}
+			if base := filepath.Base(env.Path); base == "seen.js" && env.Interpreter == "node" || base == "seen.py" && env.Interpreter == "python3" {
+				info, err := os.Stat(s.path(fmt.Sprintf("w/seen-%d", e.ID)))
+				calm = calm && err == nil && float64(info.ModTime().UnixMilli()) >= env.Started
+			}
+		default:
+			calm = false
+		}
+	}
+	logs, _ := filepath.Glob(s.path("h/logs/*"))
+	for _, path := range logs {
+		if info, err := os.Stat(path); err == nil {
+			fmt.Fprintln(&b, path, info.Size())
+		}
+	}
+	return b.String(), calm
 }
 
 // notePIDs remembers the pids that the home knows, to take them out of what is printed.
