@@ -194,7 +194,7 @@ func (d *deployment) run(words []string) error {
 		}
 		return d.remote("cd "+d.path("current")+" && "+d.exports()+rest, nil)
 	case "curr", "current":
-		return d.remote("tail -n 1 "+d.path(".deploys"), nil)
+		return d.remote("cd "+d.path("current")+" && git rev-parse --short HEAD", nil)
 	case "prev", "previous":
 		return d.remote("tail -n 2 "+d.path(".deploys")+" | head -n 1", nil)
 	case "list":
@@ -242,7 +242,7 @@ func (d *deployment) setup() error {
 	}
 	if d.t.PostSetup != "" {
 		d.say("executing post-setup `" + d.t.PostSetup + "`")
-		if err := d.remote("cd "+d.path("source")+" && "+d.exports()+d.t.PostSetup, nil); err != nil {
+		if err := d.remote("cd "+d.path("current")+" && "+d.exports()+d.t.PostSetup, nil); err != nil {
 			return fmt.Errorf("post-setup: %w", err)
 		}
 	}
@@ -268,7 +268,7 @@ func (d *deployment) update(ref string) error {
 	source := "cd " + d.path("source") + " && "
 	if d.t.PreDeploy != "" {
 		d.say("executing pre-deploy `" + d.t.PreDeploy + "`")
-		if err := d.remote(source+d.exports()+d.t.PreDeploy, nil); err != nil {
+		if err := d.remote("cd "+d.path("current")+" && "+d.exports()+d.t.PreDeploy, nil); err != nil {
 			return fmt.Errorf("pre-deploy: %w", err)
 		}
 	}
@@ -289,7 +289,7 @@ func (d *deployment) update(ref string) error {
 func (d *deployment) release(ref string) error {
 	source := "cd " + d.path("source") + " && "
 	err := d.remote(source+"git reset --hard "+shellWord(ref)+" -- && ln -sfn "+d.path("source")+" "+d.path("current")+
-		" && git rev-parse --short HEAD >> "+d.path(".deploys"), nil)
+		" && git rev-parse HEAD >> "+d.path(".deploys"), nil)
 	if err != nil {
 		return fmt.Errorf("reset to %s: %w", ref, err)
 	}
