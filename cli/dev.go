@@ -17,9 +17,9 @@ func devFlags() []flag {
 		{name: "raw", help: "lines as they are"},
 		{name: "timestamp", arity: maybe, fits: isDateFormat, meta: "FORMAT", help: "put the time before lines"},
 		{name: "ignore", arity: one, meta: "PATHS", help: "what not to watch, comma separated"},
-		{name: "post-exec", arity: one, meta: "COMMAND", help: "run a command after each start"},
+		{name: "post-exec", arity: one, meta: "COMMAND", help: "run a command after each restart"},
 		{name: "silent-exec", help: "do not show what that command prints"},
-		{name: "auto-exit", help: "end when no app runs any more"},
+		{name: "auto-exit", help: "end when no app runs, at two looks three seconds apart"},
 		{name: "test-mode", help: "accepted for PM2"},
 	}
 }
@@ -41,7 +41,7 @@ func runDev(c *call) error {
 		return err
 	}
 	c.out.json = false
-	f := &foreground{c: c, autoExit: c.bool("auto-exit"), view: &logView{c: c, form: devLines, begun: time.Now()}}
+	f := &foreground{c: c, idleExit: c.bool("auto-exit"), view: &logView{c: c, form: devLines, begun: time.Now()}}
 	if c.bool("raw") {
 		f.view.form = rawLines
 	} else if format := c.last("timestamp"); format != nil {
@@ -57,16 +57,11 @@ func runDev(c *call) error {
 		c.out.json = false
 		return err
 	}
-	started := map[app.ID]bool{}
 	f.heard = func(e app.Event) {
-		if e.Kind != app.EventOnline {
-			return
-		}
-		if started[e.ID] {
+		if e.Kind == app.EventOnline && e.Restarts > 0 {
 			c.out.say("[rundev] App " + e.Name + " restarted\n")
+			c.postExec()
 		}
-		started[e.ID] = true
-		c.postExec()
 	}
 	return f.run(true)
 }
@@ -113,12 +108,18 @@ func (c *call) devHeader(specs []app.Spec) {
 	for i := range specs {
 		names[i] = specs[i].Name
 	}
-	rule := strings.Repeat("=", 80)
-	c.out.say(rule + "\n--- PM2 development mode " + strings.Repeat("-", 54) + "\n" +
+	ignored := "node_modules"
+	if c.given("ignore") {
+		ignored = c.str("ignore") + "," + ignored
+	}
+	if line := c.str("post-exec"); line != "" {
+		ignored += "\nPost restart cmd     : " + line
+	}
+	c.out.say("--- PM2 development mode " + strings.Repeat("-", 54) + "\n" +
 		"Apps started         : " + strings.Join(names, ", ") + "\n" +
 		"Processes started    : " + plural(specs) + "\n" +
 		"Watch and Restart    : Enabled\n" +
-		"Ignored folder       : node_modules\n" + rule + "\n")
+		"Ignored folder       : " + ignored + "\n" + strings.Repeat("=", 79) + "\n")
 }
 
 func plural(specs []app.Spec) string {
@@ -129,7 +130,7 @@ func plural(specs []app.Spec) string {
 	return strconv.Itoa(n)
 }
 
-// postExec runs what --post-exec says, once the apps have started again.
+// postExec runs what --post-exec says, once an app has started again.
 func (c *call) postExec() {
 	line := c.str("post-exec")
 	if line == "" {

@@ -31,6 +31,9 @@ type foreground struct {
 	keep bool
 	// autoExit ends it once no app runs or is due to run.
 	autoExit bool
+	// idleExit ends it once no app runs at two looks in a row, whether one is due or not; idle counts the looks.
+	idleExit bool
+	idle     int
 	view     *logView
 	start    func(*foreground) error // starts the apps
 	names    []string                // of the apps; those that are known before are followed, else all
@@ -166,6 +169,8 @@ func (f *foreground) stay(ctx context.Context) error {
 	f.lines.Go(func() { f.events(ctx, news) }) // ends with ctx
 	look := time.NewTicker(lookPeriod)
 	defer look.Stop()
+	idle := time.NewTicker(idlePeriod)
+	defer idle.Stop()
 	for {
 		if done, err := f.done(ctx); done {
 			return err
@@ -178,6 +183,11 @@ func (f *foreground) stay(ctx context.Context) error {
 		case name := <-signals:
 			f.forward(name)
 		case <-look.C:
+		case <-idle.C:
+			if f.idleExit && f.idled(ctx) {
+				f.c.out.say("0 application online, exiting\n")
+				return exitCode(1)
+			}
 		case <-ctx.Done():
 			return nil
 		}
@@ -186,6 +196,22 @@ func (f *foreground) stay(ctx context.Context) error {
 
 // lookPeriod is how often the apps are looked at without an event that calls for it.
 const lookPeriod = 2 * time.Second
+
+// idlePeriod is between the looks of idleExit, PM2's.
+const idlePeriod = 3 * time.Second
+
+// idled reports that none of our apps ran at this look and the one before.
+func (f *foreground) idled(ctx context.Context) bool {
+	list, err := f.c.client.List(ctx, false, "")
+	if err != nil {
+		return false
+	}
+	f.idle++
+	if slices.ContainsFunc(list, func(p app.Process) bool { return p.Alive() && slices.Contains(f.names, p.Name) }) {
+		f.idle = 0
+	}
+	return f.idle > 1
+}
 
 // events passes on what happens from now on, through restarts of the supervisor.
 func (f *foreground) events(ctx context.Context, news chan<- app.Event) {
