@@ -53,6 +53,10 @@ func runMigrate(c *call) error {
 		c.out.say("Nothing was changed. " + program(c.env) + " migrate --yes does it; " + program(c.env) + " migrate --back undoes it.\n")
 		return nil
 	}
+	pid, err := pidOfPM2(d, from) // before a supervisor of ours writes its own there
+	if err != nil {
+		return c.cannot("nothing was changed", "find the process of PM2", err)
+	}
 	if err := c.ensureDaemon(); err != nil {
 		return err
 	}
@@ -67,10 +71,26 @@ func runMigrate(c *call) error {
 			return err
 		}
 	}
-	if err := c.endPM2(d, from); err != nil {
+	if err := c.endPM2(pid, from); err != nil {
 		return err
 	}
 	return c.after(nil)
+}
+
+// pidOfPM2 is the process of the daemon: that which answers, or where the system does not tell, that of its file.
+func pidOfPM2(d *remote.Daemon, from home.Home) (int, error) {
+	if pid := d.PID(); pid > 1 {
+		return pid, nil
+	}
+	data, err := os.ReadFile(from.PIDFile())
+	if err != nil {
+		return 0, err
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(data)))
+	if err != nil || pid <= 1 {
+		return 0, fmt.Errorf("%s holds %.40q", from.PIDFile(), data)
+	}
+	return pid, nil
 }
 
 // pm2Home is where PM2 is.
@@ -206,16 +226,9 @@ func (c *call) move(d *remote.Daemon, m *move) error {
 	return nil
 }
 
-// endPM2 ends the daemon, which has nothing left but modules. It writes no list, as it has none.
-func (c *call) endPM2(d *remote.Daemon, from home.Home) error {
-	data, err := os.ReadFile(from.Dir + "/pm2.pid")
-	if err != nil {
-		return c.cannot("end it by its pid", "end PM2", err)
-	}
-	pid, err := strconv.Atoi(strings.TrimSpace(string(data)))
-	if err != nil || pid <= 1 || pid == os.Getpid() {
-		return c.cannot("end it by its pid", "end PM2", fmt.Errorf("%s/pm2.pid holds %q", from.Dir, data))
-	}
+// endPM2 ends the daemon, which has nothing left but modules. It writes no list, as it has none. Where the home was its own, it has
+// taken the supervisor's pid file with it, and had the sockets of PM2's clients: the supervisor begins anew, its services run on.
+func (c *call) endPM2(pid int, from home.Home) error {
 	p, err := os.FindProcess(pid)
 	if err == nil {
 		err = p.Signal(terminate)
@@ -230,86 +243,15 @@ func (c *call) endPM2(d *remote.Daemon, from home.Home) error {
 			return c.cannot("kill "+strconv.Itoa(pid), "see PM2 end", errors.New("it still answers"))
 		}
 	}
+	if from.Dir == c.home.Dir {
+		res, err := c.client.Update(c.ctx, c.env.SelfPath)
+		if err == nil {
+			_, err = c.awaitOther(res.PID)
+		}
+		if err != nil {
+			return c.cannot("weaver update has it do so; all runs here", "have the supervisor take PM2's sockets", err)
+		}
+	}
 	c.out.talk("PM2 (pid %d) has ended, its processes run in %s", pid, c.home.Dir)
 	return nil
-}
-
-// giveBack is the way back: PM2 is started, and each app stopped here and started there.
-func (c *call) giveBack(to home.Home) error {
-	up, err := c.daemonUp()
-	if err != nil || !up {
-		return errors.Join(err, pm2Error("", "no supervisor runs in %s", c.home.Dir))
-	}
-	list, err := c.client.List(c.ctx, true, "")
-	if err != nil {
-		return err
-	}
-	program, err := c.realPM2()
-	if err != nil {
-		return err
-	}
-	if !home.Answers(to.PM2Socket()) || !livesPM2(to) {
-		if err := c.startPM2(program, to); err != nil {
-			return err
-		}
-	}
-	d, err := remote.Dial(c.ctx, to.PM2Socket())
-	if err != nil {
-		return c.cannot("", "reach PM2", err)
-	}
-	defer d.Close()
-	for len(list) > 0 {
-		name := list[0].Name
-		var some []app.Process
-		list = slices.DeleteFunc(list, func(p app.Process) bool {
-			if p.Name == name {
-				some = append(some, p)
-			}
-			return p.Name == name
-		})
-		if err := c.giveBackApp(d, name, some, to); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (c *call) giveBackApp(d *remote.Daemon, name string, some []app.Process, to home.Home) error {
-	data, err := pm2.WriteDump(some, pm2.EnvOptions{Home: to.Dir})
-	if err != nil {
-		return err
-	}
-	var records []json.RawMessage
-	if err := json.Unmarshal(data, &records); err != nil {
-		return err
-	}
-	del := api.ActRequest{Verb: app.VerbDelete, Targets: []app.Selector{app.Selector(name)}}
-	if err := c.applyLocked(del); err != nil {
-		return err
-	}
-	for _, r := range records {
-		if err := d.Prepare(c.ctx, r); err != nil {
-			return c.cannot("its record is in "+to.Dump()+" if it was saved", "start "+name+" in PM2", err)
-		}
-	}
-	c.out.talk("[%s] runs in PM2", name)
-	return nil
-}
-
-// realPM2 finds PM2's own program, not a link to us.
-func (c *call) realPM2() (string, error) {
-	_, weaver, err := c.executables()
-	if err != nil {
-		return "", err
-	}
-	if path := c.str("pm2"); path != "" {
-		return c.abs(path), nil
-	}
-	for _, dir := range filepath.SplitList(c.env.Getenv("PATH")) {
-		path := filepath.Join(dir, "pm2")
-		if info, err := os.Stat(path); err == nil && info.Mode()&0o111 != 0 && !linksTo(path, weaver) {
-			return path, nil
-		}
-	}
-	return "", pm2Error("name it with --pm2 PATH", "no PM2 of npm's in PATH")
 }
