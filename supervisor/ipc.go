@@ -323,10 +323,17 @@ func (s *Supervisor) reported(id app.ID, gen uint64, r *app.Reported) {
 	}
 }
 
-// fillReported adds what the current incarnation told of itself.
+// fillReported adds what the current incarnation told of itself. What it runs under is known of the last one, too.
 func (k *keeper) fillReported(p *app.Process) {
-	if t := k.told.Load(); t != nil && t.gen == p.Gen && p.PID != 0 {
+	t := k.told.Load()
+	if t == nil {
+		return
+	}
+	if t.gen == p.Gen && p.PID != 0 {
 		p.Reported = t.Reported
+	}
+	if t.NodeVersion != "" {
+		p.NodeVersion = t.NodeVersion
 	}
 }
 

@@ -98,6 +98,7 @@ func TestProgramsTalkOverIPC(t *testing.T) {
 	p2 := r.process(0)
 	assert.Equal(t, 7, p2.Exit.Code)
 	assert.Nil(t, p2.Reported, "it ends with the incarnation")
+	assert.Equal(t, p.NodeVersion, p2.NodeVersion, "this is still known")
 	r.await("what it said last", func() bool { return strings.Contains(r.output("talker"), "asked by message") })
 	assert.NotContains(t, r.output("talker"), "asked by signal")
 	require.ErrorIs(t, r.Send(0, json.RawMessage(`1`)), ErrNotRunning)

@@ -224,8 +224,14 @@ func (s *Server) message(e *app.Event) {
 	o := &pm2.Object{}
 	o.Set("at", millis(e.At))
 	o.Set(key, data)
-	o.Set("process", who(e.ID, e.Name, e.Namespace, false))
+	o.Set("process", who(e.ID, e.Name, e.Namespace, key == "data" && s.worker(e.ID)))
 	s.pub.Publish(topic, o.AppendJSON(nil))
+}
+
+// worker reports a process in cluster mode, of which PM2 tells the revision with what it says.
+func (s *Server) worker(id app.ID) bool {
+	p, ok := s.Backend.Get(id)
+	return ok && p.Spec.Mode == app.Cluster
 }
 
 // Dying tells the bus that the daemon is about to end.

@@ -541,6 +541,14 @@ func TestTheBusCarriesWhatHappensWhileSomebodyListens(t *testing.T) {
 	event(app.Event{Kind: app.EventMessage, Topic: "axm:monitor", Data: json.RawMessage(`{}`)}) // no news
 	event(app.Event{Kind: app.EventMessage, Topic: "my:type", Data: json.RawMessage(`{"a":1}`)})
 	assert.JSONEq(t, `{"at":1795696753847,"data":{"a":1},"process":{"pm_id":0,"name":"web","namespace":"default"}}`, string(next("my:type").AppendJSON(nil)))
+	k.mu.Lock()
+	worker := *k.list[0].Spec
+	worker.Mode = app.Cluster
+	k.list[0].Spec = &worker
+	k.mu.Unlock()
+	event(app.Event{Kind: app.EventMessage, Topic: "my:type", Data: json.RawMessage(`{"a":1}`)})
+	assert.JSONEq(t, `{"at":1795696753847,"data":{"a":1},"process":{"pm_id":0,"name":"web","rev":null,"namespace":"default"}}`,
+		string(next("my:type").AppendJSON(nil)), "a worker's revision is told")
 	event(app.Event{Kind: app.EventExit, Status: app.Stopping, Exit: &app.Exit{Code: 3}})
 	assert.Equal(t, "App [web:0] exited with code [3] via signal [SIGINT]\n", word(field(next("log:PM2"), "data")))
 	event(app.Event{Kind: app.EventRestart}) // it is known what becomes of it
