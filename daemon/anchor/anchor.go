@@ -3,6 +3,7 @@
 package anchor
 
 import (
+	"errors"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -73,6 +74,9 @@ func set(o Options, ready *readyPipe, from Listing) (a *anchor, code int) {
 		*path = abs
 	}
 	heir := from.Lock >= 0 // then nothing is a reason to give up
+	if n, known := mostFiles(); known && n < leastFiles && !heir {
+		return fail("begin", errors.New("the limit of open files is "+strconv.FormatUint(n, 10)+", which is too low to work with: raise it (ulimit -n)"))
+	}
 	if err := os.MkdirAll(o.Home, 0o700); err != nil && !heir {
 		return fail("make the home", err)
 	}
@@ -111,6 +115,16 @@ func set(o Options, ready *readyPipe, from Listing) (a *anchor, code int) {
 	a = &anchor{options: o, ready: ready, lock: lock, log: log, exes: noExecutables(), self: ownExecutable(), next: noUpdate(), dog: watchdog{limit: DefaultWatchdog}}
 	a.takeOver(from)
 	return a, 0
+}
+
+// leastFiles is the limit of open files below which a supervisor could not even say that it has none free for a service.
+const leastFiles = 2 * firstStored
+
+// mostFiles is to how many open files our limit may be raised.
+func mostFiles() (n uint64, known bool) {
+	var limit syscall.Rlimit
+	err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit)
+	return uint64(limit.Max), err == nil
 }
 
 // anchorCommand is what the text in a lock begins with that an anchor holds.
@@ -278,6 +292,9 @@ func (a *anchor) due() (next time.Time, any bool) {
 		sooner(a.killAt)
 	case !a.life.ready:
 		sooner(a.life.born.Add(a.startLimit()))
+		if a.dog.limit > 0 {
+			sooner(time.Now().Add(a.dog.period()))
+		}
 	case a.dog.watches():
 		sooner(a.dog.due())
 	}

@@ -1,6 +1,7 @@
 package anchor
 
 import (
+	"bytes"
 	"os"
 	"runtime"
 	"strconv"
@@ -36,6 +37,13 @@ func ownExecutable() int {
 		return -1
 	}
 	return fd
+}
+
+// isStopped reports a process that a signal has stopped.
+func isStopped(pid int) bool {
+	stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	at := bytes.LastIndexByte(stat, ')')
+	return err == nil && at >= 0 && at+2 < len(stat) && stat[at+2] == 'T'
 }
 
 // exePath is how the executable in exeFD is run by its descriptor.

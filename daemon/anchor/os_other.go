@@ -24,6 +24,9 @@ func setTitle(string) {}
 // ownExecutable: what runs here cannot be opened.
 func ownExecutable() int { return -1 }
 
+// isStopped: nobody tells here, without waiting for it.
+func isStopped(int) bool { return false }
+
 // exePath: a descriptor cannot be run here.
 func exePath() string { return "" }
 

@@ -26,6 +26,8 @@ func (a *anchor) supervise(now time.Time) {
 	case !a.life.ready:
 		if limit := a.startLimit(); now.Sub(a.life.born) >= limit {
 			a.putDown(now, "is not ready after "+limit.String())
+		} else if a.dog.halts(now, isStopped(a.sup.pid)) {
+			a.putDown(now, "has been stopped for "+a.dog.limit.String())
 		}
 	default:
 		ping, hangs := a.dog.look(now)

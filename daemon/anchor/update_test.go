@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -239,6 +240,11 @@ func TestSupervisorThatHangs(t *testing.T) {
 	require.NoError(t, err)
 	assert.Contains(t, string(log), "has not answered for 400ms: ending it")
 	assert.Contains(t, string(log), "goroutine 1 ")
+	if runtime.GOOS == "linux" { // one that is stopped while it starts need not have a minute
+		fmt.Fprintln(next.c, "hang")
+		next = s.supervisor()
+		assert.Equal(t, "it has been stopped for 400ms, and was ended: exit 2", next.hello.Last)
+	}
 	next.say("watchdog 0")
 	next.say("ready 2")
 	next.say("bye")
@@ -272,6 +278,17 @@ func TestWatchdog(t *testing.T) {
 	w.begin(now)
 	assert.Equal(t, ping, look(time.Hour))
 	assert.Equal(t, ping, look(3*time.Second))
+	w.end()
+	// One that starts may take its time, but not because somebody has stopped it.
+	halts := func(after time.Duration, stopped bool) bool { now = now.Add(after); return w.halts(now, stopped) }
+	assert.False(t, halts(time.Hour, false))
+	assert.False(t, halts(0, true))
+	assert.False(t, halts(9*time.Second, true))
+	assert.False(t, halts(0, false))
+	assert.False(t, halts(9*time.Second, true))
+	assert.True(t, halts(10*time.Second, true))
+	w.end()
+	assert.False(t, halts(0, true))
 	w.end()
 	w.alive(now)
 	assert.Equal(t, nothing, look(3*time.Second))

@@ -21,13 +21,25 @@ type watchdog struct {
 	asked  time.Time     // when it was pinged last
 	heard  time.Time     // when it was last known to be well; zero while nobody is watched
 	looked time.Time     // when this was last asked
+	halted time.Time     // since when one that starts is known to be stopped
 }
 
 // begin watches a supervisor from now on.
 func (w *watchdog) begin(now time.Time) { w.asked, w.heard, w.looked = now, now, now }
 
 // end watches nobody.
-func (w *watchdog) end() { w.heard = time.Time{} }
+func (w *watchdog) end() { w.heard, w.halted = time.Time{}, time.Time{} }
+
+// halts decides on one that starts, which is not pinged yet, by whether it is stopped, by a signal, now: for too long?
+func (w *watchdog) halts(now time.Time, stopped bool) bool {
+	switch {
+	case !stopped || w.limit <= 0:
+		w.halted = time.Time{}
+	case w.halted.IsZero():
+		w.halted = now
+	}
+	return !w.halted.IsZero() && now.Sub(w.halted) >= w.limit
+}
 
 // alive is told that the supervisor has answered.
 func (w *watchdog) alive(now time.Time) {
