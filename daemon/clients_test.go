@@ -221,7 +221,7 @@ const seen = [], out = {};
   out.started = started.length;
   await until('listening', () => seen.includes('log:out'));
   const list = await call('list');
-  out.list = list.map((p) => [p.name, p.pm_id, p.pm2_env.status, p.pid > 0, p.monit && typeof p.monit.memory]);
+  out.list = list.map((p) => [p.name, p.pm_id, p.pm2_env.status, p.pid > 0, p.monit && typeof p.monit.memory, p.pm2_env.version]);
   out.described = (await call('describe', 'lib'))[0].pm2_env.A;
   out.sent = (await call('sendDataToProcessId', { id: 0, type: 'process:msg', topic: 't', data: { some: 'data' } })).success;
   await until('echo', () => seen.some((s) => s.startsWith('echo {"id":0')));
@@ -260,10 +260,11 @@ type sessionResult struct {
 func TestRequirePM2IsServed(t *testing.T) {
 	c, _ := npmClients(t)
 	script := c.write("app.js", speaker)
+	c.write("package.json", `{"version": "4.2.1"}`)
 	var r sessionResult
 	c.node(fmt.Sprintf(session, pm2Module(), script), &r)
 	assert.Equal(t, 1, r.Started)
-	assert.Equal(t, [][]any{{"lib", 0.0, "online", true, "number"}}, r.List)
+	assert.Equal(t, [][]any{{"lib", 0.0, "online", true, "number", "4.2.1"}}, r.List)
 	assert.Equal(t, "1", r.Described)
 	assert.True(t, r.Sent)
 	assert.Equal(t, "stopped", r.Stopped)

@@ -236,6 +236,9 @@ func (b *backend) Add(ctx context.Context, spec app.Spec, n int, up bool, known 
 	defer op.end()
 	op.target(spec.Name)
 	b.d.name(&spec)
+	if spec.Version == "" { // the library leaves it to PM2's daemon to look
+		spec.Version = config.VersionOf(spec.Script)
+	}
 	ids, err := b.d.sup.Add(op.ctx, spec, n, up, known)
 	return ids, op.failed(err)
 }
