@@ -1,6 +1,11 @@
 package cli
 
-import "weaver/config"
+import (
+	"slices"
+	"strings"
+
+	"weaver/config"
+)
 
 // appFlags are the flags that say something about an app, as config wants them.
 func (c *call) appFlags() config.Flags {
@@ -40,6 +45,13 @@ func (c *call) appFlags() config.Flags {
 		f.NodeArgs = &args
 	}
 	f.Log, f.MaxRestarts = c.last("log"), c.last("max-restarts")
+	if f.MaxRestarts != nil && *f.MaxRestarts == "" {
+		// A word after it that is no number is not its value here, but what is wrong is that it is a word.
+		i := slices.Index(c.typed, "--max-restarts")
+		if i >= 0 && i+1 < len(c.typed) && !strings.HasPrefix(c.typed[i+1], "-") {
+			f.MaxRestarts = &c.typed[i+1]
+		}
+	}
 	return f
 }
 
