@@ -37,19 +37,17 @@ func TestListPrintsWhatTheDaemonRendered(t *testing.T) {
 
 // A daemon of another version says which in its answers, and then one line is added, whatever is asked.
 func TestAnotherVersionIsTold(t *testing.T) {
-	dir := shortDir(t)
-	version := "1.2.4"
-	serve(t, dir, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Weaver-Version", version)
-		w.Header().Set("Weaver-Exit", "0")
-		w.Header().Set("Content-Length", "6")
-		w.Write([]byte("table\n"))
-	}))
-	for _, words := range [][]string{{"list"}, {"restart", "web"}} {
-		version = "1.2.4"
-		assert.Equal(t, outcome{"table\n", "weaver: the supervisor is weaver 1.2.4 and this is 1.2.3: `weaver update` brings them together\n", 0, true}, call(t, dir, nil, words...))
-		version = "1.2.3"
-		assert.Equal(t, outcome{"table\n", "", 0, true}, call(t, dir, nil, words...))
+	for version, told := range map[string]string{"1.2.3": "", "1.2.4": "weaver: the supervisor is weaver 1.2.4 and this is 1.2.3: `weaver update` brings them together\n"} {
+		dir := shortDir(t)
+		serve(t, dir, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Weaver-Version", version)
+			w.Header().Set("Weaver-Exit", "0")
+			w.Header().Set("Content-Length", "6")
+			w.Write([]byte("table\n"))
+		}))
+		for _, words := range [][]string{{"list"}, {"restart", "web"}} {
+			assert.Equal(t, outcome{"table\n", told, 0, true}, call(t, dir, nil, words...))
+		}
 	}
 }
 
