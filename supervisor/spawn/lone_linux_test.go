@@ -46,6 +46,7 @@ func TestGroupGone(t *testing.T) {
 	s := newSpawner(t, mode{})
 	r := launchRead(t, s, shell(`sleep 100 & echo $!`))
 	left := r.pid(t)
+	needGroupSignals(t, r.Child, left)
 	wait(t, r.exit)
 	assert.False(t, r.groupGone())
 	assert.False(t, r.gone())
