@@ -20,7 +20,8 @@ import (
 // defaultFile is what `start` without a target starts.
 const defaultFile = "ecosystem.config.js"
 
-// runStart starts its targets one after the other; the first that fails ends it, as in PM2.
+// runStart starts its targets one after the other; the first that fails ends it, as in PM2. What is there now and did not
+// get well does not: to PM2 it was started.
 func runStart(c *call) error {
 	if err := c.findHome(); err != nil {
 		return err
@@ -35,10 +36,20 @@ func runStart(c *call) error {
 	if c.bool("no-daemon") {
 		return c.startHere(targets)
 	}
+	var ill error
 	for _, t := range targets {
-		if err := c.start(t); err != nil {
+		before := len(c.out.failed)
+		err := c.start(t)
+		switch {
+		case err == nil:
+		case errors.Is(err, errReported) && !slices.ContainsFunc(c.out.failed[before:], func(f jsonFailure) bool { return f.ID < 0 || f.Kind != "failed" }):
+			ill = err
+		default:
 			return c.after(err)
 		}
+	}
+	if ill != nil {
+		return c.after(ill)
 	}
 	return c.finish()
 }

@@ -47,7 +47,7 @@ func randomSession(seed uint64) *session {
 
 // programs are there besides those of testdata/oracle/apps, where a session names them.
 var programs = map[string]string{
-	"crash.js":      "console.log('begin')\nthrow new Error('no luck')\n",
+	"crash.sh":      "echo begin\nkill -KILL $$\n",
 	"later.sh":      "echo begin\nsleep 0.1\nexit 3\n",
 	"web.js":        "require('http').createServer((q, r) => r.end('hello')).listen(0, () => console.log('listening'))\n",
 	"ready.js":      "setTimeout(() => process.send && process.send('ready'), 50)\nsetInterval(() => {}, 1000)\nprocess.on('SIGINT', () => { console.log('bye'); process.exit(0) })\n",
@@ -98,7 +98,7 @@ func (a *author) name() string {
 }
 
 func (a *author) program() string {
-	p := a.of("app.js", "seen.js", "seen.js", "sleep.sh", "talk.sh", "trap.sh", "exit.sh", "seen.py", "print.py", "exit.sh", a.of("crash.js", "app.js", "later.sh"), "later.sh", "web.js", "ready.js", "loop.mjs", "sub/worker.js", "./app.js", "$PWD/app.js", "app", "nosuch.js", "./sleep.sh", "sub/../talk.sh")
+	p := a.of("app.js", "seen.js", "seen.js", "sleep.sh", "talk.sh", "trap.sh", "exit.sh", "seen.py", "print.py", "exit.sh", a.of("crash.sh", "app.js", "later.sh"), "later.sh", "web.js", "ready.js", "loop.mjs", "sub/worker.js", "./app.js", "$PWD/app.js", "app", "nosuch.js", "./sleep.sh", "sub/../talk.sh")
 	base := strings.TrimPrefix(p, "./")
 	if i := strings.LastIndex(base, "/"); i >= 0 {
 		base = base[i+1:]
@@ -166,7 +166,7 @@ func (a *author) target() string {
 	case 4:
 		return a.of("/a/", "/^w/", "/.*/", "/e$/", "/zzz/")
 	case 5:
-		return a.of("nope", "99", "app", "app.js", "-1", "''", "seen.js", "00", "1.0", "a,b", "./app.js", "undefined", "null")
+		return a.of("nope", "99", "app", "app.js", "-1", "seen.js", "00", "1.0", "a,b", "./app.js", "undefined", "null")
 	case 6:
 		if len(a.files) > 0 {
 			return a.files[a.IntN(len(a.files))]
