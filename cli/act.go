@@ -114,11 +114,11 @@ func isAnswer(err error) bool {
 // targets turns arguments into selectors, and sees that a daemon runs to apply them. A config file, or "-", stands for
 // those of its apps that exist.
 func (c *call) targets(args []string) ([]app.Selector, error) {
-	var fromFiles []string
-	var out []app.Selector
+	var meant []string
+	fromFile := map[int]bool{} // which of them are names that a file has
 	for _, a := range args {
 		if !c.isFile(a) {
-			out = append(out, app.Selector(a))
+			meant = append(meant, a)
 			continue
 		}
 		loaded, err := c.load(a)
@@ -126,18 +126,30 @@ func (c *call) targets(args []string) ([]app.Selector, error) {
 			return nil, err
 		}
 		c.schedules(loaded.Apps...) // PM2 says so whenever it reads a file
-		fromFiles = append(fromFiles, loaded.Names()...)
+		for _, name := range loaded.Names() {
+			fromFile[len(meant)] = true
+			meant = append(meant, name)
+		}
 	}
-	if err := c.ensureDaemon(); err != nil || len(fromFiles) == 0 {
-		return out, err
-	}
-	list, err := c.client.List(c.ctx, false, "")
-	if err != nil {
+	if err := c.ensureDaemon(); err != nil {
 		return nil, err
 	}
-	for _, name := range fromFiles {
+	var list []app.Process
+	if len(fromFile) > 0 {
+		var err error
+		if list, err = c.client.List(c.ctx, false, ""); err != nil {
+			return nil, err
+		}
+	}
+	var out []app.Selector
+	for i, name := range meant {
+		s := app.Selector(name)
+		if !fromFile[i] {
+			out = append(out, s)
+			continue
+		}
 		exists := slices.ContainsFunc(list, func(p app.Process) bool { return p.Name == name })
-		if s := app.Selector(name); exists && !slices.Contains(out, s) {
+		if exists && !slices.Contains(out, s) {
 			out = append(out, s)
 			if c.out.quiet == nil {
 				c.out.quiet = map[string]bool{}

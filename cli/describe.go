@@ -14,7 +14,7 @@ import (
 // runDescribe shows everything about processes. A name that means nothing is an error, in PM2's words.
 func runDescribe(c *call) error {
 	all, err := c.descriptions()
-	if err != nil {
+	if err != nil && len(all) == 0 {
 		return err
 	}
 	if !c.showSecrets() {
@@ -28,17 +28,17 @@ func runDescribe(c *call) error {
 				redact(&all[i].Process)
 			}
 		}
-		return c.out.value(all)
+		return errors.Join(c.out.value(all), err)
 	}
 	var text []byte
 	for i := range all {
 		text = pm2.AppendDescribe(text, &all[i].Process, c.describeOptions(&all[i]))
 	}
 	c.out.bytes(text)
-	return nil
+	return err
 }
 
-// descriptions asks about the processes that the arguments mean.
+// descriptions asks about the processes that the arguments mean. With an error it returns those that were asked about before.
 func (c *call) descriptions() ([]api.Description, error) {
 	if err := c.findHome(); err != nil {
 		return nil, err
@@ -55,7 +55,7 @@ func (c *call) descriptions() ([]api.Description, error) {
 			if errors.As(err, &answer) {
 				f.hint = answer.Hint
 			}
-			return nil, f
+			return all, f
 		}
 		all = append(all, found...)
 	}

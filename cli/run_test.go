@@ -102,6 +102,10 @@ func TestLookingAtProcesses(t *testing.T) {
 	assert.Contains(t, r.good("show", "web"), "Describing process with id 0")
 	assert.Contains(t, r.good("show", "web"), "tcp 8080")
 	assert.Equal(t, outcome{1, "", "[PM2][WARN] wbe doesn't exist\nhint: did you mean web?\n"}, r.run("describe", "wbe"))
+	both := r.run("describe", "web", "wbe") // what is there is told
+	assert.Equal(t, 1, both.code)
+	assert.Contains(t, both.stdout, "Describing process with id 0")
+	assert.Contains(t, both.stderr, "[PM2][WARN] wbe doesn't exist\n")
 	assert.NotContains(t, r.good("ls", "api"), "web")
 	var list []app.Process
 	require.NoError(t, json.Unmarshal([]byte(r.good("ls", "--json")), &list))

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -24,7 +25,7 @@ type whyJSON struct {
 // runWhy says on one screen where a process is, how it came there, and what happens next.
 func runWhy(c *call) error {
 	all, err := c.descriptions()
-	if err != nil {
+	if err != nil && len(all) == 0 {
 		return err
 	}
 	if c.out.json {
@@ -37,7 +38,7 @@ func runWhy(c *call) error {
 				out[i].Next = []app.Due{}
 			}
 		}
-		return c.out.value(out)
+		return errors.Join(c.out.value(out), err)
 	}
 	for i := range all {
 		if i > 0 {
@@ -47,7 +48,7 @@ func runWhy(c *call) error {
 		w.write(&all[i])
 		c.out.data(w.b.String())
 	}
-	return nil
+	return err
 }
 
 // lastWords is how many lines of standard error are shown.
