@@ -52,8 +52,9 @@ func TestWorkersThatCannotBeReachedAreReplaced(t *testing.T) {
 	text := fmt.Sprintf("#!/bin/sh\n%s=1 exec '%s' '%s' \"$@\"\n", sealedVar, self, filepath.Join(bin, "weaver"))
 	require.NoError(t, os.WriteFile(by, []byte(text), 0o755))
 	a := serveBy(t, by, "http.js", nil, map[string]any{"instances": 1, "exec_mode": "cluster", "cluster_policy": "rr"})
+	anew := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}} // the old worker would go on answering over a connection that is kept
 	answers := func() bool {
-		resp, err := http.Get(fmt.Sprintf("http://127.0.0.1:%d/", a.port))
+		resp, err := anew.Get(fmt.Sprintf("http://127.0.0.1:%d/", a.port))
 		return err == nil && resp.Body.Close() == nil && resp.StatusCode == http.StatusOK
 	}
 	require.Eventually(t, answers, time.Minute, 10*time.Millisecond)
