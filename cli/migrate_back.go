@@ -29,6 +29,10 @@ func (c *call) giveBack(to home.Home) error {
 	if err != nil {
 		return err
 	}
+	// Whoever is killed between the end of an app here and its start there: it is in the saved list.
+	if _, err := c.client.Save(c.ctx, false); err != nil {
+		return c.cannot("nothing was changed", "save the list before anything is stopped", err)
+	}
 	if to.Dir == c.home.Dir {
 		return c.giveBackHome(list, program)
 	}
@@ -69,6 +73,7 @@ func (c *call) giveBackHome(list []app.Process, program string) error {
 	if err := json.Unmarshal(data, &records); err != nil {
 		return err
 	}
+	const saved = "pm2 resurrect starts what has not been: the list was saved"
 	again := api.TakeRequest{}
 	for i := range list {
 		again.Processes = append(again.Processes, api.TakenProcess{ID: list[i].ID, Up: list[i].Wanted, Spec: *list[i].Spec})
@@ -87,12 +92,12 @@ func (c *call) giveBackHome(list []app.Process, program string) error {
 	}
 	d, err := remote.Dial(c.ctx, c.home.PM2Socket())
 	if err != nil {
-		return c.cannot("", "reach PM2", err)
+		return c.cannot(saved, "reach PM2", err)
 	}
 	defer d.Close()
 	for i, r := range records {
 		if err := d.Prepare(c.ctx, r); err != nil {
-			return c.cannot("", "start "+list[i].Name+" in PM2", err)
+			return c.cannot(saved, "start "+list[i].Name+" in PM2", err)
 		}
 		c.out.talk("[%s] runs in PM2", list[i].Name)
 	}
@@ -114,7 +119,7 @@ func (c *call) giveBackApp(d *remote.Daemon, name string, some []app.Process, to
 	}
 	for _, r := range records {
 		if err := d.Prepare(c.ctx, r); err != nil {
-			return c.cannot("its record is in "+to.Dump()+" if it was saved", "start "+name+" in PM2", err)
+			return c.cannot("its record is in "+c.home.Dump(), "start "+name+" in PM2", err)
 		}
 	}
 	c.out.talk("[%s] runs in PM2", name)

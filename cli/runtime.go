@@ -34,8 +34,10 @@ func runRuntime(c *call) error {
 	if len(c.args) == 0 {
 		return &usageError{"missing required argument `FILE'", program(c.env) + " runtime app.js"}
 	}
-	if c.args[0] == "start" && len(c.args) > 1 && !present(filepath.Join(c.env.Cwd, "start")) { // the word that pm2-runtime has here
-		c.args = c.args[1:]
+	if c.args[0] == "start" && len(c.args) > 1 { // the word that pm2-runtime has here, unless it is a file
+		if _, err := os.Stat(filepath.Join(c.env.Cwd, "start")); err != nil {
+			c.args = c.args[1:]
+		}
 	}
 	if err := c.findHome(); err != nil {
 		return err
@@ -83,11 +85,6 @@ func runRuntime(c *call) error {
 	}
 	defer stop()
 	return f.run(true)
-}
-
-func present(path string) bool {
-	_, err := os.Stat(path)
-	return err == nil
 }
 
 // runtimeFailed is what becomes of an error in what is to be started: an end that says so, but with WEAVER_STRICT_PM2=1, as PM2

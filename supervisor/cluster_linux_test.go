@@ -84,6 +84,19 @@ func keys(m map[string]int) []string {
 	return out
 }
 
+// twoServe waits until two processes have answered at a port, and returns how often each did.
+func (r *real) twoServe(port int) map[string]int {
+	got := map[string]int{}
+	r.await("both serve", func() bool {
+		if text, err := get(port); err == nil {
+			_, pid, _ := strings.Cut(text, " ")
+			got[pid]++
+		}
+		return len(got) == 2
+	})
+	return got
+}
+
 func TestClusterSharesPorts(t *testing.T) {
 	for _, policy := range []string{"", "rr", "shared"} {
 		t.Run(policy, func(t *testing.T) {
@@ -91,15 +104,7 @@ func TestClusterSharesPorts(t *testing.T) {
 			spec := r.cluster("web", web, 2, port)
 			spec.ClusterPolicy = policy
 			r.up(spec)
-			got := map[string]int{}
-			r.await("both serve", func() bool {
-				if text, err := get(port); err == nil {
-					_, pid, _ := strings.Cut(text, " ")
-					got[pid]++
-				}
-				return len(got) == 2
-			})
-			assert.ElementsMatch(t, r.pids(0, 1), keys(got))
+			assert.ElementsMatch(t, r.pids(0, 1), keys(r.twoServe(port)))
 		})
 	}
 }
@@ -111,14 +116,7 @@ func TestTwoAppsShareAPort(t *testing.T) {
 	r.up(spec)
 	spec.Name = "two"
 	r.up(spec)
-	reached := map[string]int{}
-	r.await("both serve", func() bool {
-		if text, err := get(port); err == nil {
-			_, pid, _ := strings.Cut(text, " ")
-			reached[pid]++
-		}
-		return len(reached) == 2
-	})
+	r.twoServe(port)
 	l := newLoad(4, func() error { _, err := get(port); return err })
 	assert.Empty(t, r.do(app.VerbReload, "one"))
 	done, failed := l.stop()

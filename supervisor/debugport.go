@@ -1,10 +1,12 @@
 package supervisor
 
 import (
+	"errors"
 	"net"
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"weaver/app"
 )
@@ -28,8 +30,11 @@ func portOf(p *app.Process, env app.Env) []string {
 	const most = 65535
 	for port := asked + p.Instance; port <= most; port += max(p.Spec.Instances, p.Instance+1) {
 		l, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(port)))
-		if err != nil {
+		if errors.Is(err, syscall.EADDRINUSE) {
 			continue
+		}
+		if err != nil {
+			return nil // Node says what is wrong with the address
 		}
 		l.Close()
 		if port == asked {

@@ -5,6 +5,7 @@ package oracle
 import (
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -232,12 +233,7 @@ func (s *session) String() string {
 	for _, st := range s.steps {
 		b.WriteString(st.line + "\n")
 	}
-	names := make([]string, 0, len(s.files))
-	for name := range s.files {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	for _, name := range names {
+	for _, name := range slices.Sorted(maps.Keys(s.files)) {
 		fmt.Fprintf(&b, "-- %s --\n%s", name, s.files[name])
 	}
 	return b.String()

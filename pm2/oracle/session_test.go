@@ -5,6 +5,7 @@ package oracle
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -55,12 +56,7 @@ func (s *session) key() string {
 	for _, st := range s.steps {
 		b.WriteString(st.line + "\n")
 	}
-	names := make([]string, 0, len(s.files))
-	for name := range s.files {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	for _, name := range names {
+	for _, name := range slices.Sorted(maps.Keys(s.files)) {
 		b.WriteString("-- " + name + "\n" + s.files[name])
 	}
 	return b.String()

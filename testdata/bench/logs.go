@@ -31,19 +31,17 @@ type flow struct {
 	total        int
 	pm2Total     int // 0: PM2 does not take part
 	rotate       bool
-	disk         bool // on the disk of the homes, as users' logs are, and not on tmpfs
 	limit, byPM2 float64
 }
 
-// logs measures how fast a service can write, and what that costs the daemon. Files are on tmpfs, so that no disk is
-// measured, which would hide every difference; a row beside them says what is left of it on a disk.
+// logs measures how fast a service can write, and what that costs the daemon. All files are on tmpfs, so that no disk is
+// measured, which would hide every difference.
 func (b *bench) logs() error {
 	s := b.scale
 	for _, f := range []flow{
-		{"logs-100", "lines of 100 bytes, one write(2) each", 100, s.lineBytes, s.pm2LineBytes, false, false, smallLogs, pm2SmallLogs},
-		{"logs-64k", "writes of 64 KB", 64 << 10, s.blockBytes, s.pm2BlkByte, false, false, largeLogs, pm2LargeLogs},
-		{"logs-64k-disk", "writes of 64 KB, on a disk", 64 << 10, s.blockBytes, s.pm2BlkByte, false, true, largeLogs, pm2LargeLogs},
-		{"logs-100-rotated", "lines of 100 bytes, rotated as by default", 100, s.lineBytes, 0, true, false, smallLogs, 0},
+		{"logs-100", "lines of 100 bytes, one write(2) each", 100, s.lineBytes, s.pm2LineBytes, false, smallLogs, pm2SmallLogs},
+		{"logs-64k", "writes of 64 KB", 64 << 10, s.blockBytes, s.pm2BlkByte, false, largeLogs, pm2LargeLogs},
+		{"logs-100-rotated", "lines of 100 bytes, rotated as by default", 100, s.lineBytes, 0, true, smallLogs, 0},
 	} {
 		if !b.wants(f.id, f.id+"-cpu") {
 			continue
@@ -53,22 +51,6 @@ func (b *bench) logs() error {
 		}
 	}
 	return nil
-}
-
-// dir is where its files are.
-func (f flow) dir(d dirs) string {
-	if f.disk {
-		return d.home
-	}
-	return d.shm
-}
-
-// where says on what they are.
-func (f flow) where() string {
-	if f.disk {
-		return "the disk of the homes"
-	}
-	return "tmpfs"
 }
 
 // aside says how PM2's volume differs.
@@ -81,7 +63,7 @@ func (f flow) aside() string {
 
 // flow measures one way of writing.
 func (b *bench) flow(f flow) error {
-	all := b.managers(f.dir(b.dirs), f.name, f.pm2Total > 0)
+	all := b.managers(b.dirs.shm, f.name, f.pm2Total > 0)
 	defer func() { endAll(all) }()
 	direct, err := b.directWriter(f)
 	if err != nil {
@@ -106,12 +88,9 @@ func (b *bench) flow(f flow) error {
 	if f.byPM2 > 0 {
 		r.speed(f.byPM2, subPM2, subPM2)
 	}
-	r.Note = fmt.Sprintf("%s: %d MB on %s, from the first write until the last byte is in the file%s", f.name, f.total>>20, f.where(), f.aside())
+	r.Note = fmt.Sprintf("%s: %d MB on tmpfs, from the first write until the last byte is in the file%s", f.name, f.total>>20, f.aside())
 	b.add(r, f.id, groupLogs, f.name, perGB)
 
-	if f.disk {
-		return nil // what the file system takes for a GB is its own
-	}
 	cpu := &row{Note: "Daemon CPU is the supervisor's and the anchor's, not that of the service that writes"}
 	for _, w := range writers[1:] {
 		if len(w.cpu) > 0 {
@@ -128,12 +107,12 @@ func whole(total, size int) int { return total / size * size }
 
 // directWriter writes to a file that it has open itself: `> file`.
 func (b *bench) directWriter(f flow) (*writer, error) {
-	bl, err := newBell(filepath.Join(f.dir(b.dirs), "bell"))
+	bl, err := newBell(filepath.Join(b.dirs.shm, "bell"))
 	if err != nil {
 		return nil, err
 	}
 	w := &writer{name: subDirect, total: whole(f.total, f.size), bell: bl, whole: true}
-	path := filepath.Join(f.dir(b.dirs), "direct.log")
+	path := filepath.Join(b.dirs.shm, "direct.log")
 	w.logs = func() string { return path }
 	var cmd *exec.Cmd
 	w.start = func() error {

@@ -7,13 +7,13 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"flag"
 	"fmt"
 	"os"
 	"os/exec"
 	"regexp"
 	"slices"
-	"sort"
 	"strconv"
 	"strings"
 	"time"
@@ -49,7 +49,7 @@ func run(table string, each, slice, long time.Duration) error {
 	}
 	var failed []string
 	for start := time.Now(); len(targets) > 0 && (long == 0 || time.Since(start) < long); {
-		sort.SliceStable(targets, func(i, j int) bool { return targets[i].cpu < targets[j].cpu })
+		slices.SortStableFunc(targets, func(a, b *target) int { return cmp.Compare(a.cpu, b.cpu) })
 		t := targets[0]
 		if t.cpu >= each {
 			break
@@ -140,8 +140,9 @@ func recall(table string, targets []*target) error {
 
 // write writes the table, in the order of names.
 func write(table string, targets []*target) error {
-	list := slices.Clone(targets)
-	sort.Slice(list, func(i, j int) bool { return list[i].pkg+" "+list[i].name < list[j].pkg+" "+list[j].name })
+	list := slices.SortedFunc(slices.Values(targets), func(a, b *target) int {
+		return cmp.Or(cmp.Compare(a.pkg, b.pkg), cmp.Compare(a.name, b.name))
+	})
 	var b strings.Builder
 	b.WriteString("# What each fuzz target has had: package, target, seconds of CPU, inputs tried (make fuzz-long)\n")
 	for _, t := range list {
